@@ -1,0 +1,23 @@
+/* file: whole files, read with a bound and written without halves. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Reads a regular file of at most max bytes into out (appended). A FIFO, a device or a folder is
+ * refused without blocking. 0, or -1 with err (EXIT_USAGE) naming the path. */
+int file_read(const char *path, size_t max, struct buf *out, struct err *err);
+
+/* Writes data to PATH.tmp.PID, then renames it to PATH. 0, or -1 with err (EXIT_LAUNCHER). */
+int file_write(const char *path, const void *data, size_t len, struct err *err);
+
+/* mkdir -p with the given mode for what is missing. 0, or -1 with err (EXIT_MACHINE). */
+int file_make_folders(const char *path, unsigned mode, struct err *err);
+
+/* base/path, or path itself when it is absolute. The caller frees. */
+char *file_join(const char *base, const char *path);
+
+#endif

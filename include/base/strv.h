@@ -1,0 +1,35 @@
+/* strv: a growing vector of strings, NULL-terminated so that it serves as argv or envp. */
+#ifndef BASE_STRV_H
+#define BASE_STRV_H
+
+#include <stddef.h>
+
+/* All zero is an empty vector. Owns its strings. items is NULL, or items[n] == NULL. */
+struct strv {
+    char **items;
+    size_t n;
+    size_t capacity;
+};
+
+/* Appends a copy. */
+void strv_add(struct strv *v, const char *text);
+void strv_addf(struct strv *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Appends copies of all of from's strings. */
+void strv_add_all(struct strv *v, const struct strv *from);
+
+/* Removes item i, keeping the order. */
+void strv_remove(struct strv *v, size_t i);
+
+/* Frees everything; v is empty and usable again. */
+void strv_free(struct strv *v);
+
+/* Environment view: items are NAME=VALUE.
+ * set: replaces the item of the same NAME in place, or appends. name_value must contain '='.
+ * get: the value inside v (not a copy), or NULL. unset: removes NAME if there. */
+void strv_env_set(struct strv *v, const char *name_value);
+void strv_env_setf(struct strv *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *strv_env_get(const struct strv *v, const char *name);
+void strv_env_unset(struct strv *v, const char *name);
+
+#endif

@@ -1,0 +1,34 @@
+/* announce: what rank 0 tells all ranks first, before anyone knows its role: whether the job can be
+ * tried at all, and the config files as rank 0 has read them.
+ */
+#ifndef COORD_ANNOUNCE_H
+#define COORD_ANNOUNCE_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "job/hosts.h"
+#include "job/job.h"
+
+struct announce {
+    int code;      /* 0, or the exit code that all ranks leave with; rank 0 has said why */
+    int log_level; /* enum log_level */
+    uint64_t key;  /* random, of this job */
+    int64_t lost_timeout_ms; /* 0: off */
+    struct hosts hosts;
+    struct buf ip_config;   /* the file's bytes */
+    struct buf part_config; /* the file's bytes; empty when there is none */
+};
+
+/* Rank 0's, from a job that has been loaded. Copies what it needs. */
+void announce_make(struct announce *a, const struct job *job);
+
+void announce_pack(struct buf *out, const struct announce *a);
+
+/* 0, or -1 with err (EXIT_LAUNCHER) when the bytes are malformed: another version on rank 0. */
+int announce_unpack(struct announce *a, const struct buf *data, struct err *err);
+
+void announce_free(struct announce *a);
+
+#endif

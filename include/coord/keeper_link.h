@@ -1,0 +1,31 @@
+/* keeper_link: the coordinator's end of the socketpair to its keeper; frames, never blocking. */
+#ifndef COORD_KEEPER_LINK_H
+#define COORD_KEEPER_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "keeper/keeper.h"
+#include "wire/message.h"
+
+struct keeper_link {
+    struct keeper keeper;
+    struct buf in, out;
+    bool gone; /* the keeper has died or closed its end */
+};
+
+/* Queues one message and writes what can be written. */
+void keeper_link_send(struct keeper_link *link, enum message_type type, const void *data,
+                      size_t len);
+
+/* Reads and writes what can be; sets gone at the end of the stream. */
+void keeper_link_pump(struct keeper_link *link);
+
+/* 1: the next message is in type and payload (the caller frees). 0: none. -1: not ours. */
+int keeper_link_next(struct keeper_link *link, enum message_type *type, struct buf *payload);
+
+/* Waits until the keeper has exited, at most timeout_ms; then reaps it. false: it still lives. */
+bool keeper_link_wait_exit(struct keeper_link *link, int timeout_ms);
+
+#endif

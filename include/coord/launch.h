@@ -1,0 +1,26 @@
+/* launch: who started this process, told from the environment before MPI_Init.
+ */
+#ifndef COORD_LAUNCH_H
+#define COORD_LAUNCH_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct launch {
+    const char *by; /* "mpirun", "srun" or "": nobody, one machine without MPI */
+    bool use_mpi;   /* is there a process manager that MPI_Init can ask? */
+    int rank;       /* as the environment tells; 0 when it tells nothing */
+    int size;       /* ranks that were started; 1 when it tells nothing */
+};
+
+/* Looks at Open MPI's, MPICH's (PMI), PMIx's and Slurm's names in envp. */
+void launch_look(struct launch *launch, char **envp);
+
+/* Compares with MPI's own world size. srun with the wrong --mpi, or an mpirun of another MPI than
+ * this program was built with, gives N singletons of size 1 with status 0, silently [measured]: -1
+ * with err (EXIT_USAGE) and the remedy. mpi_name: the library's name for the sentence. */
+int launch_check(const struct launch *launch, int world_size, const char *mpi_name,
+                 struct err *err);
+
+#endif

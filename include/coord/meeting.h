@@ -1,0 +1,37 @@
+/* meeting: from a world of ranks to one coordinator a machine. Runs the opening collectives, finds
+ * out who owns which line of ip_config, and sends the others to sleep.
+ */
+#ifndef COORD_MEETING_H
+#define COORD_MEETING_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "coord/announce.h"
+#include "coord/launch.h"
+#include "coord/peers.h"
+#include "coord/sleepers.h"
+#include "job/job.h"
+#include "job/placement.h"
+
+struct meeting {
+    struct announce announce;  /* on all ranks */
+    int machine;               /* line of ip_config; a sleeper's is its machine's */
+    int sleeps;                /* 1: another rank was elected on this machine */
+    struct sleepers *sleepers; /* of this machine; NULL: none. The coordinator's to dismiss */
+    char host[64];
+    /* rank 0 only, indexed by rank after narrowing: */
+    struct seat *seats;
+    int *machine_of;
+    int extra_ranks; /* how many sleep, in the whole job */
+};
+
+/* job: rank 0's; NULL elsewhere, and on rank 0 when it could not be loaded: then code is the exit
+ * code that all ranks are to leave with. 0; or -1 with err: on rank 0 err says why; elsewhere the
+ * text is empty when rank 0 says it. */
+int meeting_hold(struct meeting *meeting, struct peers *peers, const struct job *job, int code,
+                 const struct launch *launch, struct err *err);
+
+void meeting_free(struct meeting *meeting);
+
+#endif

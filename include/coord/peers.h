@@ -1,0 +1,101 @@
+/* peers: the other coordinators, as an interface that a program without MPI can implement too.
+ * Two implementations: peers_mpi (the only user of mpi.h) and peers_solo (one machine, no MPI).
+ *
+ * Life: open; the opening collectives, in the same order on all ranks; narrow to one rank a
+ * machine; then messages and gates, none of which blocks; leave or abort, which do not return.
+ */
+#ifndef COORD_PEERS_H
+#define COORD_PEERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "wire/message.h"
+
+#define PEERS_FRAGMENT                                                                             \
+    65536 /* bytes of one message on the network; longer ones are cut and joined */
+
+/* A message that has come. data is the receiver's to free. */
+struct peers_message {
+    int from;
+    enum message_type type;
+    struct buf data;
+};
+
+struct peers; /* holds the ops first; see peers_ops */
+
+struct peers_ops {
+    int (*broadcast)(struct peers *p, struct buf *data, struct err *err);
+    int (*collect)(struct peers *p, const void *mine, size_t size, void *all, struct err *err);
+    int (*deal)(struct peers *p, const void *all, size_t size, void *mine, struct err *err);
+    int (*narrow)(struct peers *p, bool stay, struct err *err);
+    int (*send)(struct peers *p, int to, enum message_type type, const void *data, size_t len);
+    int (*receive)(struct peers *p, struct peers_message *message);
+    bool (*all_sent)(struct peers *p);
+    void (*gate_enter)(struct peers *p, const int64_t value[2]);
+    int (*gate_passed)(struct peers *p, int64_t result[2]);
+    void (*leave)(struct peers *p, int code) __attribute__((noreturn));
+    void (*abort)(struct peers *p, int code) __attribute__((noreturn));
+};
+
+struct peers {
+    const struct peers_ops *ops;
+    int rank; /* in the whole world until narrow, then among those who stayed */
+    int size;
+    const char *name; /* "Open MPI v4.1.4, ...", "no MPI": for --version and the report */
+};
+
+/* Starts MPI. The signal handlers must be in place, the keeper forked. NULL with err on failure. */
+struct peers *peers_mpi_open(struct err *err);
+
+/* One rank, no MPI. Never fails. */
+struct peers *peers_solo_open(void);
+
+/* Opening collectives. They wait for all ranks (polling, not spinning) for at most
+ * PEERS_OPEN_TIMEOUT_MS, then -1 with err (EXIT_LAUNCHER). */
+#define PEERS_OPEN_TIMEOUT_MS 120000
+
+/* Rank 0's bytes to all; on the others *data is replaced. */
+int peers_broadcast(struct peers *p, struct buf *data, struct err *err);
+
+/* Rank 0 gets size bytes of each rank in all (size * p->size bytes; NULL elsewhere). */
+int peers_collect(struct peers *p, const void *mine, size_t size, void *all, struct err *err);
+
+/* Rank r gets the r-th size bytes of rank 0's all (NULL elsewhere). */
+int peers_deal(struct peers *p, const void *all, size_t size, void *mine, struct err *err);
+
+/* All ranks call it. Those that stay are numbered again from 0 in the same order; for the others
+ * only leave and abort are left. */
+int peers_narrow(struct peers *p, bool stay, struct err *err);
+
+/* Queues a message; order is kept between two ranks. -1: MPI reports an error for that peer. */
+int peers_send(struct peers *p, int to, enum message_type type, const void *data, size_t len);
+
+/* 1: *message holds one that has come. 0: none now. -1: MPI reports an error. */
+int peers_receive(struct peers *p, struct peers_message *message);
+
+/* Has everything that was queued left? */
+bool peers_all_sent(struct peers *p);
+
+/* A gate opens when all ranks have entered it; the result is the maximum of each value. One gate at
+ * a time; all ranks enter the same gates in the same order. gate_passed: 1 when open, 0 not yet, -1
+ * MPI reports an error. */
+void peers_gate_enter(struct peers *p, const int64_t value[2]);
+int peers_gate_passed(struct peers *p, int64_t result[2]);
+
+/* Ends this rank after the last gate, when everything has been said. How depends on the MPI that
+ * runs (see the file); whatever is called has a deadline. */
+_Noreturn void peers_leave(struct peers *p, int code);
+
+/* Ends all ranks that can still be reached, now. */
+_Noreturn void peers_abort(struct peers *p, int code);
+
+/* The binomial tree of alarms and heartbeats: rank's neighbours in a world of size ranks, parent
+ * first. Writes at most PEERS_LINKS_MAX and returns how many. Pure. */
+#define PEERS_LINKS_MAX 32
+int peers_links(int rank, int size, int links[PEERS_LINKS_MAX]);
+
+#endif

@@ -1,0 +1,59 @@
+/* root: what rank 0 alone does while the job runs: console, what is waited for, outcomes of all
+ * machines, report and exit code. Is told everything; sends nothing itself but credit, through a
+ * callback.
+ */
+#ifndef COORD_ROOT_H
+#define COORD_ROOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "coord/console.h"
+#include "coord/meeting.h"
+#include "job/job.h"
+#include "wire/outcome.h"
+
+enum root_phase { PHASE_SERVERS, PHASE_TRAINERS, PHASE_DRAIN, PHASE_STOP, PHASES };
+
+struct root;
+
+/* size: coordinators. job and meeting stay the caller's and must live longer. credit is called when
+ * len console bytes of a rank have left. Makes the run folder: -1 with err (EXIT_USAGE) when an
+ * explicit one cannot be made; a default one is dropped with a warning. */
+struct root *root_open(struct job *job, const struct meeting *meeting, int size,
+                       void (*credit)(void *arg, int from, size_t len), void *arg, struct err *err);
+
+struct console *root_console(struct root *root);
+
+/* Rank `from` waits for these servers ("" for none). */
+void root_waiting(struct root *root, int from, const char *text);
+
+/* A phase has begun; the one before ends. */
+void root_phase(struct root *root, enum root_phase phase);
+
+/* All servers of `from` have left with 0 while trainers run; takes cause over. */
+void root_left(struct root *root, int from, struct cause *cause);
+
+/* Prints the waiting line when it is due; returns a cause that has become due (some machines'
+ * servers left early, the others' not), for the caller to raise and free; NULL mostly. */
+struct cause *root_tick(struct root *root, int64_t now);
+
+/* When root_tick wants to be called next. */
+int64_t root_deadline(const struct root *root);
+
+/* The outcome of rank `from`; takes its contents over. cause->age_ms refers to now. */
+void root_outcome(struct root *root, int from, struct outcome *outcome);
+
+/* Have all outcomes come, except that of machine `lost` (-1: none)? */
+bool root_complete(const struct root *root, int lost);
+
+/* Writes a report.json that says "complete": false, for the case that nobody is left to do so. */
+void root_begin_report(struct root *root);
+
+/* Chooses the cause (alarm: one that travelled alone, may be NULL), writes the reports, queues the
+ * closing lines on the console. Returns the job's exit code. */
+int root_conclude(struct root *root, const struct cause *alarm);
+
+void root_close(struct root *root);
+
+#endif

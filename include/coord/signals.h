@@ -1,0 +1,23 @@
+/* signals: TERM, INT and HUP to this rank, as a descriptor for poll(2). A handler with a pipe, not
+ * a signalfd, because MPI's threads do not have our mask.
+ */
+#ifndef COORD_SIGNALS_H
+#define COORD_SIGNALS_H
+
+#include "base/err.h"
+
+/* Installs the handlers; ignores PIPE, USR1, USR2. A signal that was ignored at start (nohup, a
+ * background job of a shell) stays ignored. Until signals_hold, one of them ends the process with
+ * 128 + signal: nothing has been started yet, and MPI_Init may hang. 0, or -1 with err. */
+int signals_open(struct err *err);
+
+/* From now on signals are delivered through the descriptor. */
+void signals_hold(void);
+
+/* Readable when a signal has come. */
+int signals_fd(void);
+
+/* The next signal number that has come, or 0. */
+int signals_take(void);
+
+#endif

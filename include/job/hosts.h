@@ -1,0 +1,35 @@
+/* hosts: ip_config, as DGL really reads it (dgl/distributed/rpc.py read_ip_config: one machine a
+ * line, "IP" or "IP PORT", default port 30050).
+ */
+#ifndef JOB_HOSTS_H
+#define JOB_HOSTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define HOSTS_DEFAULT_PORT 30050 /* dgl/distributed/constants.py DEFAULT_PORT */
+#define HOSTS_MAX          65536 /* machines */
+
+struct host {
+    uint32_t address; /* IPv4, host byte order */
+    char ip[16];      /* the same as text */
+    int port;         /* of its first server, 1..65535 */
+    int line;         /* in the file, from 1 */
+};
+
+struct hosts {
+    struct host *items;
+    size_t n;
+};
+
+/* Parses len bytes of the file `path` (named in errors only) for num_servers servers a machine
+ * (server i listens on port + i). 0, or -1 with err (EXIT_USAGE): PATH:LINE: what, and the remedy.
+ */
+int hosts_parse(struct hosts *hosts, const char *path, const char *bytes, size_t len,
+                int num_servers, struct err *err);
+
+void hosts_free(struct hosts *hosts);
+
+#endif

@@ -1,0 +1,37 @@
+/* job: everything that rank 0 knows about the job before it meets the other machines. The only
+ * reader of config files.
+ */
+#ifndef JOB_JOB_H
+#define JOB_JOB_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/strv.h"
+#include "job/hosts.h"
+#include "job/options.h"
+#include "job/partconf.h"
+
+#define JOB_FILE_MAX (64u << 20) /* bytes of ip_config or part_config that we read */
+
+struct job {
+    struct options options;
+    char id[80];            /* 20261124T104937Z-SLURMID_or_PID-ab12 */
+    char *workspace;        /* absolute */
+    struct buf ip_config;   /* the file's bytes */
+    struct buf part_config; /* the file's bytes; empty when there is none */
+    struct hosts hosts;
+    struct partconf partconf; /* num_parts 0 when there is none */
+    struct strv passed;       /* rank 0's environment that travels to all machines, NAME=VALUE */
+    char *omp_num_threads;    /* rank 0's OMP_NUM_THREADS, also where it does not travel; or NULL */
+    char *run_dir;            /* absolute, or NULL: nothing is written; not created here */
+    struct strv notices;      /* sentences for the user: ssh options, reserved names, ... */
+};
+
+/* Reads what *options names; takes them over (options is emptied). envp: rank 0's environment.
+ * 0, or -1 with err (EXIT_USAGE; EXIT_MACHINE when the workspace is missing). *job may be freed in
+ * both cases. */
+int job_load(struct job *job, struct options *options, char **envp, struct err *err);
+
+void job_free(struct job *job);
+
+#endif

@@ -1,0 +1,17 @@
+/* json: cJSON behind the checks that bytes from outside need. Private to the job room.
+ */
+#ifndef JOB_JSON_H
+#define JOB_JSON_H
+
+#include <stddef.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/err.h"
+
+/* The value that len bytes of the file `path` hold, or NULL with err (EXIT_USAGE): PATH:LINE: why.
+ * A NUL, also an escaped one, and bytes behind the value are errors. Nesting is bounded by cJSON
+ * (CJSON_NESTING_LIMIT, 1000). The caller frees by cJSON_Delete. */
+cJSON *json_parse(const char *path, const char *bytes, size_t len, struct err *err);
+
+#endif

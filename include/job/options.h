@@ -1,0 +1,59 @@
+/* options: what the user asked for. One table makes the parser, --help, the man page's section,
+ * the environment names DGL_MPILAUNCH_<NAME> and the keys of --config's file.
+ */
+#ifndef JOB_OPTIONS_H
+#define JOB_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/strv.h"
+
+struct options {
+    /* as tools/launch.py */
+    char *workspace;
+    int num_trainers;       /* a machine, >= 1 */
+    int num_samplers;       /* a trainer, >= 0 */
+    int num_servers;        /* a machine, >= 0; 0: trainers alone */
+    int num_server_threads; /* >= 1 */
+    int num_omp_threads;    /* >= 1, or 0: not given */
+    char *part_config;      /* as given; NULL only with num_servers 0 */
+    char *ip_config;        /* as given */
+    char *graph_format;
+    struct strv extra_envs; /* NAME=VALUE, literal, override everything */
+    bool ssh_given;         /* --ssh_port or --ssh_username: a notice */
+
+    /* ours; times in milliseconds, 0 = off where the help says so */
+    bool dry_run;
+    long start_timeout_ms;
+    long exit_timeout_ms;
+    long kill_grace_ms;
+    long lost_timeout_ms;
+    char *run_dir;        /* NULL: the default; "none": nothing is written */
+    struct strv pass_env; /* names, beyond the built-in list; pass_none: nothing travels */
+    bool pass_none;
+    struct strv server_env; /* NAME=VALUE */
+    struct strv trainer_env;
+    bool quiet, verbose, help, version;
+
+    /* the command: exactly one is set after a successful parse without help/version */
+    char *command;    /* one quoted word, for a shell, byte for byte */
+    struct strv argv; /* the words after "--", for execve */
+};
+
+/* Parses argv over envp over --config's file over the defaults into *o, which need not be
+ * initialised. 0, or -1 with err (EXIT_USAGE) naming the option, where it came from (option,
+ * environment name, or file) and the remedy. *o may be given to options_free in both cases. */
+int options_parse(struct options *o, int argc, char **argv, char **envp, struct err *err);
+
+void options_free(struct options *o);
+
+/* --help on out. */
+void options_help(FILE *out);
+
+/* The OPTIONS and ENVIRONMENT sections of the man page, in roff, made from the same table; the
+ * build writes them into doc/dgl-mpilaunch.1 and a test compares. */
+void options_roff(FILE *out);
+
+#endif

@@ -1,0 +1,64 @@
+/* plan: the job cut into one slice a machine. Pure: no clock, no files, no environment.
+ */
+#ifndef JOB_PLAN_H
+#define JOB_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/strv.h"
+#include "job/job.h"
+#include "job/placement.h"
+#include "job/role.h"
+
+/* One process to run. */
+struct process_plan {
+    enum role role;
+    int id;    /* among all of its role in the job; servers: DGL_SERVER_ID, trainers: RANK */
+    int local; /* among its role on this machine */
+    int port;  /* that it must LISTEN on to be ready; 0: none */
+    struct strv
+        env; /* NAME=VALUE, over everything else; MASTER_PORT may be DGL_MASTER_PORT_LATER */
+};
+
+/* What one machine is to do. Owns everything in it. */
+struct slice {
+    int machine;  /* line of ip_config, from 0 */
+    int machines; /* of the job */
+    char *job_id;
+    char *host; /* name of the machine, for prefixes and log names */
+    char *ip;
+    int port;               /* first server's */
+    int cpus;               /* 0: not known (--dry_run) */
+    char *workspace;        /* absolute; every process starts there */
+    char *ip_config;        /* as DGL gets it: relative to the workspace, or absolute */
+    char *part_config;      /* the same; NULL: none */
+    struct strv part_files; /* of this machine's partition, absolute or relative to the workspace */
+    char *command;          /* for a shell, or NULL: argv */
+    struct strv argv;       /* {ip_config} and its like are already replaced */
+    struct strv set;        /* NAME=VALUE from rank 0, over the machine's own environment */
+    struct strv defaults; /* NAME=VALUE where the name is still unset: PYTHONUNBUFFERED, GLOO_... */
+    char *log_dir;        /* absolute, or NULL: no log files */
+    int log_required;     /* 1: --run_dir was given, so that a missing folder is an error */
+    int64_t start_timeout_ms, exit_timeout_ms, kill_grace_ms, lost_timeout_ms;
+    struct process_plan *processes; /* servers first, then trainers */
+    int n_processes;
+};
+
+/* The slice of one machine, newly allocated. seat may be NULL (--dry_run): then host is the line's
+ * address and cpus are unknown. Free with slice_free. */
+struct slice *plan_slice(const struct job *job, int machine, const struct seat *seat);
+
+void slice_free(struct slice *slice);
+
+/* The plan of all machines as text (--dry_run): for each machine and process the directory, the
+ * environment changes and the argv, one fact a line, stable for golden tests. Values of rank 0's
+ * passed environment are shown by name only. */
+void plan_print(const struct job *job, FILE *out);
+
+/* Number of all trainers, and what DGL_NUM_CLIENT counts. */
+int plan_world_size(const struct job *job);
+int plan_num_clients(const struct job *job);
+
+#endif

@@ -1,0 +1,29 @@
+/* keeper: forks, supervises and ends the processes of one machine. Knows no MPI; talks to its
+ * coordinator by messages on a socketpair. Forked before MPI_Init, so that no thread and no
+ * registered memory of MPI's is ever copied.
+ */
+#ifndef KEEPER_KEEPER_H
+#define KEEPER_KEEPER_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct keeper {
+    pid_t pid;
+    int fd;    /* our end of the socketpair: stream, close-on-exec, non-blocking */
+    int pidfd; /* of the keeper: readable when it has died */
+};
+
+/* Forks the keeper. Call with one thread, before MPI_Init. It gets a session of its own, is a child
+ * subreaper, and closes everything but its end of the socketpair and stderr. This process becomes
+ * a subreaper too. environ is the base of the children's environment. The children get the signal
+ * mask and dispositions that this process has now. 0, or -1 with err (EXIT_LAUNCHER). */
+int keeper_fork(struct keeper *keeper, struct err *err);
+
+/* After a keeper's death: KILLs whatever descendants have come to this process, until none is left.
+ * Blocks for milliseconds; never signals a process that is no descendant. */
+void keeper_clean_after(struct keeper *keeper);
+
+#endif

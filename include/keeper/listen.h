@@ -1,0 +1,29 @@
+/* listen: who LISTENs on which port, seen without ever connecting: DGL's server accepts exactly
+ * DGL_NUM_CLIENT connections (src/rpc/network/socket_communicator.cc SocketReceiver::Wait), and a
+ * probe would take a trainer's place.
+ */
+#ifndef KEEPER_LISTEN_H
+#define KEEPER_LISTEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct listen_server {
+    int port;   /* 0: needs none and is ready */
+    pid_t pid;  /* the socket must be its own or a descendant's */
+    bool ready; /* stays true once seen */
+};
+
+/* Looks once, at all that are not ready; returns how many still are not. */
+size_t listen_probe(struct listen_server *servers, size_t n);
+
+/* Is port in LISTEN on this machine, on ip or on all addresses? A listener on another address of
+ * the machine is in nobody's way: DGL binds to the address in ip_config. *pid: who holds it, 0
+ * where that cannot be seen. */
+bool listen_owner_at(const char *ip, int port, int *pid);
+
+/* The same, on whatever address. */
+bool listen_owner(int port, int *pid);
+
+#endif

@@ -1,0 +1,108 @@
+/* machine: the state of a keeper, and what its stages do. Used by the keeper's own files alone:
+ * machine.c (stages), failure.c (what counts as one), link.c (messages), keeper.c (the loop).
+ */
+#ifndef KEEPER_MACHINE_H
+#define KEEPER_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "base/buf.h"
+#include "job/plan.h"
+#include "keeper/listen.h"
+#include "keeper/output.h"
+#include "keeper/spawn.h"
+#include "keeper/stage.h"
+#include "wire/message.h"
+#include "wire/outcome.h"
+
+/* One process of the plan. */
+struct child {
+    const struct process_plan *plan;
+    int pid;    /* 0: not started */
+    int stream; /* of output; -1: none */
+    bool running;
+    bool stopped;              /* we had signalled it while it ran */
+    int64_t start, ready, end; /* clock_ms; -1: never */
+    int status;                /* as wait gives it, once it has ended */
+    struct rusage usage;
+};
+
+struct machine {
+    struct spawn_origin origin;
+    enum stage stage;
+    struct slice *slice; /* NULL before PLAN */
+    struct child *children;
+    struct listen_server *servers; /* one a child of role server, in the same order */
+    int n, n_servers;
+    int master_port;
+    struct output *output; /* NULL before the start */
+    char host[256];
+
+    struct cause *cause; /* the first failure here; NULL: none */
+    int64_t failed_at;
+    struct strv warnings;
+    int left_first; /* the child that was the first server to leave with 0; -1: none */
+
+    /* deadlines, clock_ms or CLOCK_NEVER */
+    int64_t began;      /* when servers were started; -1: never */
+    int64_t stage_ends; /* exit_timeout, kill_grace, a second of KILL */
+    int64_t probe_at;   /* next look at ports */
+    int64_t start_ends; /* start_timeout */
+    int64_t left_ends;  /* servers have left: the rest must follow */
+    int64_t flush_ends; /* OVER: no longer waits for credit */
+    int probe_every;
+    char *waiting; /* the last MESSAGE_WAITING, or NULL */
+
+    /* link */
+    int socket;
+    struct buf in, out;
+    bool rank_gone; /* EOF: nobody hears us */
+    bool may_leave; /* LEAVE has come */
+    bool reported;  /* OUTCOME and REACHED_OVER are on their way */
+};
+
+/* machine.c: an event; enters the next stage. */
+void machine_event(struct machine *m, enum stage_event event);
+
+/* Reaps what has ended and judges it; EVENT_EMPTY when nothing is left. */
+void machine_reap(struct machine *m);
+
+/* Deadlines that have passed. */
+void machine_tick(struct machine *m, int64_t now);
+
+/* The next deadline. */
+int64_t machine_deadline(const struct machine *m);
+
+bool machine_running(const struct machine *m, enum role role);
+void machine_free(struct machine *m);
+
+/* failure.c: takes cause over; only the first one counts, and it stops this machine. */
+void failure_raise(struct machine *m, struct cause *cause);
+
+/* A cause about child i (-1: about the launcher here) with its log and last lines; text may be
+ * NULL. */
+struct cause *failure_about(struct machine *m, int i, enum how how, int value, int code,
+                            const char *text);
+
+/* What follows from the ends of these children, reaped together: n numbers in ended. */
+void failure_judge(struct machine *m, const int *ended, int n);
+
+/* A signal from outside to this keeper. */
+void failure_told_to_stop(struct machine *m, int signal);
+
+/* Servers have left and the others did not follow in time. */
+void failure_left_early(struct machine *m);
+
+void failure_warn(struct machine *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* link.c: messages. */
+void link_send(struct machine *m, enum message_type type, const void *data, size_t len);
+void link_send_u32(struct machine *m, enum message_type type, uint32_t value);
+void link_send_cause(struct machine *m, enum message_type type, struct cause *cause, int64_t since);
+void link_send_outcome(struct machine *m);
+void link_read(struct machine *m);  /* reads and obeys; at EOF says that the rank has died */
+void link_write(struct machine *m); /* writes what can be written */
+
+#endif

@@ -1,0 +1,63 @@
+/* output: what the processes print: complete log files, whole prefixed lines for the console within
+ * a credit, and the last lines for the cause. Memory is bounded whatever is printed.
+ */
+#ifndef KEEPER_OUTPUT_H
+#define KEEPER_OUTPUT_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/strv.h"
+#include "job/role.h"
+
+#define OUTPUT_CREDIT (1 << 20) /* console bytes, prefixes included, under way at start */
+#define OUTPUT_BATCH  32768     /* bytes of lines given to send at once, at most */
+#define OUTPUT_LINE   8192      /* a longer line is cut into lines of their own */
+
+struct output;
+
+struct output_sink {
+    void (*send)(void *arg, const char *lines, size_t len); /* whole prefixed lines */
+    void (*warn)(void *arg, const char *sentence);          /* once for each unwritable log file */
+    void *arg;
+};
+
+/* host stands in prefixes and log names. log_dir NULL: no log files; it must exist. */
+struct output *output_open(const char *host, const char *log_dir, const struct output_sink *sink);
+void output_close(struct output *o);
+
+/* Takes over fd, a process's stdout and stderr: read end of a pipe, non-blocking. Returns the
+ * stream's number, from 0 upwards. */
+int output_add(struct output *o, enum role role, int id, int fd);
+
+/* The stream's log file, owned by o, or NULL. */
+const char *output_log(const struct output *o, int stream);
+
+/* Fills entries for poll(2) with the streams that may be read now; returns how many, at most one a
+ * stream. Call output_pump with the same entries afterwards. */
+size_t output_poll(const struct output *o, struct pollfd *entries);
+
+/* Reads a bounded piece of each stream that is ready, in turn, and sends what the credit allows. */
+void output_pump(struct output *o, const struct pollfd *entries, size_t n);
+
+/* More may be sent. */
+void output_credit(struct output *o, uint32_t bytes);
+
+/* Reads what the stream's pipe holds now, without waiting and whatever the credit; then appends its
+ * last lines to v. */
+void output_last_lines(struct output *o, int stream, struct strv *v);
+
+/* When all processes have ended: reads what is left and sends what can be sent. True when nothing
+ * is left; else call again after more credit came. force: gives up what waits for credit, and says
+ * how many lines. */
+bool output_finish(struct output *o, bool force);
+
+/* LOG_DIR/HOST.NAME.log, with host made fit for a file name. The caller frees. */
+char *output_log_path(const char *log_dir, const char *host, const char *name);
+
+/* From now on nothing is sent any more; log files are still written. */
+void output_mute(struct output *o);
+
+#endif

@@ -1,0 +1,44 @@
+/* proc: the processes below one, found in /proc, and signalled without hitting a stranger. */
+#ifndef KEEPER_PROC_H
+#define KEEPER_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+/* start tells a process from a later one with the same pid (clock ticks since boot). */
+struct proc {
+    pid_t pid, parent;
+    unsigned long long start;
+    bool zombie;
+    bool below; /* the root of the search, found while searching */
+};
+
+struct procs {
+    struct proc *items;
+    size_t n, capacity;
+};
+
+/* Replaces *found by all processes below root, root not included, zombies included. Free with
+ * procs_free. What is born while it looks may be missed; look again. */
+void proc_below(pid_t root, struct procs *found);
+
+void procs_free(struct procs *procs);
+
+/* Sends signal to that very process, by its pidfd; never to a pid <= 1. 0, or -1 when it is gone.
+ */
+int proc_signal(const struct proc *proc, int signal);
+
+/* Sends signal, then CONT so that a stopped process hears it, to everything below this process;
+ * returns how many live. */
+int proc_sweep(int signal);
+
+/* KILLs everything below this process: first stops what it finds until nothing new shows, so that
+ * a fork bomb cannot outrun it. Returns how many there were. */
+int proc_kill_all(void);
+
+/* Reaps one child without waiting: its pid, 0 when none has ended, -1 when there is no child. */
+pid_t proc_reap(int *status, struct rusage *usage);
+
+#endif

@@ -1,0 +1,40 @@
+/* spawn: one process of the plan, from fork to exec. */
+#ifndef KEEPER_SPAWN_H
+#define KEEPER_SPAWN_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/strv.h"
+#include "job/plan.h"
+
+/* What a process gets that the plan does not say: how the launcher itself was started. */
+struct spawn_origin {
+    sigset_t mask;      /* blocked at start */
+    sigset_t ignored;   /* SIG_IGN at start */
+    char **environment; /* borrowed; the base, without MPI's own names */
+};
+
+/* Remembers this process's mask, ignored signals and environ. */
+void spawn_remember(struct spawn_origin *origin);
+
+struct spawned {
+    pid_t pid;
+    int output; /* read end of its stdout and stderr, non-blocking, close-on-exec; the caller's */
+    int error;  /* errno of a failure */
+};
+
+/* Starts the process and waits until it has exec'd (milliseconds). It gets a process group of its
+ * own and dies with this process (PR_SET_PDEATHSIG). master_port replaces DGL_MASTER_PORT_LATER.
+ * 0, or -1 with err: EXIT_NOT_FOUND, EXIT_CANNOT_EXEC, EXIT_MACHINE (workspace) or EXIT_LAUNCHER.
+ */
+int spawn_process(const struct slice *slice, const struct process_plan *plan,
+                  const struct spawn_origin *origin, int master_port, struct spawned *spawned,
+                  struct err *err);
+
+/* The environment that the process would get, appended to env. */
+void spawn_environment(const struct slice *slice, const struct process_plan *plan,
+                       const struct spawn_origin *origin, int master_port, struct strv *env);
+
+#endif

@@ -1,0 +1,66 @@
+/* message: everything that travels, between coordinator and keeper (a stream socket, framed) and
+ * between coordinators (MPI, one message a frame). Bytes come from other processes and machines:
+ * every decoder checks every length and returns -1 on anything odd.
+ */
+#ifndef WIRE_MESSAGE_H
+#define WIRE_MESSAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "job/plan.h"
+#include "wire/outcome.h"
+
+enum message_type {
+    /* coordinator -> keeper */
+    MESSAGE_PLAN = 1, /* slice */
+    MESSAGE_GO,       /* u32 enum go, u32 master_port */
+    MESSAGE_STOP,     /* u32 hurry: 1 skips the grace */
+    MESSAGE_CREDIT,   /* u32 bytes of console output that may be sent more (also rank 0 -> rank) */
+    MESSAGE_LEAVE,    /* the keeper may exit; only after REACHED_OVER */
+    /* keeper -> coordinator */
+    MESSAGE_REACHED, /* u32 enum reached */
+    MESSAGE_WAITING, /* text: servers that do not listen yet, "" none (also rank -> rank 0) */
+    MESSAGE_FAILED,  /* cause */
+    MESSAGE_LEFT,    /* cause HOW_LEFT_EARLY: all servers of this machine have left with 0 */
+    MESSAGE_OUTPUT,  /* whole prefixed lines, raw bytes (also rank -> rank 0) */
+    MESSAGE_OUTCOME, /* outcome (also rank -> rank 0) */
+    MESSAGE_NOTICE,  /* text: a line for the user (also rank -> rank 0) */
+    /* between coordinators */
+    MESSAGE_SLICE, /* rank 0 -> rank: slice */
+    MESSAGE_ALARM, /* cause, without last_lines: stop */
+    MESSAGE_BEAT,  /* empty: I live */
+    MESSAGE_CLOSE, /* empty: the last on this link */
+    MESSAGE_COUNT
+};
+
+enum go { GO_SERVERS, GO_TRAINERS, GO_DRAIN };
+enum reached {
+    REACHED_LISTENING, /* all servers of this machine listen */
+    REACHED_ENDED,     /* all trainers (and samplers) of this machine ended well */
+    REACHED_OVER       /* no process of the job is left on this machine; OUTCOME came before */
+};
+
+#define MESSAGE_MAX (64u << 20) /* bytes of a frame's payload */
+
+/* Frames on a stream: u32 type, u32 length, payload. */
+void message_frame(struct buf *out, enum message_type type, const void *data, size_t len);
+
+/* Looks at the bytes received so far. 1: one whole frame is at the front: type, payload (inside in)
+ * and len are set, and buf_consume(in, MESSAGE_HEADER + len) drops it. 0: not whole yet. -1: not a
+ * frame of ours. */
+#define MESSAGE_HEADER 8
+int message_next(const struct buf *in, enum message_type *type, const char **data, size_t *len);
+
+void message_pack_slice(struct buf *out, const struct slice *slice);
+struct slice *message_unpack_slice(const char *data, size_t len); /* NULL: malformed */
+
+void message_pack_cause(struct buf *out, const struct cause *cause);
+struct cause *message_unpack_cause(const char *data, size_t len);
+
+void message_pack_outcome(struct buf *out, const struct outcome *outcome);
+int message_unpack_outcome(const char *data, size_t len, struct outcome *outcome); /* 0 or -1 */
+
+#endif

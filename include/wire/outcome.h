@@ -1,0 +1,76 @@
+/* outcome: what became of one machine's part of the job, and why. Plain data.
+ */
+#ifndef WIRE_OUTCOME_H
+#define WIRE_OUTCOME_H
+
+#include <stdint.h>
+
+#include "base/strv.h"
+#include "job/role.h"
+
+enum how {
+    HOW_NONE,
+    HOW_EXITED,        /* value: exit code, not 0 */
+    HOW_SIGNALED,      /* value: signal */
+    HOW_LEFT_EARLY,    /* a server exited 0 before the trainers had ended */
+    HOW_EXEC_FAILED,   /* value: errno; text: step and path */
+    HOW_CHECK_FAILED,  /* text: what the machine lacks before start */
+    HOW_START_TIMEOUT, /* text: who was not ready */
+    HOW_TOLD_TO_STOP,  /* a signal from outside to a rank or keeper; value: signal */
+    HOW_PARENT_GONE,   /* the process that started the rank is gone */
+    HOW_LOST,          /* a machine fell silent; machine/host are the silent one's */
+    HOW_LAUNCHER,      /* the launcher itself failed; text: why */
+    HOW_COUNT
+};
+
+/* The first failure as one machine saw it. */
+struct cause {
+    enum how how;
+    int machine; /* -1: not known */
+    char *host;
+    enum role role;         /* ROLE_LAUNCHER when it is none of the job's processes */
+    int id;                 /* global id within role; -1: none */
+    int pid;                /* 0: none */
+    int value;              /* see enum how */
+    int code;               /* the exit code that the job ends with if this is the first failure */
+    int64_t age_ms;         /* since it happened, at the moment of packing */
+    char *text;             /* a sentence, or NULL */
+    char *log;              /* path of the log file, or NULL */
+    struct strv last_lines; /* at most 20, the last that the process printed */
+};
+
+/* Milliseconds since the keeper began to start servers; -1: never. */
+struct process_outcome {
+    enum role role;
+    int id;
+    int pid;
+    int64_t start_ms, ready_ms, end_ms;
+    int exit_code; /* -1: did not exit by itself */
+    int signal;    /* 0: none */
+    int stopped;   /* 1: we had signalled it: never a candidate for the cause */
+    int64_t max_rss_kb, user_ms, sys_ms;
+    char *log; /* path or NULL */
+};
+
+struct outcome {
+    int machine;
+    int rank;
+    char *host;
+    char *ip;
+    int port;
+    int cpus;
+    struct process_outcome *processes;
+    int n_processes;
+    struct strv warnings; /* sentences: trouble in DRAIN, log file not writable, ... */
+    struct cause *cause;  /* NULL: none here */
+};
+
+/* Deep free of the contents; the struct itself is the caller's. */
+void cause_clear(struct cause *cause);
+void outcome_clear(struct outcome *outcome);
+
+/* A deep copy, newly allocated. */
+struct cause *cause_copy(const struct cause *cause);
+void cause_free(struct cause *cause); /* clear + free; NULL is fine */
+
+#endif

@@ -1,0 +1,34 @@
+/* pack: values <-> bytes, little-endian, every length checked. Knows no message.
+ */
+#ifndef WIRE_PACK_H
+#define WIRE_PACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/strv.h"
+
+void pack_u32(struct buf *b, uint32_t value);
+void pack_i64(struct buf *b, int64_t value);
+void pack_text(struct buf *b, const char *text); /* NULL is kept as NULL */
+void pack_strv(struct buf *b, const struct strv *v);
+
+/* A cursor over foreign bytes. After the first bad read `bad` is set and every read gives 0/NULL.
+ */
+struct unpack {
+    const char *at;
+    size_t left;
+    bool bad;
+};
+
+uint32_t unpack_u32(struct unpack *u);
+int64_t unpack_i64(struct unpack *u);
+char *unpack_text(struct unpack *u);                /* a copy or NULL; no NUL inside is accepted */
+void unpack_strv(struct unpack *u, struct strv *v); /* appended to v */
+
+/* A count that must be followed by at least count * min_size bytes; else bad and 0. */
+uint32_t unpack_count(struct unpack *u, size_t min_size);
+
+#endif

@@ -1,0 +1,116 @@
+/* strv: a growing, NULL-terminated vector of strings, with a view as an environment. */
+#include "base/strv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static void add_owned(struct strv *v, char *text)
+{
+    if (v->n + 2 > v->capacity) {
+        v->capacity = v->capacity ? v->capacity * 2 : 8;
+        v->items = mem_realloc(v->items, v->capacity, sizeof(*v->items));
+    }
+    v->items[v->n++] = text;
+    v->items[v->n] = NULL;
+}
+
+void strv_add(struct strv *v, const char *text)
+{
+    add_owned(v, mem_strdup(text));
+}
+
+static char *format_text(const char *format, va_list args)
+{
+    char *text;
+
+    if (vasprintf(&text, format, args) < 0)
+        return mem_strdup("");
+    return text;
+}
+
+void strv_addf(struct strv *v, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add_owned(v, format_text(format, args));
+    va_end(args);
+}
+
+void strv_add_all(struct strv *v, const struct strv *from)
+{
+    for (size_t i = 0; i < from->n; i++)
+        strv_add(v, from->items[i]);
+}
+
+void strv_remove(struct strv *v, size_t i)
+{
+    free(v->items[i]);
+    memmove(v->items + i, v->items + i + 1, (v->n - i) * sizeof(*v->items));
+    v->n--;
+}
+
+void strv_free(struct strv *v)
+{
+    for (size_t i = 0; i < v->n; i++)
+        free(v->items[i]);
+    free(v->items);
+    *v = (struct strv){0};
+}
+
+/* The index of NAME, given with or without "=VALUE"; v->n when it is not there. */
+static size_t env_find(const struct strv *v, const char *name)
+{
+    size_t len = strcspn(name, "=");
+    size_t i;
+
+    for (i = 0; i < v->n; i++)
+        if (!strncmp(v->items[i], name, len) && v->items[i][len] == '=')
+            break;
+    return i;
+}
+
+static void env_set_owned(struct strv *v, char *name_value)
+{
+    size_t i = env_find(v, name_value);
+
+    if (i == v->n) {
+        add_owned(v, name_value);
+        return;
+    }
+    free(v->items[i]);
+    v->items[i] = name_value;
+}
+
+void strv_env_set(struct strv *v, const char *name_value)
+{
+    env_set_owned(v, mem_strdup(name_value));
+}
+
+void strv_env_setf(struct strv *v, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    env_set_owned(v, format_text(format, args));
+    va_end(args);
+}
+
+const char *strv_env_get(const struct strv *v, const char *name)
+{
+    size_t i = env_find(v, name);
+
+    return i == v->n ? NULL : strchr(v->items[i], '=') + 1;
+}
+
+void strv_env_unset(struct strv *v, const char *name)
+{
+    size_t i = env_find(v, name);
+
+    if (i < v->n)
+        strv_remove(v, i);
+}

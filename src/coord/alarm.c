@@ -1,0 +1,156 @@
+/* alarm: how the coordinators stop as one. The first failure of a machine becomes its cause and an
+ * alarm, which overtakes the gates along the links of a binomial tree.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "coord/state.h"
+#include "wire/pack.h"
+
+void coord_send(struct coord *c, int to, enum message_type type, const struct buf *data)
+{
+    if (peers_send(c->peers, to, type, data ? data->data : NULL, data ? data->len : 0))
+        log_verbose("MPI cannot send to rank %d", to); /* silence will tell */
+}
+
+void coord_send_to_links(struct coord *c, enum message_type type, const struct buf *data,
+                         int except)
+{
+    for (int i = 0; i < c->pulse.n; i++)
+        if (c->pulse.links[i] != except)
+            coord_send(c, c->pulse.links[i], type, data);
+}
+
+/* Lines of a rank other than 0 travel to rank 0, which alone prints. */
+void coord_say_through_root(void *arg, const char *line)
+{
+    struct coord *c = arg;
+
+    if (peers_send(c->peers, 0, MESSAGE_NOTICE, line, strlen(line)))
+        return;
+}
+
+/* ---- stopping ---- */
+
+/* This machine has nothing that a keeper could end. */
+void coord_be_over(struct coord *c)
+{
+    c->over = true;
+    c->over_time = clock_ms();
+    if (c->keeper_works)
+        return;
+    c->outcome = (struct outcome){.machine = c->setup->meeting->machine,
+                                  .rank = c->peers->rank,
+                                  .host = mem_strdup(c->setup->meeting->host),
+                                  .ip = c->slice ? mem_strdup(c->slice->ip) : NULL,
+                                  .port = c->slice ? c->slice->port : 0,
+                                  .cpus = c->slice ? c->slice->cpus : 0};
+}
+
+void coord_stop(struct coord *c, bool hurry)
+{
+    struct buf data = {0};
+
+    if (!c->stopping) {
+        c->stopping = true;
+        c->stop_time = clock_ms();
+        if (c->root)
+            root_phase(c->root, PHASE_STOP);
+    }
+    if (c->over)
+        return;
+    if (!c->keeper_works) {
+        coord_be_over(c);
+        return;
+    }
+    pack_u32(&data, hurry);
+    keeper_link_send(&c->keeper, MESSAGE_STOP, data.data, data.len);
+    buf_free(&data);
+}
+
+static void send_alarm(struct coord *c, const struct cause *cause, int except)
+{
+    struct cause *brief = cause_copy(cause);
+    struct buf data = {0};
+
+    strv_free(&brief->last_lines);
+    message_pack_cause(&data, brief);
+    coord_send_to_links(c, MESSAGE_ALARM, &data, except);
+    buf_free(&data);
+    cause_free(brief);
+}
+
+/* What an alarm means for this rank, wherever it was raised. true: it brings something new. */
+static bool heed(struct coord *c, const struct cause *cause)
+{
+    bool news = !c->stopping;
+
+    if (cause->how == HOW_LOST && !c->lost) {
+        c->lost = true;
+        c->lost_machine = cause->machine;
+        news = true;
+    }
+    if (cause->how == HOW_TOLD_TO_STOP || cause->how == HOW_PARENT_GONE)
+        c->outside = true;
+    coord_stop(c, false);
+    return news;
+}
+
+/* Something failed here. Takes cause over. */
+void coord_fail(struct coord *c, struct cause *cause)
+{
+    bool news = heed(c, cause);
+
+    if (news)
+        send_alarm(c, cause, -1);
+    if (c->cause) {
+        cause_free(cause);
+        return;
+    }
+    c->cause = cause;
+    c->cause_time = clock_ms();
+}
+
+/* A cause of our own making about this machine. text may be NULL. */
+struct cause *coord_own_cause(const struct coord *c, enum how how, int value, int code,
+                              const char *text)
+{
+    struct cause *cause = mem_calloc(1, sizeof(*cause));
+
+    *cause = (struct cause){.how = how,
+                            .machine = c->setup->meeting->machine,
+                            .host = mem_strdup(c->setup->meeting->host),
+                            .role = ROLE_LAUNCHER,
+                            .id = -1,
+                            .pid = (int)getpid(),
+                            .value = value,
+                            .code = code,
+                            .text = mem_strdup(text)};
+    return cause;
+}
+
+void coord_on_mpi_error(struct coord *c)
+{
+    if (!c->stopping)
+        coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER,
+                                      "MPI reports an error on the connection to another machine"));
+    c->lost = true; /* no gate can be relied on */
+}
+
+void coord_on_alarm(struct coord *c, int from, const struct buf *payload)
+{
+    struct cause *cause = message_unpack_cause(payload->data, payload->len);
+
+    if (!cause)
+        return;
+    if (heed(c, cause))
+        send_alarm(c, cause, from);
+    if (c->alarm)
+        cause_free(cause);
+    else
+        c->alarm = cause;
+}

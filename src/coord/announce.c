@@ -1,0 +1,108 @@
+/* announce: what rank 0 tells all ranks first. Knows bytes, no MPI. */
+#include "coord/announce.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "wire/pack.h"
+
+static void copy_hosts(struct hosts *to, const struct hosts *from)
+{
+    to->items = mem_calloc(from->n, sizeof(*to->items));
+    to->n = from->n;
+    memcpy(to->items, from->items, from->n * sizeof(*to->items));
+}
+
+static int level_of(const struct options *options)
+{
+    return options->quiet ? LOG_QUIET : options->verbose ? LOG_VERBOSE : LOG_NORMAL;
+}
+
+void announce_make(struct announce *a, const struct job *job)
+{
+    *a = (struct announce){.log_level = level_of(&job->options),
+                           .lost_timeout_ms = job->options.lost_timeout_ms};
+    if (getrandom(&a->key, sizeof(a->key), 0) != (ssize_t)sizeof(a->key))
+        a->key = (uint64_t)(uintptr_t)a; /* still of this process; the user is checked as well */
+    copy_hosts(&a->hosts, &job->hosts);
+    buf_add(&a->ip_config, job->ip_config.data, job->ip_config.len);
+    buf_add(&a->part_config, job->part_config.data, job->part_config.len);
+}
+
+static void pack_bytes(struct buf *out, const struct buf *bytes)
+{
+    pack_u32(out, (uint32_t)bytes->len);
+    buf_add(out, bytes->data, bytes->len);
+}
+
+void announce_pack(struct buf *out, const struct announce *a)
+{
+    pack_u32(out, (uint32_t)a->code);
+    pack_u32(out, (uint32_t)a->log_level);
+    pack_i64(out, (int64_t)a->key);
+    pack_i64(out, a->lost_timeout_ms);
+    pack_u32(out, (uint32_t)a->hosts.n);
+    for (size_t i = 0; i < a->hosts.n; i++) {
+        pack_u32(out, a->hosts.items[i].address);
+        pack_u32(out, (uint32_t)a->hosts.items[i].port);
+    }
+    pack_bytes(out, &a->ip_config);
+    pack_bytes(out, &a->part_config);
+}
+
+static void unpack_host(struct unpack *u, struct host *host, int line)
+{
+    uint32_t address = unpack_u32(u);
+
+    host->address = address;
+    host->port = (int)unpack_u32(u);
+    host->line = line;
+    snprintf(host->ip, sizeof(host->ip), "%u.%u.%u.%u", address >> 24, address >> 16 & 255,
+             address >> 8 & 255, address & 255);
+}
+
+static void unpack_bytes(struct unpack *u, struct buf *bytes)
+{
+    uint32_t len = unpack_count(u, 1);
+
+    buf_add(bytes, u->at, len);
+    u->at += len;
+    u->left -= len;
+}
+
+int announce_unpack(struct announce *a, const struct buf *data, struct err *err)
+{
+    struct unpack u = {.at = data->data, .left = data->len};
+    uint32_t n;
+
+    *a = (struct announce){0};
+    a->code = (int)unpack_u32(&u);
+    a->log_level = (int)unpack_u32(&u);
+    a->key = (uint64_t)unpack_i64(&u);
+    a->lost_timeout_ms = unpack_i64(&u);
+    n = unpack_count(&u, 8);
+    a->hosts.items = mem_calloc(n, sizeof(*a->hosts.items));
+    a->hosts.n = n;
+    for (uint32_t i = 0; i < n; i++)
+        unpack_host(&u, &a->hosts.items[i], (int)i + 1);
+    unpack_bytes(&u, &a->ip_config);
+    unpack_bytes(&u, &a->part_config);
+    if (!u.bad && !u.left)
+        return 0;
+    announce_free(a);
+    return err_set(err, EXIT_LAUNCHER,
+                   "rank 0 sent something else than expected; is another version of dgl-mpilaunch "
+                   "installed on its machine?");
+}
+
+void announce_free(struct announce *a)
+{
+    hosts_free(&a->hosts);
+    buf_free(&a->ip_config);
+    buf_free(&a->part_config);
+    *a = (struct announce){0};
+}

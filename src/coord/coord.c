@@ -1,0 +1,302 @@
+/* coord: the coordinator of one machine: the plan's distribution, the gates, and one poll loop over
+ * its keeper, the other coordinators, signals, its parent and its sleepers. A gate is entered as
+ * soon as this machine is ready for it.
+ */
+#include "coord/coord.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "coord/check.h"
+#include "coord/signals.h"
+#include "coord/state.h"
+#include "wire/pack.h"
+
+enum {
+    POLL_MIN_MS = 2,   /* right after something has happened */
+    POLL_MAX_MS = 100, /* while nothing happens: 0.05 % of a core under Open MPI [measured] */
+    MAX_SLEEPER_POLL = 1024
+};
+
+/* ---- the plan ---- */
+
+void coord_on_slice(struct coord *c, struct slice *slice)
+{
+    struct err err = {0};
+
+    c->slice = slice;
+    c->checked = true;
+    if (!c->outcome_sent && check_machine(slice, &c->setup->meeting->announce, &err))
+        coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
+}
+
+/* Rank 0: every rank gets its own slice, and only that. */
+static void send_slices(struct coord *c)
+{
+    struct slice *own = NULL;
+
+    for (int r = 0; r < c->peers->size; r++) {
+        struct slice *slice = plan_slice(c->setup->job, c->setup->meeting->machine_of[r],
+                                         &c->setup->meeting->seats[r]);
+        struct buf data = {0};
+
+        slice->log_required = c->setup->job->options.run_dir != NULL;
+        if (r == 0) {
+            own = slice;
+            continue;
+        }
+        message_pack_slice(&data, slice);
+        coord_send(c, r, MESSAGE_SLICE, &data);
+        buf_free(&data);
+        slice_free(slice);
+    }
+    coord_on_slice(c, own);
+}
+
+/* Machine 0 chooses MASTER_PORT and holds it bound until the trainers have ended: SO_REUSEADDR lets
+ * torch's TCPStore, which sets it too, listen on it, and keeps everybody's bind(0) away from it. */
+static int hold_master_port(struct coord *c)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t len = sizeof(address);
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+        bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) < 0)
+        return -1;
+    c->master_fd = fd;
+    c->master_port = ntohs(address.sin_port);
+    return 0;
+}
+
+static void go(struct coord *c, enum go what, int master_port)
+{
+    struct buf data = {0};
+
+    pack_u32(&data, what);
+    pack_u32(&data, (uint32_t)master_port);
+    keeper_link_send(&c->keeper, MESSAGE_GO, data.data, data.len);
+    buf_free(&data);
+}
+
+/* ---- gates ---- */
+
+static bool ready_for_gate(const struct coord *c)
+{
+    if (c->lost)
+        return false;
+    switch (c->gate) {
+    case GATE_START: return c->checked || c->stopping;
+    case GATE_LISTEN: return c->listening || c->stopping;
+    case GATE_ENDED: return c->ended || c->stopping;
+    case GATE_LAST: return c->root ? c->concluded : c->outcome_sent;
+    default: return false;
+    }
+}
+
+static void enter_gate(struct coord *c)
+{
+    int64_t value[2] = {c->stopping, 0};
+
+    if (c->gate == GATE_LISTEN)
+        value[1] = c->master_port;
+    if (c->gate == GATE_LAST)
+        value[0] = c->root ? c->code : 0;
+    c->gate_entered = true;
+    peers_gate_enter(c->peers, value);
+}
+
+static void begin(struct coord *c)
+{
+    struct buf data = {0};
+
+    if (c->setup->meeting->machine == 0 && hold_master_port(c)) {
+        coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER,
+                                      "cannot get a port for MASTER_PORT"));
+        return;
+    }
+    if (c->root) {
+        root_phase(c->root, PHASE_SERVERS);
+        root_begin_report(c->root);
+    }
+    message_pack_slice(&data, c->slice);
+    keeper_link_send(&c->keeper, MESSAGE_PLAN, data.data, data.len);
+    buf_free(&data);
+    c->keeper_works = true;
+    go(c, GO_SERVERS, 0);
+}
+
+static void on_gate(struct coord *c, const int64_t result[2])
+{
+    enum gate passed = c->gate++;
+
+    c->gate_entered = false;
+    if (passed == GATE_LAST)
+        coord_leave(c, (int)result[0], c->outside);
+    if (result[0])
+        coord_stop(c, false);
+    if (c->stopping)
+        return;
+    if (c->root && passed != GATE_START)
+        root_phase(c->root, passed == GATE_LISTEN ? PHASE_TRAINERS : PHASE_DRAIN);
+    if (passed == GATE_START)
+        begin(c);
+    else
+        go(c, passed == GATE_LISTEN ? GO_TRAINERS : GO_DRAIN, (int)result[1]);
+    if (passed == GATE_ENDED && c->master_fd >= 0) {
+        close(c->master_fd);
+        c->master_fd = -1;
+    }
+}
+
+static bool run_gates(struct coord *c)
+{
+    int64_t result[2];
+    int passed;
+
+    if (!c->gate_entered && ready_for_gate(c))
+        enter_gate(c);
+    if (!c->gate_entered || c->lost)
+        return false;
+    passed = peers_gate_passed(c->peers, result);
+    if (passed < 0)
+        coord_on_mpi_error(c);
+    if (passed > 0)
+        on_gate(c, result);
+    return passed > 0;
+}
+
+/* ---- the loop ---- */
+
+static void on_time(struct coord *c, int64_t now)
+{
+    struct cause *cause;
+    int silent;
+
+    if (pulse_beat_due(&c->pulse, now))
+        coord_send_beat(c);
+    silent = pulse_lost(&c->pulse, now);
+    if (silent >= 0 && !c->lost)
+        coord_on_silence(c, silent);
+    if (!c->root)
+        return;
+    cause = root_tick(c->root, now);
+    if (cause)
+        coord_fail(c, cause);
+    console_pump(root_console(c->root));
+}
+
+/* The shorter the longer ago something happened: 2 ms at first, 100 ms after 2 s. A rank alone has
+ * nobody to poll for. */
+static int poll_timeout(const struct coord *c, int64_t now)
+{
+    int64_t pause = POLL_MIN_MS + (now - c->last_event) / 20;
+    int64_t until = now + (pause < POLL_MAX_MS ? pause : POLL_MAX_MS);
+
+    return clock_poll_timeout(now, until);
+}
+
+enum { AT_KEEPER, AT_SIGNALS, AT_PARENT, AT_CONSOLE, AT_SLEEPERS };
+
+static int fill_poll(const struct coord *c, struct pollfd *entries, int room)
+{
+    entries[AT_KEEPER] = (struct pollfd){.fd = c->keeper.keeper.fd,
+                                         .events = c->keeper.out.len ? POLLIN | POLLOUT : POLLIN};
+    entries[AT_SIGNALS] = (struct pollfd){.fd = signals_fd(), .events = POLLIN};
+    entries[AT_PARENT] =
+        (struct pollfd){.fd = c->outside ? -1 : c->setup->parent_fd, .events = POLLIN};
+    entries[AT_CONSOLE] = c->root ? console_poll(root_console(c->root)) : (struct pollfd){.fd = -1};
+    if (!c->setup->meeting->sleepers)
+        return AT_SLEEPERS;
+    return AT_SLEEPERS +
+           sleepers_poll(c->setup->meeting->sleepers, entries + AT_SLEEPERS, room - AT_SLEEPERS);
+}
+
+static bool wait_and_look(struct coord *c)
+{
+    struct pollfd entries[AT_SLEEPERS + MAX_SLEEPER_POLL];
+    int n = fill_poll(c, entries, AT_SLEEPERS + MAX_SLEEPER_POLL);
+    bool any = poll(entries, (nfds_t)n, poll_timeout(c, clock_ms())) > 0;
+    int number;
+
+    while ((number = signals_take()))
+        coord_on_signal(c, number);
+    if (any && entries[AT_PARENT].revents)
+        coord_fail(c, coord_own_cause(c, HOW_PARENT_GONE, 0, EXIT_LAUNCHER, NULL));
+    for (int i = AT_SLEEPERS; any && i < n; i++)
+        if (entries[i].revents)
+            coord_on_sleeper(c, sleepers_event(c->setup->meeting->sleepers));
+    return any;
+}
+
+static void give_credit(void *arg, int from, size_t len)
+{
+    struct coord *c = arg;
+    struct buf data = {0};
+
+    pack_u32(&data, (uint32_t)len);
+    if (from)
+        coord_send(c, from, MESSAGE_CREDIT, &data);
+    else if (c->keeper.keeper.fd >= 0)
+        keeper_link_send(&c->keeper, MESSAGE_CREDIT, data.data, data.len);
+    buf_free(&data);
+}
+
+static void open_root(struct coord *c)
+{
+    struct meeting *meeting = c->setup->meeting;
+    struct job *job = c->setup->job;
+    struct err err = {0};
+
+    c->root = root_open(job, meeting, c->peers->size, give_credit, c, &err);
+    if (!c->root) {
+        log_error("%s", err.text);
+        peers_abort(c->peers, err.code);
+    }
+    for (size_t i = 0; i < job->notices.n; i++)
+        log_notice("%s", job->notices.items[i]);
+    if (meeting->extra_ranks)
+        log_notice("%d ranks more than machines sleep until the end; 'mpirun -N 1' starts one a "
+                   "machine",
+                   meeting->extra_ranks);
+    log_verbose("%d machines, %s", c->peers->size, c->peers->name);
+}
+
+_Noreturn void coord_run(const struct coord_setup *setup)
+{
+    struct coord c = {.setup = setup,
+                      .peers = setup->peers,
+                      .keeper = {.keeper = setup->keeper},
+                      .lost_machine = -1,
+                      .master_fd = -1,
+                      .last_event = clock_ms()};
+    const struct announce *announce = &setup->meeting->announce;
+
+    signals_hold();
+    pulse_start(&c.pulse, c.peers->rank, c.peers->size, announce->lost_timeout_ms, clock_ms());
+    if (setup->job) {
+        open_root(&c);
+        send_slices(&c);
+    } else {
+        log_set_sink(coord_say_through_root, &c);
+        coord_send(&c, 0, MESSAGE_NOTICE, NULL); /* makes the connection for output now */
+    }
+    for (;;) {
+        bool any = wait_and_look(&c);
+
+        any |= coord_pump_keeper(&c);
+        any |= coord_pump_peers(&c);
+        on_time(&c, clock_ms());
+        any |= run_gates(&c);
+        coord_run_closing(&c, clock_ms());
+        if (any)
+            c.last_event = clock_ms();
+    }
+}

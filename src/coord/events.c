@@ -1,0 +1,239 @@
+/* events: what a coordinator does when something happens: a message from its keeper or from another
+ * coordinator, silence, a signal. Each handler is short and changes the state; gates and closing
+ * follow from it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "coord/state.h"
+#include "wire/pack.h"
+
+/* ---- the keeper ---- */
+
+static void on_reached(struct coord *c, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+
+    switch (unpack_u32(&u)) {
+    case REACHED_LISTENING: c->listening = true; break;
+    case REACHED_ENDED: c->ended = true; break;
+    case REACHED_OVER: coord_be_over(c); break;
+    }
+}
+
+static void on_waiting(struct coord *c, int from, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+    char *text = unpack_text(&u);
+
+    if (text)
+        root_waiting(c->root, from, text);
+    free(text);
+}
+
+/* What a keeper says for rank 0's ears, our own or another's. */
+static void on_for_root(struct coord *c, int from, enum message_type type, struct buf *payload)
+{
+    struct outcome outcome = {0};
+    struct cause *cause;
+
+    switch (type) {
+    case MESSAGE_WAITING: on_waiting(c, from, payload); break;
+    case MESSAGE_OUTPUT:
+        console_output(root_console(c->root), from, payload->data, payload->len);
+        break;
+    case MESSAGE_NOTICE:
+        if (!payload->len)
+            break;
+        buf_add(payload, "", 1);
+        console_say(root_console(c->root), payload->data);
+        break;
+    case MESSAGE_LEFT:
+        cause = message_unpack_cause(payload->data, payload->len);
+        if (cause)
+            root_left(c->root, from, cause);
+        break;
+    case MESSAGE_OUTCOME:
+        if (message_unpack_outcome(payload->data, payload->len, &outcome) == 0)
+            root_outcome(c->root, from, &outcome);
+        break;
+    default: break;
+    }
+}
+
+static void on_keeper(struct coord *c, enum message_type type, struct buf *payload)
+{
+    struct cause *cause;
+
+    switch (type) {
+    case MESSAGE_REACHED: on_reached(c, payload); break;
+    case MESSAGE_FAILED:
+        cause = message_unpack_cause(payload->data, payload->len);
+        if (cause)
+            coord_fail(c, cause);
+        break;
+    case MESSAGE_OUTCOME: /* kept: the cause goes with it */
+        outcome_clear(&c->outcome);
+        if (message_unpack_outcome(payload->data, payload->len, &c->outcome))
+            log_error("the keeper's outcome is malformed");
+        break;
+    default:
+        if (c->root)
+            on_for_root(c, 0, type, payload);
+        else
+            coord_send(c, 0, type, payload);
+    }
+}
+
+/* The keeper has died before its time: this rank, a subreaper too, has inherited its processes. */
+static void on_keeper_gone(struct coord *c)
+{
+    struct err err = {0};
+
+    keeper_clean_after(&c->keeper.keeper);
+    if (c->over)
+        return;
+    err_set(&err, EXIT_LAUNCHER,
+            "the process that keeps this machine's processes (pid %d) has died",
+            (int)c->keeper.keeper.pid);
+    coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER, err.text));
+    c->keeper_works = false;
+    coord_be_over(c);
+}
+
+bool coord_pump_keeper(struct coord *c)
+{
+    bool any = false;
+    enum message_type type;
+    struct buf payload;
+    int rc;
+
+    keeper_link_pump(&c->keeper);
+    while ((rc = keeper_link_next(&c->keeper, &type, &payload)) == 1) {
+        on_keeper(c, type, &payload);
+        buf_free(&payload);
+        any = true;
+    }
+    if ((rc < 0 || c->keeper.gone) && c->keeper.keeper.fd >= 0) {
+        close(c->keeper.keeper.fd);
+        c->keeper.keeper.fd = -1;
+        on_keeper_gone(c);
+        any = true;
+    }
+    return any;
+}
+
+/* ---- the other coordinators ---- */
+
+static void on_beat(struct coord *c, int from, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+    int machine = (int)unpack_u32(&u);
+    char *host = unpack_text(&u);
+
+    for (int i = 0; i < c->pulse.n && host; i++) {
+        if (c->pulse.links[i] != from || c->neighbours[i].host)
+            continue;
+        c->neighbours[i] = (struct neighbour){.machine = machine, .host = host};
+        host = NULL;
+    }
+    free(host);
+}
+
+static void on_peer(struct coord *c, struct peers_message *message)
+{
+    struct slice *slice;
+
+    switch (message->type) {
+    case MESSAGE_BEAT: on_beat(c, message->from, &message->data); break;
+    case MESSAGE_ALARM: coord_on_alarm(c, message->from, &message->data); break;
+    case MESSAGE_CREDIT:
+        if (c->keeper.keeper.fd >= 0)
+            keeper_link_send(&c->keeper, MESSAGE_CREDIT, message->data.data, message->data.len);
+        break;
+    case MESSAGE_SLICE:
+        slice = message_unpack_slice(message->data.data, message->data.len);
+        if (slice && !c->slice)
+            coord_on_slice(c, slice);
+        else
+            slice_free(slice);
+        break;
+    default:
+        if (c->root)
+            on_for_root(c, message->from, message->type, &message->data);
+    }
+}
+
+bool coord_pump_peers(struct coord *c)
+{
+    struct peers_message message;
+    bool any = false;
+    int rc;
+
+    while ((rc = peers_receive(c->peers, &message)) == 1) {
+        pulse_heard(&c->pulse, message.from, clock_ms());
+        any |= message.type != MESSAGE_BEAT;
+        on_peer(c, &message);
+        buf_free(&message.data);
+    }
+    if (rc < 0 && !c->lost)
+        coord_on_mpi_error(c);
+    peers_all_sent(c->peers);
+    return any;
+}
+
+void coord_send_beat(struct coord *c)
+{
+    struct buf data = {0};
+
+    pack_u32(&data, (uint32_t)c->setup->meeting->machine);
+    pack_text(&data, c->setup->meeting->host);
+    coord_send_to_links(c, MESSAGE_BEAT, &data, -1);
+    buf_free(&data);
+}
+
+void coord_on_silence(struct coord *c, int rank)
+{
+    struct cause *cause = coord_own_cause(c, HOW_LOST, 0, EXIT_LAUNCHER, NULL);
+
+    free(cause->host);
+    cause->host = NULL;
+    cause->machine = -1;
+    cause->pid = 0;
+    cause->text =
+        mem_printf("nothing was heard from it for %g s", (double)c->pulse.timeout_ms / 1000);
+    for (int i = 0; i < c->pulse.n; i++) {
+        if (c->pulse.links[i] != rank || !c->neighbours[i].host)
+            continue;
+        cause->machine = c->neighbours[i].machine;
+        cause->host = mem_strdup(c->neighbours[i].host);
+    }
+    if (!cause->host)
+        cause->host = mem_printf("the machine of rank %d", rank);
+    c->lost_root = rank == 0;
+    coord_fail(c, cause);
+}
+
+/* ---- signals and sleepers ---- */
+
+void coord_on_signal(struct coord *c, int number)
+{
+    if (c->stopping) {
+        coord_stop(c, true);
+        return;
+    }
+    coord_fail(c, coord_own_cause(c, HOW_TOLD_TO_STOP, number, EXIT_SIGNAL_BASE + number, NULL));
+}
+
+void coord_on_sleeper(struct coord *c, int what)
+{
+    if (what > 0)
+        coord_on_signal(c, what);
+    else if (what < 0)
+        coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER,
+                                      "another rank of this machine has died"));
+}

@@ -1,0 +1,81 @@
+/* keeper_link: frames over the socketpair to the keeper. Knows no message's meaning. */
+#include "coord/keeper_link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 65536 };
+
+static void write_some(struct keeper_link *link)
+{
+    while (link->out.len && !link->gone) {
+        ssize_t n = send(link->keeper.fd, link->out.data, link->out.len, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n < 0)
+            link->gone = true;
+        else
+            buf_consume(&link->out, (size_t)n);
+    }
+}
+
+static void read_some(struct keeper_link *link)
+{
+    while (!link->gone) {
+        ssize_t n = read(link->keeper.fd, buf_reserve(&link->in, READ_SIZE), READ_SIZE);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n <= 0)
+            link->gone = true;
+        else
+            link->in.len += (size_t)n;
+        if (n < READ_SIZE)
+            return;
+    }
+}
+
+void keeper_link_send(struct keeper_link *link, enum message_type type, const void *data,
+                      size_t len)
+{
+    message_frame(&link->out, type, data, len);
+    write_some(link);
+}
+
+void keeper_link_pump(struct keeper_link *link)
+{
+    write_some(link);
+    read_some(link);
+}
+
+int keeper_link_next(struct keeper_link *link, enum message_type *type, struct buf *payload)
+{
+    const char *data;
+    size_t len;
+    int rc = message_next(&link->in, type, &data, &len);
+
+    if (rc != 1)
+        return rc;
+    *payload = (struct buf){0};
+    buf_add(payload, data, len);
+    buf_consume(&link->in, MESSAGE_HEADER + len);
+    return 1;
+}
+
+bool keeper_link_wait_exit(struct keeper_link *link, int timeout_ms)
+{
+    struct pollfd entry = {.fd = link->keeper.pidfd, .events = POLLIN};
+
+    if (poll(&entry, 1, timeout_ms) < 1)
+        return false;
+    waitpid(link->keeper.pid, NULL, 0);
+    return true;
+}

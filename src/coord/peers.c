@@ -1,0 +1,69 @@
+/* peers: what both implementations share: the calls through the table, and the tree. */
+#include "coord/peers.h"
+
+int peers_broadcast(struct peers *p, struct buf *data, struct err *err)
+{
+    return p->ops->broadcast(p, data, err);
+}
+
+int peers_collect(struct peers *p, const void *mine, size_t size, void *all, struct err *err)
+{
+    return p->ops->collect(p, mine, size, all, err);
+}
+
+int peers_deal(struct peers *p, const void *all, size_t size, void *mine, struct err *err)
+{
+    return p->ops->deal(p, all, size, mine, err);
+}
+
+int peers_narrow(struct peers *p, bool stay, struct err *err)
+{
+    return p->ops->narrow(p, stay, err);
+}
+
+int peers_send(struct peers *p, int to, enum message_type type, const void *data, size_t len)
+{
+    return p->ops->send(p, to, type, data, len);
+}
+
+int peers_receive(struct peers *p, struct peers_message *message)
+{
+    return p->ops->receive(p, message);
+}
+
+bool peers_all_sent(struct peers *p)
+{
+    return p->ops->all_sent(p);
+}
+
+void peers_gate_enter(struct peers *p, const int64_t value[2])
+{
+    p->ops->gate_enter(p, value);
+}
+
+int peers_gate_passed(struct peers *p, int64_t result[2])
+{
+    return p->ops->gate_passed(p, result);
+}
+
+_Noreturn void peers_leave(struct peers *p, int code)
+{
+    p->ops->leave(p, code);
+}
+
+_Noreturn void peers_abort(struct peers *p, int code)
+{
+    p->ops->abort(p, code);
+}
+
+int peers_links(int rank, int size, int links[PEERS_LINKS_MAX])
+{
+    int lowest = rank ? rank & -rank : size;
+    int n = 0;
+
+    if (rank)
+        links[n++] = rank - lowest;
+    for (int64_t step = 1; step < lowest && rank + step < size; step *= 2)
+        links[n++] = (int)(rank + step);
+    return n;
+}

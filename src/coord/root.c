@@ -1,0 +1,412 @@
+/* root: what rank 0 alone does while the job runs. Knows no MPI and no keeper; what has happened is
+ * told to it.
+ */
+#include "coord/root.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config.h"
+#include "report/report.h"
+
+enum {
+    WAITING_EVERY_MS = 10000,
+    WAITING_TERMINAL_MS = 1000,
+    LEFT_GRACE_MS =
+        10000, /* DGL tells all servers to leave at once; this is how far apart they do */
+};
+
+struct root {
+    struct job *job;
+    const struct meeting *meeting;
+    int size;
+    struct console *console;
+    struct outcome *outcomes; /* by rank; host is NULL until it has come */
+    int64_t *came;            /* when */
+    bool *has_come;
+    char **waiting; /* by rank; NULL: nothing */
+    int64_t next_waiting;
+    bool waiting_changed;
+    bool *has_left;
+    int n_left;
+    struct cause *left; /* of the first that left */
+    int64_t left_deadline;
+    struct phase phases[PHASES];
+    int64_t start;
+    char started_at[32];
+    char *command;
+};
+
+/* ---- run folder ---- */
+
+static char *in_run_dir(const struct root *root, const char *name)
+{
+    return mem_printf("%s/%s", root->job->run_dir, name);
+}
+
+/* RUNS/latest -> JOB_ID, replaced at once by rename; of use only for the default folder. */
+static void link_latest(const struct root *root)
+{
+    const char *name = strrchr(root->job->run_dir, '/');
+    char *latest, *temporary;
+
+    if (!name || root->job->options.run_dir)
+        return;
+    latest = mem_printf("%.*s/latest", (int)(name - root->job->run_dir), root->job->run_dir);
+    temporary = mem_printf("%s.%d", latest, (int)getpid());
+    if (symlink(name + 1, temporary) < 0 || rename(temporary, latest) < 0) {
+        log_verbose("no link '%s': %s", latest, strerror(errno));
+        unlink(temporary);
+    }
+    free(temporary);
+    free(latest);
+}
+
+static int make_run_dir(struct root *root, struct err *err)
+{
+    struct job *job = root->job;
+
+    if (!job->run_dir)
+        return 0;
+    if (!file_make_folders(job->run_dir, 0777, err) && !access(job->run_dir, W_OK)) {
+        link_latest(root);
+        return 0;
+    }
+    if (job->options.run_dir)
+        return err_set(err, EXIT_USAGE, "--run_dir '%s' cannot be written: %s", job->run_dir,
+                       strerror(errno));
+    log_warning("no report and no log files: cannot write in '%s' (%s); name a folder by --run_dir",
+                job->run_dir, strerror(errno));
+    free(job->run_dir);
+    job->run_dir = NULL;
+    return 0;
+}
+
+/* ---- life ---- */
+
+static void say_line(void *arg, const char *line)
+{
+    console_say(arg, line);
+}
+
+static char *command_text(const struct options *options)
+{
+    struct buf text = {0};
+
+    if (options->command)
+        return mem_strdup(options->command);
+    for (size_t i = 0; i < options->argv.n; i++) {
+        const char *word = options->argv.items[i];
+        bool plain = *word && !strpbrk(word, " \t\n'\"\\$`&|;<>()*?[]{}!#~");
+
+        buf_addf(&text, plain ? "%s%s" : "%s\"%s\"", i ? " " : "", word);
+    }
+    buf_add(&text, "", 1);
+    return text.data;
+}
+
+struct root *root_open(struct job *job, const struct meeting *meeting, int size,
+                       void (*credit)(void *arg, int from, size_t len), void *arg, struct err *err)
+{
+    struct root *root = mem_calloc(1, sizeof(*root));
+    size_t n = (size_t)size;
+
+    root->job = job;
+    root->meeting = meeting;
+    root->size = size;
+    root->outcomes = mem_calloc(n, sizeof(*root->outcomes));
+    root->came = mem_calloc(n, sizeof(*root->came));
+    root->has_come = mem_calloc(n, sizeof(*root->has_come));
+    root->waiting = mem_calloc(n, sizeof(*root->waiting));
+    root->has_left = mem_calloc(n, sizeof(*root->has_left));
+    root->left_deadline = CLOCK_NEVER;
+    root->start = clock_ms();
+    root->next_waiting = root->start + WAITING_EVERY_MS;
+    root->command = command_text(&job->options);
+    clock_utc_extended(root->started_at, sizeof(root->started_at));
+    for (int i = 0; i < PHASES; i++)
+        root->phases[i] = (struct phase){.start_ms = -1, .end_ms = -1};
+    root->phases[PHASE_SERVERS].name = "servers";
+    root->phases[PHASE_TRAINERS].name = "trainers";
+    root->phases[PHASE_DRAIN].name = "drain";
+    root->phases[PHASE_STOP].name = "stop";
+    if (make_run_dir(root, err)) {
+        root_close(root);
+        return NULL;
+    }
+    root->console = console_open(credit, arg);
+    log_set_sink(say_line, root->console);
+    return root;
+}
+
+void root_close(struct root *root)
+{
+    log_set_sink(NULL, NULL);
+    if (root->console)
+        console_close(root->console);
+    for (int r = 0; r < root->size; r++) {
+        outcome_clear(&root->outcomes[r]);
+        free(root->waiting[r]);
+    }
+    cause_free(root->left);
+    free(root->outcomes);
+    free(root->came);
+    free(root->has_come);
+    free(root->waiting);
+    free(root->has_left);
+    free(root->command);
+    free(root);
+}
+
+struct console *root_console(struct root *root)
+{
+    return root->console;
+}
+
+/* ---- while it runs ---- */
+
+void root_phase(struct root *root, enum root_phase phase)
+{
+    int64_t now = clock_ms() - root->start;
+
+    for (int i = 0; i < PHASES; i++)
+        if (root->phases[i].start_ms >= 0 && root->phases[i].end_ms < 0)
+            root->phases[i].end_ms = now;
+    root->phases[phase].start_ms = now;
+    log_verbose("%s", phase == PHASE_SERVERS    ? "starting servers"
+                      : phase == PHASE_TRAINERS ? "all servers listen; starting trainers"
+                      : phase == PHASE_DRAIN    ? "all trainers have ended; servers may leave"
+                                                : "stopping everything");
+}
+
+void root_waiting(struct root *root, int from, const char *text)
+{
+    free(root->waiting[from]);
+    root->waiting[from] = *text ? mem_strdup(text) : NULL;
+    root->waiting_changed = true;
+}
+
+static void say_waiting(struct root *root)
+{
+    enum { NAMED_MACHINES = 4 };
+    struct buf text = {0};
+    int n = 0;
+
+    for (int r = 0; r < root->size; r++) {
+        if (!root->waiting[r])
+            continue;
+        if (n++ < NAMED_MACHINES)
+            buf_addf(&text, "%s%s on %s", n > 1 ? "; " : "", root->waiting[r],
+                     root->meeting->seats[r].host);
+    }
+    if (n > NAMED_MACHINES)
+        buf_addf(&text, "; and on %d more machines", n - NAMED_MACHINES);
+    if (n)
+        log_notice("waiting for %.*s", (int)text.len, text.data);
+    buf_free(&text);
+}
+
+static void tick_waiting(struct root *root, int64_t now)
+{
+    bool early = root->waiting_changed && console_is_terminal(root->console) &&
+                 now >= root->next_waiting - WAITING_EVERY_MS + WAITING_TERMINAL_MS;
+
+    if (now < root->next_waiting && !early)
+        return;
+    root->next_waiting = now + WAITING_EVERY_MS;
+    root->waiting_changed = false;
+    say_waiting(root);
+}
+
+void root_left(struct root *root, int from, struct cause *cause)
+{
+    if (!root->has_left[from]) {
+        root->has_left[from] = true;
+        root->n_left++;
+    }
+    if (!root->left) {
+        root->left = cause;
+        root->left_deadline = clock_ms() + LEFT_GRACE_MS;
+    } else {
+        cause_free(cause);
+    }
+    if (root->n_left == root->size)
+        root->left_deadline = CLOCK_NEVER;
+}
+
+struct cause *root_tick(struct root *root, int64_t now)
+{
+    tick_waiting(root, now);
+    if (now < root->left_deadline || root->phases[PHASE_DRAIN].start_ms >= 0)
+        return NULL;
+    root->left_deadline = CLOCK_NEVER;
+    return cause_copy(root->left);
+}
+
+int64_t root_deadline(const struct root *root)
+{
+    return root->left_deadline < root->next_waiting ? root->left_deadline : root->next_waiting;
+}
+
+/* ---- the end ---- */
+
+void root_outcome(struct root *root, int from, struct outcome *outcome)
+{
+    outcome_clear(&root->outcomes[from]);
+    root->outcomes[from] = *outcome;
+    *outcome = (struct outcome){0};
+    root->outcomes[from].rank = from;
+    root->has_come[from] = true;
+    root->came[from] = clock_ms();
+}
+
+bool root_complete(const struct root *root, int lost)
+{
+    for (int r = 0; r < root->size; r++)
+        if (!root->has_come[r] && root->meeting->machine_of[r] != lost)
+            return false;
+    return true;
+}
+
+/* What is known of a machine that said nothing. */
+static void fill_missing(struct root *root)
+{
+    const struct hosts *hosts = &root->job->hosts;
+
+    for (int r = 0; r < root->size; r++) {
+        int machine = root->meeting->machine_of[r];
+
+        if (root->has_come[r])
+            continue;
+        outcome_clear(&root->outcomes[r]);
+        root->outcomes[r] = (struct outcome){.machine = machine,
+                                             .rank = -1,
+                                             .host = mem_strdup(root->meeting->seats[r].host),
+                                             .ip = mem_strdup(hosts->items[machine].ip),
+                                             .port = hosts->items[machine].port,
+                                             .cpus = root->meeting->seats[r].cpus};
+    }
+}
+
+static void write_report(struct root *root, const struct report *report)
+{
+    static const struct {
+        const char *name;
+        void (*make)(struct buf *out, const struct report *report);
+    } files[] = {{"report.json", report_json}, {"report.html", report_html}};
+
+    for (size_t i = 0; root->job->run_dir && i < sizeof(files) / sizeof(files[0]); i++) {
+        char *path = in_run_dir(root, files[i].name);
+        struct buf text = {0};
+        struct err err = {0};
+
+        files[i].make(&text, report);
+        if (file_write(path, text.data, text.len, &err))
+            log_warning("%s", err.text);
+        buf_free(&text);
+        free(path);
+    }
+}
+
+static struct report make_report(struct root *root, const struct cause *cause, bool complete)
+{
+    return (struct report){.version = PACKAGE_VERSION,
+                           .job_id = root->job->id,
+                           .command = root->command,
+                           .started_at = root->started_at,
+                           .wall_ms = clock_ms() - root->start,
+                           .complete = complete,
+                           .exit_code = cause      ? cause->code
+                                        : complete ? 0
+                                                   : EXIT_LAUNCHER,
+                           .phases = root->phases,
+                           .n_phases = PHASES,
+                           .outcomes = root->outcomes,
+                           .n_outcomes = root->size,
+                           .cause = cause};
+}
+
+void root_begin_report(struct root *root)
+{
+    struct report report;
+
+    fill_missing(root);
+    report = make_report(root, NULL, false);
+    write_report(root, &report);
+}
+
+/* The first failure, all ages brought to this moment. Borrowed from an outcome, or alarm. */
+static const struct cause *first_cause(struct root *root, const struct cause *alarm)
+{
+    const struct cause **causes = mem_calloc((size_t)root->size, sizeof(*causes));
+    const struct cause *first;
+    int64_t now = clock_ms();
+
+    for (int r = 0; r < root->size; r++) {
+        if (!root->outcomes[r].cause)
+            continue;
+        root->outcomes[r].cause->age_ms += now - root->came[r];
+        causes[r] = root->outcomes[r].cause;
+    }
+    first = report_first_cause(causes, root->size);
+    free(causes);
+    return first ? first : alarm;
+}
+
+/* Lines of text, one call a line: a line of ours is never longer than what a reader can take. */
+static void say_lines(struct root *root, struct buf *text)
+{
+    buf_add(text, "", 1);
+    console_say(root->console, text->data);
+    buf_free(text);
+}
+
+/* What other machines lack before start is said too: one fix a run would be tedious. */
+static void say_other_checks(struct root *root, const struct cause *first)
+{
+    enum { SAID = 8 };
+    int said = 0;
+
+    for (int r = 0; r < root->size; r++) {
+        const struct cause *cause = root->outcomes[r].cause;
+        struct buf text = {0};
+
+        if (!cause || cause == first || cause->how != HOW_CHECK_FAILED || said++ >= SAID)
+            continue;
+        report_sentence(&text, cause);
+        log_error("%.*s", (int)text.len, text.data);
+        buf_free(&text);
+    }
+}
+
+int root_conclude(struct root *root, const struct cause *alarm)
+{
+    const struct cause *cause = first_cause(root, alarm);
+    bool complete = root_complete(root, -1);
+    struct buf text = {0};
+    struct report report;
+
+    fill_missing(root);
+    for (int i = 0; i < PHASES; i++)
+        if (root->phases[i].start_ms >= 0 && root->phases[i].end_ms < 0)
+            root->phases[i].end_ms = clock_ms() - root->start;
+    report = make_report(root, cause, complete);
+    write_report(root, &report);
+    if (!root->job->options.quiet) {
+        report_summary(&text, &report, root->job->run_dir);
+        say_lines(root, &text);
+    }
+    if (cause) {
+        say_other_checks(root, cause);
+        report_cause_block(&text, cause);
+        say_lines(root, &text);
+    }
+    return report.exit_code;
+}

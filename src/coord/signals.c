@@ -1,0 +1,63 @@
+/* signals: TERM, INT and HUP to this rank, as a descriptor for poll(2). */
+#include "coord/signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the handler needs; it can take no argument. */
+static int signal_pipe[2] = {-1, -1};
+static volatile sig_atomic_t signals_held;
+
+static void on_signal(int number)
+{
+    unsigned char byte = (unsigned char)number;
+    int kept = errno;
+
+    if (!signals_held)
+        _exit(EXIT_SIGNAL_BASE + number);
+    if (write(signal_pipe[1], &byte, 1) < 0)
+        errno = kept; /* full: enough signals are waiting */
+    errno = kept;
+}
+
+static void handle(int number, void (*handler)(int))
+{
+    struct sigaction old, action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+
+    sigfillset(&action.sa_mask);
+    if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(number, &action, NULL);
+}
+
+int signals_open(struct err *err)
+{
+    if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+        return err_set(err, EXIT_LAUNCHER, "cannot make a pipe: %s", strerror(errno));
+    handle(SIGTERM, on_signal);
+    handle(SIGINT, on_signal);
+    handle(SIGHUP, on_signal);
+    handle(SIGPIPE, SIG_IGN);
+    handle(SIGUSR1, SIG_IGN);
+    handle(SIGUSR2, SIG_IGN);
+    return 0;
+}
+
+void signals_hold(void)
+{
+    signals_held = 1;
+}
+
+int signals_fd(void)
+{
+    return signal_pipe[0];
+}
+
+int signals_take(void)
+{
+    unsigned char byte;
+
+    return read(signal_pipe[0], &byte, 1) == 1 ? byte : 0;
+}

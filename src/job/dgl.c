@@ -1,0 +1,195 @@
+/* dgl: the only file that says DGL_*, RANK or the names of an MPI. What DGL reads: v2.1.0
+ * python/dgl/distributed/dist_context.py initialize (lines 251 to 290) and what its tools/launch.py
+ * sets; what torchrun sets: torch 2.2.1 distributed/elastic/agent/server/local_elastic_agent.py
+ * _start_workers. Sets nothing itself: it makes lists.
+ */
+#include "job/dgl.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "job/plan.h"
+
+/* Does NAME, up to '=' or the end, match one of the patterns? A '*' at the end stands for any rest.
+ */
+static bool matches(const char *name_value, const char *const *patterns)
+{
+    size_t len = strcspn(name_value, "=");
+
+    for (; *patterns; patterns++) {
+        size_t want = strlen(*patterns);
+
+        if ((*patterns)[want - 1] == '*'
+                ? len >= want - 1 && !strncmp(name_value, *patterns, want - 1)
+                : len == want && !strncmp(name_value, *patterns, want))
+            return true;
+    }
+    return false;
+}
+
+bool dgl_env_is_mpi(const char *name_value)
+{
+    static const char *const patterns[] = {"OMPI_*",
+                                           "PMIX_*",
+                                           "PMI_*",
+                                           "PRTE_*",
+                                           "ORTE_*",
+
+                                           "MPIR_*",
+                                           "HYDRA_*",
+                                           "HYDI_*",
+
+                                           "MPI_LOCALNRANKS",
+                                           "MPI_LOCALRANKID",
+                                           "MPIEXEC_*",
+                                           "MPICH_INTERFACE_HOSTNAME*",
+                                           "PMI2_*",
+                                           "I_MPI_HYDRA_*",
+                                           "I_MPI_MPIRUN",
+                                           "DGL_MPILAUNCH_*",
+                                           NULL};
+
+    return matches(name_value, patterns);
+}
+
+bool dgl_env_is_reserved(const char *name_value)
+{
+    static const char *const patterns[] = {"DGL_ROLE",
+                                           "DGL_DIST_MODE",
+                                           "DGL_SERVER_ID",
+                                           "DGL_GROUP_ID",
+                                           "DGL_NUM_SAMPLER",
+                                           "DGL_NUM_CLIENT",
+                                           "DGL_NUM_SERVER",
+                                           "DGL_CONF_PATH",
+                                           "DGL_IP_CONFIG",
+                                           "DGL_JOB_*",
+                                           "RANK",
+                                           "WORLD_SIZE",
+                                           "LOCAL_RANK",
+                                           "LOCAL_WORLD_SIZE",
+                                           "GROUP_RANK",
+                                           "GROUP_WORLD_SIZE",
+                                           "ROLE_NAME",
+                                           "ROLE_RANK",
+                                           "ROLE_WORLD_SIZE",
+                                           "MASTER_ADDR",
+                                           "MASTER_PORT",
+                                           "TORCHELASTIC_*",
+                                           NULL};
+
+    return matches(name_value, patterns);
+}
+
+bool dgl_env_travels(const char *name_value)
+{
+    static const char *const patterns[] = {
+        "PATH",  "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_*", "DGL*",
+        "OMP_*", "MKL_*",           "NCCL_*",     "GLOO_*",      "CUDA_*",  NULL};
+
+    /* a role that rank 0's shell has by chance must not reach trainers that run alone */
+    return matches(name_value, patterns) && !dgl_env_is_mpi(name_value) &&
+           !dgl_env_is_reserved(name_value);
+}
+
+/* Where the configs are; also for a program without DGL. */
+static void add_paths(struct strv *env, const struct options *o)
+{
+    if (o->part_config)
+        strv_env_setf(env, "DGL_CONF_PATH=%s", o->part_config);
+    strv_env_setf(env, "DGL_IP_CONFIG=%s", o->ip_config);
+}
+
+static void add_counts(struct strv *env, const struct job *job)
+{
+    const struct options *o = &job->options;
+
+    strv_env_setf(env, "DGL_NUM_SAMPLER=%d", o->num_samplers);
+    strv_env_setf(env, "DGL_NUM_CLIENT=%d", plan_num_clients(job));
+    strv_env_setf(env, "DGL_NUM_SERVER=%d", o->num_servers);
+    add_paths(env, o);
+    strv_env_setf(env, "DGL_GRAPH_FORMAT=%s", o->graph_format);
+}
+
+static void add_server(struct strv *env, const struct job *job, int machine, int local)
+{
+    strv_env_setf(env, "DGL_ROLE=server");
+    strv_env_setf(env, "DGL_SERVER_ID=%d", machine * job->options.num_servers + local);
+    add_counts(env, job);
+    strv_env_setf(env, "OMP_NUM_THREADS=%d", job->options.num_server_threads);
+}
+
+static void add_client(struct strv *env, const struct job *job)
+{
+    if (!job->options.num_servers) {
+        add_paths(env, &job->options);
+        return;
+    }
+    strv_env_setf(env, "DGL_ROLE=client");
+    strv_env_setf(env, "DGL_DIST_MODE=distributed");
+    strv_env_setf(env, "DGL_GROUP_ID=0");
+    add_counts(env, job);
+}
+
+/* As launch.py, but by the CPUs of the machine itself. */
+static void add_trainer_threads(struct strv *env, const struct job *job, int cpus)
+{
+    const struct options *o = &job->options;
+    int threads = cpus / 2 / o->num_trainers;
+
+    if (o->num_omp_threads)
+        strv_env_setf(env, "OMP_NUM_THREADS=%d", o->num_omp_threads);
+    else if (job->omp_num_threads)
+        strv_env_setf(env, "OMP_NUM_THREADS=%s", job->omp_num_threads);
+    else if (!cpus)
+        strv_env_setf(env, "OMP_NUM_THREADS={max(cpus / 2 / %d, 1)}", o->num_trainers);
+    else
+        strv_env_setf(env, "OMP_NUM_THREADS=%d", threads > 1 ? threads : 1);
+}
+
+/* What torchrun gives its workers; all trainers are one role named "default" (torch/distributed/
+ * run.py --role). TORCH_NCCL_ASYNC_ERROR_HANDLING is left to torch's own default. */
+static void add_torch(struct strv *env, const struct job *job, int machine, int local)
+{
+    int trainers = job->options.num_trainers;
+    int rank = machine * trainers + local;
+    int world = plan_world_size(job);
+
+    strv_env_setf(env, "RANK=%d", rank);
+    strv_env_setf(env, "WORLD_SIZE=%d", world);
+    strv_env_setf(env, "LOCAL_RANK=%d", local);
+    strv_env_setf(env, "LOCAL_WORLD_SIZE=%d", trainers);
+    strv_env_setf(env, "GROUP_RANK=%d", machine);
+    strv_env_setf(env, "GROUP_WORLD_SIZE=%zu", job->hosts.n);
+    strv_env_setf(env, "ROLE_NAME=default");
+    strv_env_setf(env, "ROLE_RANK=%d", rank);
+    strv_env_setf(env, "ROLE_WORLD_SIZE=%d", world);
+    strv_env_setf(env, "MASTER_ADDR=%s", job->hosts.items[0].ip);
+    strv_env_setf(env, "MASTER_PORT=" DGL_MASTER_PORT_LATER);
+    strv_env_setf(env, "TORCHELASTIC_RESTART_COUNT=0");
+    strv_env_setf(env, "TORCHELASTIC_MAX_RESTARTS=0");
+    strv_env_setf(env, "TORCHELASTIC_RUN_ID=%s", job->id);
+    strv_env_setf(env, "TORCHELASTIC_USE_AGENT_STORE=False");
+}
+
+static void override(struct strv *env, const struct strv *with)
+{
+    for (size_t i = 0; i < with->n; i++)
+        strv_env_set(env, with->items[i]);
+}
+
+void dgl_env_make(struct strv *env, const struct job *job, int machine, int cpus, enum role role,
+                  int local)
+{
+    if (role == ROLE_SERVER) {
+        add_server(env, job, machine, local);
+    } else {
+        add_client(env, job);
+        add_trainer_threads(env, job, cpus);
+        add_torch(env, job, machine, local);
+    }
+    strv_env_setf(env, "DGL_JOB_ID=%s", job->id);
+    strv_env_setf(env, "DGL_JOB_RESTART_COUNT=0");
+    override(env, role == ROLE_SERVER ? &job->options.server_env : &job->options.trainer_env);
+    override(env, &job->options.extra_envs);
+}

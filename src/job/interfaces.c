@@ -1,0 +1,100 @@
+/* interfaces: the IPv4 addresses and the CPUs of this machine. DGL asks each interface of
+ * if_nameindex by SIOCGIFADDR (dgl/distributed/rpc_client.py local_ip4_addr_list), which tells one
+ * address an interface; the others are secondary. Knows no ip_config.
+ */
+#include "job/interfaces.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+_Static_assert(sizeof(((struct interface *)0)->name) == IF_NAMESIZE, "room for every name");
+
+struct list {
+    struct interface *items;
+    size_t n;
+};
+
+static void add(struct list *list, const char *name, const struct sockaddr *address, bool primary)
+{
+    struct interface item = {.primary = primary};
+    struct sockaddr_in in;
+
+    memcpy(&in, address, sizeof(in));
+    item.address = ntohl(in.sin_addr.s_addr);
+    for (size_t i = 0; !primary && i < list->n; i++)
+        if (list->items[i].address == item.address)
+            return;
+    strncpy(item.name, name, sizeof(item.name) - 1);
+    list->items = mem_realloc(list->items, list->n + 1, sizeof(item));
+    list->items[list->n++] = item;
+}
+
+static void add_primary(struct list *list)
+{
+    struct if_nameindex *names = if_nameindex();
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    for (struct if_nameindex *i = names; fd >= 0 && i && i->if_index; i++) {
+        struct ifreq request = {0};
+
+        strncpy(request.ifr_name, i->if_name, sizeof(request.ifr_name) - 1);
+        if (!ioctl(fd, SIOCGIFADDR, &request) && request.ifr_addr.sa_family == AF_INET)
+            add(list, i->if_name, &request.ifr_addr, true);
+    }
+    if (fd >= 0)
+        close(fd);
+    if_freenameindex(names);
+}
+
+static void add_secondary(struct list *list)
+{
+    struct ifaddrs *all;
+
+    if (getifaddrs(&all))
+        return;
+    for (struct ifaddrs *i = all; i; i = i->ifa_next)
+        if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET)
+            add(list, i->ifa_name, i->ifa_addr, false);
+    freeifaddrs(all);
+}
+
+struct interface *interfaces_list(size_t *n)
+{
+    struct list list = {0};
+
+    add_primary(&list);
+    add_secondary(&list);
+    *n = list.n;
+    return list.items;
+}
+
+/* The kernel cuts a mask to what the cpuset allows; 8192 CPUs is its own limit. */
+int interfaces_count_cpus(void)
+{
+    size_t size = CPU_ALLOC_SIZE(8192);
+    cpu_set_t *before = mem_calloc(1, size);
+    cpu_set_t *wide = mem_calloc(1, size);
+    int cpus = 0;
+
+    memset(wide, 0xff, size);
+    if (!sched_getaffinity(0, size, before)) {
+        cpus = CPU_COUNT_S(size, before);
+        if (!sched_setaffinity(0, size, wide)) {
+            if (!sched_getaffinity(0, size, wide))
+                cpus = CPU_COUNT_S(size, wide);
+            sched_setaffinity(0, size, before);
+        }
+    }
+    free(before);
+    free(wide);
+    return cpus > 0 ? cpus : 1;
+}

@@ -1,0 +1,273 @@
+/* job: everything that rank 0 knows about the job before it meets the other machines. The only
+ * reader of config files; what is in them is for hosts and partconf.
+ */
+#include "job/job.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "job/dgl.h"
+
+static const char *value_of(char **envp, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (; *envp; envp++)
+        if (!strncmp(*envp, name, len) && (*envp)[len] == '=')
+            return *envp + len + 1;
+    return NULL;
+}
+
+/* The current directory as the shell names it: /home/u rather than the place that this machine
+ * happens to mount it at. The caller frees; NULL when there is none. */
+static char *current_directory(char **envp)
+{
+    const char *named = value_of(envp, "PWD");
+    struct stat a, b;
+    char path[PATH_MAX];
+
+    if (named && named[0] == '/' && !stat(named, &a) && !stat(".", &b) && a.st_ino == b.st_ino &&
+        a.st_dev == b.st_dev)
+        return mem_strdup(named);
+    return getcwd(path, sizeof(path)) ? mem_strdup(path) : NULL;
+}
+
+/* path made absolute, without "./" at its front and '/' at its end. The caller frees. */
+static char *make_absolute(const char *path, char **envp, struct err *err)
+{
+    char *base, *joined;
+    size_t len;
+
+    if (path[0] == '/') {
+        joined = mem_strdup(path);
+    } else {
+        base = current_directory(envp);
+        if (!base) {
+            err_set(err, EXIT_USAGE, "'%s' is relative to a directory that is gone: %s", path,
+                    strerror(errno));
+            return NULL;
+        }
+        while (path[0] == '.' && path[1] == '/')
+            path += 2;
+        joined = strcmp(path, ".") && *path ? file_join(base, path) : mem_strdup(base);
+        free(base);
+    }
+    for (len = strlen(joined); len > 1 && joined[len - 1] == '/';)
+        joined[--len] = '\0';
+    return joined;
+}
+
+static int find_workspace(struct job *job, char **envp, struct err *err)
+{
+    struct stat st;
+
+    job->workspace = make_absolute(job->options.workspace, envp, err);
+    if (!job->workspace)
+        return -1;
+    if (stat(job->workspace, &st))
+        return err_set(err, EXIT_MACHINE, "--workspace: the folder '%s' cannot be reached: %s",
+                       job->workspace, strerror(errno));
+    if (!S_ISDIR(st.st_mode))
+        return err_set(err, EXIT_MACHINE, "--workspace: '%s' is not a folder", job->workspace);
+    return 0;
+}
+
+static int read_config(struct job *job, const char *option, const char *path, struct buf *out,
+                       struct err *err)
+{
+    char *full = file_join(job->workspace, path);
+    int rc = file_read(full, JOB_FILE_MAX, out, err);
+
+    free(full);
+    if (rc)
+        err_wrap(err, "%s (relative to --workspace, or absolute)", option);
+    return rc;
+}
+
+static int read_hosts(struct job *job, struct err *err)
+{
+    const struct options *o = &job->options;
+
+    if (read_config(job, "--ip_config", o->ip_config, &job->ip_config, err))
+        return -1;
+    return hosts_parse(&job->hosts, o->ip_config, job->ip_config.data, job->ip_config.len,
+                       o->num_servers, err);
+}
+
+static int read_partition(struct job *job, struct err *err)
+{
+    const struct options *o = &job->options;
+
+    if (!o->part_config)
+        return 0;
+    if (read_config(job, "--part_config", o->part_config, &job->part_config, err) ||
+        partconf_parse(&job->partconf, o->part_config, job->part_config.data, job->part_config.len,
+                       err))
+        return -1;
+    if ((size_t)job->partconf.num_parts == job->hosts.n)
+        return 0;
+    return err_set(err, EXIT_USAGE,
+                   "'%s' has %d partitions, but '%s' names %zu machines; each machine serves one "
+                   "partition: partition the graph into %zu, or list %d machines",
+                   o->part_config, job->partconf.num_parts, o->ip_config, job->hosts.n,
+                   job->hosts.n, job->partconf.num_parts);
+}
+
+/* All counts fit an int, as DGL and the plan want them. */
+static int check_size(const struct job *job, struct err *err)
+{
+    const struct options *o = &job->options;
+    int64_t clients = (int64_t)job->hosts.n * o->num_trainers * (1 + o->num_samplers);
+    int64_t servers = (int64_t)job->hosts.n * o->num_servers;
+
+    if (clients <= INT_MAX && servers <= INT_MAX)
+        return 0;
+    return err_set(err, EXIT_USAGE,
+                   "%zu machines with %d trainers of %d samplers are %" PRId64
+                   " clients, more than DGL can number",
+                   job->hosts.n, o->num_trainers, o->num_samplers, clients);
+}
+
+/* UTC time, Slurm's id or the pid, four hex digits: two jobs of one second and one pid on two login
+ * nodes still differ. */
+static void make_id(struct job *job, char **envp)
+{
+    const char *slurm = value_of(envp, "SLURM_JOB_ID");
+    char time[32], who[32];
+    uint16_t salt = 0;
+    size_t len = 0;
+
+    while (slurm && len < sizeof(who) - 1 && (isalnum((unsigned char)slurm[len])))
+        len++;
+    if (len && !slurm[len])
+        snprintf(who, sizeof(who), "%s", slurm);
+    else
+        snprintf(who, sizeof(who), "%d", (int)getpid());
+    if (getrandom(&salt, sizeof(salt), GRND_NONBLOCK) != (ssize_t)sizeof(salt))
+        salt = (uint16_t)clock_ms();
+    snprintf(job->id, sizeof(job->id), "%s-%s-%04x", clock_utc_basic(time, sizeof(time)), who,
+             salt);
+}
+
+static int find_run_dir(struct job *job, char **envp, struct err *err)
+{
+    const char *given = job->options.run_dir;
+
+    if (!given)
+        job->run_dir = mem_printf("%s/dgl-mpilaunch-runs/%s", job->workspace, job->id);
+    else if (strcmp(given, "none"))
+        job->run_dir = make_absolute(given, envp, err);
+    return !given || !strcmp(given, "none") || job->run_dir ? 0 : -1;
+}
+
+/* --pass_env's own names; a '*' at the end stands for any rest. */
+static bool is_asked_for(const struct strv *names, const char *name_value)
+{
+    size_t len = strcspn(name_value, "=");
+
+    for (size_t i = 0; i < names->n; i++) {
+        const char *name = names->items[i];
+        size_t want = strlen(name);
+
+        if (name[want - 1] == '*' ? len >= want - 1 && !strncmp(name, name_value, want - 1)
+                                  : len == want && !strncmp(name, name_value, want))
+            return true;
+    }
+    return false;
+}
+
+static void take_environment(struct job *job, char **envp)
+{
+    const struct options *o = &job->options;
+    const char *threads = value_of(envp, "OMP_NUM_THREADS");
+
+    job->omp_num_threads = threads && *threads ? mem_strdup(threads) : NULL;
+    for (; !o->pass_none && *envp; envp++) {
+        if ((*envp)[0] == '=' || !strchr(*envp, '=') || dgl_env_is_mpi(*envp))
+            continue;
+        if (dgl_env_travels(*envp) || is_asked_for(&o->pass_env, *envp))
+            strv_env_set(&job->passed, *envp);
+    }
+}
+
+static void note_reserved(struct job *job, const char *option, const struct strv *envs)
+{
+    for (size_t i = 0; i < envs->n; i++)
+        if (dgl_env_is_reserved(envs->items[i]))
+            strv_addf(&job->notices,
+                      "%s overrides %.*s, which the launcher sets for each process; all of them "
+                      "get the same value",
+                      option, (int)strcspn(envs->items[i], "="), envs->items[i]);
+}
+
+/* Not private (RFC 1918), shared (RFC 6598), link-local or loopback. */
+static bool is_public(uint32_t a)
+{
+    return a >> 24 != 10 && a >> 24 != 127 && a >> 20 != 0xac1 && a >> 16 != 0xc0a8 &&
+           a >> 16 != 0xa9fe && a >> 22 != 0x191;
+}
+
+static void note_public(struct job *job)
+{
+    for (size_t i = 0; i < job->hosts.n && job->options.num_servers; i++) {
+        if (!is_public(job->hosts.items[i].address))
+            continue;
+        strv_addf(&job->notices,
+                  "%s is a public address: DGL's servers run what anyone who reaches their ports "
+                  "sends them (dmlc/dgl issue 7874); use a private network or a firewall",
+                  job->hosts.items[i].ip);
+        return;
+    }
+}
+
+static void make_notices(struct job *job)
+{
+    const struct options *o = &job->options;
+
+    if (o->ssh_given)
+        strv_add(&job->notices, "--ssh_port and --ssh_username are not used: mpirun or srun starts "
+                                "the ranks, by its own means");
+    note_reserved(job, "--extra_envs", &o->extra_envs);
+    note_reserved(job, "--server_env", &o->server_env);
+    note_reserved(job, "--trainer_env", &o->trainer_env);
+    note_public(job);
+}
+
+int job_load(struct job *job, struct options *options, char **envp, struct err *err)
+{
+    *job = (struct job){.options = *options};
+    *options = (struct options){0};
+    make_id(job, envp);
+    if (find_workspace(job, envp, err) || read_hosts(job, err) || read_partition(job, err) ||
+        check_size(job, err) || find_run_dir(job, envp, err))
+        return -1;
+    take_environment(job, envp);
+    make_notices(job);
+    return 0;
+}
+
+void job_free(struct job *job)
+{
+    options_free(&job->options);
+    free(job->workspace);
+    free(job->omp_num_threads);
+    free(job->run_dir);
+    buf_free(&job->ip_config);
+    buf_free(&job->part_config);
+    hosts_free(&job->hosts);
+    partconf_free(&job->partconf);
+    strv_free(&job->passed);
+    strv_free(&job->notices);
+    *job = (struct job){0};
+}

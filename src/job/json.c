@@ -1,0 +1,65 @@
+/* json: cJSON behind the checks that bytes from outside need: cJSON itself stops at the end of the
+ * first value, and cuts a text at an escaped NUL. Knows no key.
+ */
+#include "job/json.h"
+
+#include <string.h>
+
+#include "job/excerpt.h"
+
+static int line_of(const char *bytes, const char *at)
+{
+    int line = 1;
+
+    for (const char *p = bytes; p < at && (p = memchr(p, '\n', (size_t)(at - p))); p++)
+        line++;
+    return line;
+}
+
+/* The first NUL, or \u0000 escape (an odd number of backslashes before the u); NULL: none. */
+static const char *find_nul(const char *bytes, size_t len)
+{
+    const char *end = bytes + len;
+    const char *nul = memchr(bytes, '\0', len);
+
+    if (nul)
+        return nul;
+    for (const char *p = bytes; (p = memmem(p, (size_t)(end - p), "\\u0000", 6)); p += 2) {
+        const char *first = p;
+
+        while (first > bytes && first[-1] == '\\')
+            first--;
+        if ((p - first) % 2 == 0)
+            return p;
+    }
+    return NULL;
+}
+
+cJSON *json_parse(const char *path, const char *bytes, size_t len, struct err *err)
+{
+    char shown[EXCERPT_SIZE];
+    const char *end = NULL;
+    const char *nul = len ? find_nul(bytes, len) : NULL;
+    cJSON *root;
+
+    if (!len || nul) {
+        if (nul)
+            err_set(err, EXIT_USAGE, "%s:%d: a NUL byte; this is no JSON text", path,
+                    line_of(bytes, nul));
+        else
+            err_set(err, EXIT_USAGE, "%s: the file is empty; JSON was expected", path);
+        return NULL;
+    }
+    root = cJSON_ParseWithLengthOpts(bytes, len, &end, 0);
+    while (root && end < bytes + len && strchr(" \t\r\n", *end))
+        end++;
+    if (root && end == bytes + len)
+        return root;
+    if (!end || end < bytes || end > bytes + len)
+        end = bytes;
+    err_set(err, EXIT_USAGE, "%s:%d: %s near '%s'", path, line_of(bytes, end),
+            root ? "text behind the end of the JSON value," : "not valid JSON,",
+            excerpt(shown, end, (size_t)(bytes + len - end)));
+    cJSON_Delete(root);
+    return NULL;
+}

@@ -1,0 +1,151 @@
+/* options: what the user asked for: the command line over the environment over --config's file over
+ * the defaults, and what must be there. Reads no other file.
+ */
+#include "job/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "job/given.h"
+#include "job/options_table.h"
+
+struct sources {
+    struct given file, environment, argv;
+};
+
+static const struct option_spec *spec_of(const char *name)
+{
+    return options_table_find(name, strlen(name));
+}
+
+/* The path of --config, or NULL. */
+static const char *config_path(const struct sources *s)
+{
+    const char *path = given_last(&s->argv, spec_of("config"));
+
+    return path ? path : given_last(&s->environment, spec_of("config"));
+}
+
+static bool is_given(const struct sources *s, const struct option_spec *spec)
+{
+    return spec->fallback || given_last(&s->argv, spec) || given_last(&s->environment, spec) ||
+           given_last(&s->file, spec);
+}
+
+static void store_defaults(struct options *o)
+{
+    struct err never;
+
+    for (size_t i = 0; i < options_table_size; i++)
+        if (options_table[i].fallback)
+            options_store(o, &options_table[i], options_table[i].fallback, "default", &never);
+}
+
+/* --help and --version win over everything that is wrong elsewhere. */
+static bool wants_help_or_version(const struct sources *s, struct options *o)
+{
+    o->help = given_last(&s->argv, spec_of("help")) != NULL;
+    o->version = given_last(&s->argv, spec_of("version")) != NULL;
+    return o->help || o->version;
+}
+
+static int take_command(struct options *o, struct sources *s, struct err *err)
+{
+    struct given *from = &s->argv;
+
+    if (!from->command && !from->has_argv && !s->file.command && !s->file.has_argv)
+        given_take_back(from);
+    if (!from->command && !from->has_argv)
+        from = &s->file;
+    if (from->command && !from->command[strspn(from->command, " \t\n")])
+        return err_set(err, EXIT_USAGE, "the command is empty");
+    if (from->has_argv && !from->argv.items[0][0])
+        return err_set(err, EXIT_USAGE, "the first word of the command is empty");
+    o->command = from->command;
+    from->command = NULL;
+    o->argv = from->argv;
+    from->argv = (struct strv){0};
+    return 0;
+}
+
+static int check_required(const struct options *o, const struct sources *s, struct err *err)
+{
+    char missing[512] = "";
+    size_t used = 0;
+    bool alone = is_given(s, spec_of("num_servers")) && o->num_servers == 0;
+
+    for (size_t i = 0; i < options_table_size; i++) {
+        const struct option_spec *spec = &options_table[i];
+
+        if (!spec->required || is_given(s, spec) || (alone && spec == spec_of("part_config")))
+            continue;
+        used += (size_t)snprintf(missing + used, sizeof(missing) - used, "%s--%s", used ? ", " : "",
+                                 spec->name);
+    }
+    if (used)
+        return err_set(err, EXIT_USAGE,
+                       "missing: %s; give it as an option, as " GIVEN_ENVIRONMENT_PREFIX
+                       "NAME in the environment or in --config's file (see --help)",
+                       missing);
+    if (!o->command && !o->argv.n)
+        return err_set(err, EXIT_USAGE,
+                       "there is no command; put it last, as one quoted word or after --");
+    if (o->quiet && o->verbose)
+        return err_set(err, EXIT_USAGE, "--quiet and --verbose exclude each other; leave one out");
+    return 0;
+}
+
+/* Everything but --help and --version. */
+static int merge(struct options *o, struct sources *s, char **envp, struct err *err)
+{
+    const char *path;
+
+    if (given_read_environment(&s->environment, envp, err))
+        return -1;
+    path = config_path(s);
+    if (path && given_read_file(&s->file, path, err))
+        return -1;
+    if (take_command(o, s, err))
+        return -1;
+    store_defaults(o);
+    if (given_store(&s->file, o, err) || given_store(&s->environment, o, err) ||
+        given_store(&s->argv, o, err))
+        return -1;
+    return check_required(o, s, err);
+}
+
+int options_parse(struct options *o, int argc, char **argv, char **envp, struct err *err)
+{
+    struct sources s = {.file.source = GIVEN_FILE,
+                        .environment.source = GIVEN_ENVIRONMENT,
+                        .argv.source = GIVEN_ARGV};
+    int rc;
+
+    *o = (struct options){0};
+    rc = given_read_argv(&s.argv, argc, argv, err);
+    if (wants_help_or_version(&s, o))
+        rc = 0;
+    else if (!rc)
+        rc = merge(o, &s, envp, err);
+    given_free(&s.file);
+    given_free(&s.environment);
+    given_free(&s.argv);
+    return rc;
+}
+
+void options_free(struct options *o)
+{
+    free(o->workspace);
+    free(o->part_config);
+    free(o->ip_config);
+    free(o->graph_format);
+    free(o->run_dir);
+    free(o->command);
+    strv_free(&o->extra_envs);
+    strv_free(&o->pass_env);
+    strv_free(&o->server_env);
+    strv_free(&o->trainer_env);
+    strv_free(&o->argv);
+    *o = (struct options){0};
+}

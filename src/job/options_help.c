@@ -1,0 +1,137 @@
+/* options_help: --help and the man page's sections, written from the one table. Parses nothing.
+ */
+#include "job/options.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "job/given.h"
+#include "job/options_table.h"
+
+enum { WIDTH = 79, INDENT = 6 };
+
+/* One word at a time, broken before WIDTH. */
+static void print_wrapped(FILE *out, const char *text)
+{
+    int column = 0;
+
+    while (*(text += strspn(text, " "))) {
+        int len = (int)strcspn(text, " ");
+
+        if (column && column + 1 + len > WIDTH) {
+            fputc('\n', out);
+            column = 0;
+        }
+        column += fprintf(out, "%*s%.*s", column ? 1 : INDENT, "", len, text);
+        text += len;
+    }
+    fputc('\n', out);
+}
+
+static const char *default_of(const struct option_spec *spec)
+{
+    return spec->says ? spec->says : spec->fallback;
+}
+
+static void print_option(FILE *out, const struct option_spec *spec)
+{
+    char text[1024];
+    const char *fallback = default_of(spec);
+
+    fprintf(out, "  --%s%s%s\n", spec->name, spec->metavar ? " " : "",
+            spec->metavar ? spec->metavar : "");
+    snprintf(text, sizeof(text), "%s%s%s%s%s", spec->help, fallback ? " Default: " : "",
+             fallback ? fallback : "", fallback ? "." : "", spec->required ? " Required." : "");
+    print_wrapped(out, text);
+}
+
+void options_help(FILE *out)
+{
+    fputs("Usage: mpirun -hostfile ip_config.txt dgl-mpilaunch [options] \"COMMAND\"\n"
+          "       srun dgl-mpilaunch [options] -- PROGRAM [ARGUMENT...]\n\n"
+          "Starts DGL's servers and trainers on all machines of ip_config, in order, and\n"
+          "stops them all when one fails.\n\n"
+          "A COMMAND in one quoted word is run by a shell, unchanged. Words after -- meet\n"
+          "no shell; in them {ip_config}, {part_config} and {workspace} are replaced.\n\n"
+          "Options may stand before or after the command, with '_' or '-' in their names,\n"
+          "with '=' or a blank before the value. Each is also read from the environment\n"
+          "as DGL_MPILAUNCH_ and its name in capitals, and from --config's file.\n",
+          out);
+    for (int group = 0; group < GROUP_COUNT; group++) {
+        fprintf(out, "\n%s:\n", options_group_titles[group]);
+        for (size_t i = 0; i < options_table_size; i++)
+            if ((int)options_table[i].group == group)
+                print_option(out, &options_table[i]);
+    }
+}
+
+/* Text in roff: a '-' that can be typed, no line that begins as a request. */
+static void print_roff(FILE *out, const char *text)
+{
+    if (*text == '.' || *text == '\'')
+        fputs("\\&", out);
+    for (; *text; text++) {
+        if (*text == '-')
+            fputs("\\-", out);
+        else if (*text == '\\')
+            fputs("\\e", out);
+        else if (*text == '\'')
+            fputs("\\(aq", out);
+        else
+            fputc(*text, out);
+    }
+}
+
+static void roff_option(FILE *out, const struct option_spec *spec)
+{
+    const char *fallback = default_of(spec);
+
+    fputs(".TP\n\\fB\\-\\-", out);
+    print_roff(out, spec->name);
+    fputs("\\fR", out);
+    if (spec->metavar)
+        fprintf(out, " \\fI%s\\fR", spec->metavar);
+    fputc('\n', out);
+    print_roff(out, spec->help);
+    if (fallback) {
+        fputs("\nDefault: ", out);
+        print_roff(out, fallback);
+        fputc('.', out);
+    }
+    fputs(spec->required ? "\nRequired.\n" : "\n", out);
+}
+
+static void roff_variable(FILE *out, const struct option_spec *spec)
+{
+    if (spec->not_in_file)
+        return;
+    fputs(".TP\n\\fB" GIVEN_ENVIRONMENT_PREFIX, out);
+    for (const char *p = spec->name; *p; p++)
+        fputc(toupper((unsigned char)*p), out);
+    fputs("\\fR\nAs \\fB\\-\\-", out);
+    print_roff(out, spec->name);
+    fputs("\\fR.", out);
+    if (spec->kind == OPTION_FLAG)
+        fputs(" yes or no.", out);
+    if (spec->kind == OPTION_ENVS)
+        fputs(" Separated by blanks, or one a line.", out);
+    fputc('\n', out);
+}
+
+void options_roff(FILE *out)
+{
+    fputs(".SH OPTIONS\n", out);
+    for (int group = 0; group < GROUP_COUNT; group++) {
+        fputs(".SS ", out);
+        print_roff(out, options_group_titles[group]);
+        fputc('\n', out);
+        for (size_t i = 0; i < options_table_size; i++)
+            if ((int)options_table[i].group == group)
+                roff_option(out, &options_table[i]);
+    }
+    fputs(".SH ENVIRONMENT\nThe command line overrides these; an empty one counts as unset.\n",
+          out);
+    for (size_t i = 0; i < options_table_size; i++)
+        roff_variable(out, &options_table[i]);
+}

@@ -1,0 +1,166 @@
+/* options_table: the one table of options. Names and defaults of the first three groups are those
+ * of DGL's tools/launch.py, so that a command line of it works unchanged. Knows nothing of argv, of
+ * the environment or of files.
+ */
+#include "job/options_table.h"
+
+#include <string.h>
+
+#define AT(member)  .offset = offsetof(struct options, member)
+#define PER_MACHINE 4096 /* more processes on one machine is a typing error */
+#define THREADS     65536
+#define YEAR        31536000L
+
+const char *const options_group_titles[GROUP_COUNT] = {
+    [GROUP_WHAT] = "What to run, and where",
+    [GROUP_PROCESSES] = "Processes",
+    [GROUP_ENVIRONMENT] = "Environment of the processes",
+    [GROUP_TIME] = "Time limits, in seconds (0.5 is allowed)",
+    [GROUP_OUTPUT] = "Output",
+    [GROUP_OTHER] = "Other",
+};
+
+const struct option_spec options_table[] = {
+    {"workspace", OPTION_TEXT, GROUP_WHAT, AT(workspace), .metavar = "DIR", .required = true,
+     .help = "The folder, on every machine, in which all processes start. A relative one is "
+             "relative to where rank 0 was started."},
+    {"ip_config", OPTION_TEXT, GROUP_WHAT, AT(ip_config), .metavar = "FILE", .required = true,
+     .help = "The list of machines: one IPv4 address a line, and after it, where wanted, the port "
+             "of its first server (else 30050). Relative to the workspace, or absolute."},
+    {"part_config", OPTION_TEXT, GROUP_WHAT, AT(part_config), .metavar = "FILE", .required = true,
+     .help = "The JSON file that DGL's partitioning wrote; it must have as many partitions as "
+             "there are machines. Relative to the workspace, or absolute. Not needed with "
+             "--num_servers 0."},
+    {"num_trainers", OPTION_COUNT, GROUP_PROCESSES, AT(num_trainers), .metavar = "N", .min = 1,
+     .max = PER_MACHINE, .required = true, .help = "Trainers on each machine."},
+    {"num_samplers", OPTION_COUNT, GROUP_PROCESSES, AT(num_samplers), .fallback = "0",
+     .metavar = "N", .max = PER_MACHINE,
+     .help = "Sampler processes of each trainer; the trainer starts them itself."},
+    {"num_servers", OPTION_COUNT, GROUP_PROCESSES, AT(num_servers), .metavar = "N",
+     .max = PER_MACHINE, .required = true,
+     .help = "Graph servers on each machine. 0 runs trainers alone, with torch's variables and "
+             "without DGL's."},
+    {"num_server_threads", OPTION_COUNT, GROUP_PROCESSES, AT(num_server_threads), .fallback = "1",
+     .metavar = "N", .min = 1, .max = THREADS, .help = "OMP_NUM_THREADS of each server."},
+    {"num_omp_threads", OPTION_COUNT, GROUP_PROCESSES, AT(num_omp_threads),
+     .says = "rank 0's OMP_NUM_THREADS, else the machine's CPUs / 2 / num_trainers, at least 1",
+     .metavar = "N", .min = 1, .max = THREADS, .help = "OMP_NUM_THREADS of each trainer."},
+    {"graph_format", OPTION_FORMATS, GROUP_PROCESSES, AT(graph_format), .fallback = "csc",
+     .metavar = "LIST",
+     .help = "Formats in which the servers hold the graph: a comma list of coo, csr, csc."},
+    {"extra_envs", OPTION_ENVS, GROUP_ENVIRONMENT, AT(extra_envs), .metavar = "NAME=VALUE...",
+     .help = "Variables of all processes; takes all words of this form that follow. Values are "
+             "literal and override everything else."},
+    {"server_env", OPTION_ENVS, GROUP_ENVIRONMENT, AT(server_env), .metavar = "NAME=VALUE...",
+     .help = "The same for servers only; --extra_envs overrides it."},
+    {"trainer_env", OPTION_ENVS, GROUP_ENVIRONMENT, AT(trainer_env), .metavar = "NAME=VALUE...",
+     .help = "The same for trainers only; --extra_envs overrides it."},
+    {"pass_env", OPTION_NAMES, GROUP_ENVIRONMENT, AT(pass_env),
+     .none_offset = offsetof(struct options, pass_none), .metavar = "NAMES",
+     .help = "More variables of rank 0's environment that go to all machines: a comma list; "
+             "NAME* stands for all that begin so. PATH LD_LIBRARY_PATH PYTHONPATH VIRTUAL_ENV "
+             "CONDA_* DGL* OMP_* MKL_* NCCL_* GLOO_* CUDA_* always go. 'none': nothing goes."},
+    {"start_timeout", OPTION_SECONDS, GROUP_TIME, AT(start_timeout_ms), .fallback = "0",
+     .metavar = "SECONDS", .max = YEAR,
+     .help = "Until all servers of all machines must listen. 0: no limit."},
+    {"exit_timeout", OPTION_SECONDS, GROUP_TIME, AT(exit_timeout_ms), .fallback = "60",
+     .metavar = "SECONDS", .max = YEAR,
+     .help = "For the servers to leave by themselves when all trainers have ended well. 0: they "
+             "are stopped at once."},
+    {"kill_grace", OPTION_SECONDS, GROUP_TIME, AT(kill_grace_ms), .fallback = "5",
+     .metavar = "SECONDS", .max = YEAR,
+     .help = "Between SIGTERM and SIGKILL when the job is stopped. 0: SIGKILL at once."},
+    {"lost_timeout", OPTION_SECONDS, GROUP_TIME, AT(lost_timeout_ms), .fallback = "60",
+     .metavar = "SECONDS", .max = YEAR,
+     .help = "Of silence until a machine counts as lost and the job is stopped. 0: never."},
+    {"run_dir", OPTION_TEXT, GROUP_OUTPUT, AT(run_dir), .metavar = "DIR",
+     .says = "WORKSPACE/dgl-mpilaunch-runs/JOB_ID",
+     .help = "Where log files and the report go. 'none': nothing is written."},
+    {"quiet", OPTION_FLAG, GROUP_OUTPUT, AT(quiet),
+     .help = "The launcher itself prints errors only."},
+    {"verbose", OPTION_FLAG, GROUP_OUTPUT, AT(verbose),
+     .help = "The launcher also prints what happens when."},
+    {"dry_run", OPTION_FLAG, GROUP_OTHER, AT(dry_run),
+     .help = "Prints what would run on each machine and starts nothing; needs no mpirun."},
+    {"config", OPTION_CONFIG, GROUP_OTHER, .metavar = "FILE",
+     .help = "A JSON object whose keys are names of options, and \"command\". The command line and "
+             "the environment override it."},
+    {"ssh_port", OPTION_IGNORED, GROUP_OTHER, AT(ssh_given), .metavar = "PORT",
+     .help = "Taken for command lines of launch.py and not used: mpirun starts the ranks."},
+    {"ssh_username", OPTION_IGNORED, GROUP_OTHER, AT(ssh_given), .metavar = "NAME",
+     .help = "The same."},
+    {"version", OPTION_FLAG, GROUP_OTHER, AT(version), .not_in_file = true,
+     .help = "Prints the version and exits."},
+    {"help", OPTION_FLAG, GROUP_OTHER, AT(help), .not_in_file = true,
+     .help = "Prints this and exits."},
+};
+
+const size_t options_table_size = sizeof(options_table) / sizeof(options_table[0]);
+
+_Static_assert(sizeof(options_table) / sizeof(options_table[0]) <= OPTIONS_TABLE_MAX,
+               "raise OPTIONS_TABLE_MAX");
+
+static char same_dash(char c)
+{
+    return c == '-' ? '_' : c;
+}
+
+const struct option_spec *options_table_find(const char *name, size_t len)
+{
+    for (size_t i = 0; i < options_table_size; i++) {
+        const char *own = options_table[i].name;
+        size_t k = 0;
+
+        while (k < len && own[k] && own[k] == same_dash(name[k]))
+            k++;
+        if (k == len && !own[k])
+            return &options_table[i];
+    }
+    return NULL;
+}
+
+#define NAME_MAX_LEN 32
+
+/* Levenshtein's distance; both at most NAME_MAX_LEN long. */
+static size_t distance(const char *own, const char *name, size_t len)
+{
+    size_t row[NAME_MAX_LEN + 1];
+    size_t own_len = strlen(own);
+
+    for (size_t k = 0; k <= len; k++)
+        row[k] = k;
+    for (size_t i = 1; i <= own_len; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t k = 1; k <= len; k++) {
+            size_t best = diagonal + (own[i - 1] != same_dash(name[k - 1]));
+
+            diagonal = row[k];
+            if (row[k] + 1 < best)
+                best = row[k] + 1;
+            if (row[k - 1] + 1 < best)
+                best = row[k - 1] + 1;
+            row[k] = best;
+        }
+    }
+    return row[len];
+}
+
+const struct option_spec *options_table_nearest(const char *name, size_t len)
+{
+    const struct option_spec *nearest = NULL;
+    size_t best = 2 + len / 4; /* one slip in four letters, and at least one */
+
+    if (len > NAME_MAX_LEN)
+        return NULL;
+    for (size_t i = 0; i < options_table_size; i++) {
+        size_t d = distance(options_table[i].name, name, len);
+
+        if (d >= best || d >= len)
+            continue;
+        best = d;
+        nearest = &options_table[i];
+    }
+    return nearest;
+}

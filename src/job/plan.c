@@ -1,0 +1,165 @@
+/* plan: the job cut into one slice a machine. Pure: no clock, no files, no environment.
+ */
+#include "job/plan.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "job/dgl.h"
+
+int plan_world_size(const struct job *job)
+{
+    return (int)job->hosts.n * job->options.num_trainers;
+}
+
+int plan_num_clients(const struct job *job)
+{
+    return plan_world_size(job) * (1 + job->options.num_samplers);
+}
+
+/* Copies text with the three words in braces replaced, in one pass: a workspace that holds such a
+ * word itself is not looked at again. The caller frees. */
+static char *expand(const struct job *job, const char *text)
+{
+    const struct options *o = &job->options;
+    const char *const words[][2] = {{"{ip_config}", o->ip_config},
+                                    {"{part_config}", o->part_config},
+                                    {"{workspace}", job->workspace}};
+    struct buf out = {0};
+
+    while (*text) {
+        size_t len = 1;
+        const char *value = NULL;
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+            if (!words[i][1] || strncmp(text, words[i][0], strlen(words[i][0])))
+                continue;
+            len = strlen(words[i][0]);
+            value = words[i][1];
+        }
+        buf_add(&out, value ? value : text, value ? strlen(value) : len);
+        text += len;
+    }
+    buf_add(&out, "", 1);
+    return out.data;
+}
+
+static void copy_command(struct slice *slice, const struct job *job)
+{
+    const struct options *o = &job->options;
+
+    slice->command = mem_strdup(o->command);
+    for (size_t i = 0; i < o->argv.n; i++) {
+        char *word = expand(job, o->argv.items[i]);
+
+        strv_add(&slice->argv, word);
+        free(word);
+    }
+}
+
+/* DGL takes the paths inside the JSON as relative to the JSON's folder (load_partition). */
+static void add_part_files(struct slice *slice, const struct job *job, int machine)
+{
+    const char *config = job->options.part_config;
+    const char *slash = config ? strrchr(config, '/') : NULL;
+
+    if (!config || machine >= job->partconf.num_parts)
+        return;
+    for (size_t i = 0; i < job->partconf.files[machine].n; i++) {
+        const char *file = job->partconf.files[machine].items[i];
+
+        if (slash && file[0] != '/')
+            strv_addf(&slice->part_files, "%.*s%s", (int)(slash + 1 - config), config, file);
+        else
+            strv_add(&slice->part_files, file);
+    }
+}
+
+static void add_process(struct slice *slice, const struct job *job, enum role role, int local)
+{
+    struct process_plan *p = &slice->processes[slice->n_processes++];
+    bool server = role == ROLE_SERVER;
+    int each = server ? job->options.num_servers : job->options.num_trainers;
+
+    p->role = role;
+    p->local = local;
+    p->id = slice->machine * each + local;
+    p->port = server ? slice->port + local : 0;
+    dgl_env_make(&p->env, job, slice->machine, slice->cpus, role, local);
+}
+
+static void add_processes(struct slice *slice, const struct job *job)
+{
+    const struct options *o = &job->options;
+
+    slice->processes =
+        mem_calloc((size_t)o->num_servers + (size_t)o->num_trainers, sizeof(*slice->processes));
+    for (int i = 0; i < o->num_servers; i++)
+        add_process(slice, job, ROLE_SERVER, i);
+    for (int i = 0; i < o->num_trainers; i++)
+        add_process(slice, job, ROLE_TRAINER, i);
+}
+
+static void add_logs_and_times(struct slice *slice, const struct job *job)
+{
+    const struct options *o = &job->options;
+
+    slice->log_dir = job->run_dir ? file_join(job->run_dir, "logs") : NULL;
+    slice->log_required = o->run_dir && job->run_dir;
+    slice->start_timeout_ms = o->start_timeout_ms;
+    slice->exit_timeout_ms = o->exit_timeout_ms;
+    slice->kill_grace_ms = o->kill_grace_ms;
+    slice->lost_timeout_ms = o->lost_timeout_ms;
+}
+
+struct slice *plan_slice(const struct job *job, int machine, const struct seat *seat)
+{
+    const struct host *host = &job->hosts.items[machine];
+    struct slice *slice = mem_calloc(1, sizeof(*slice));
+
+    slice->machine = machine;
+    slice->machines = (int)job->hosts.n;
+    slice->job_id = mem_strdup(job->id);
+    slice->host = mem_strdup(seat ? seat->host : host->ip);
+    slice->ip = mem_strdup(host->ip);
+    slice->port = host->port;
+    slice->cpus = seat ? seat->cpus : 0;
+    slice->workspace = mem_strdup(job->workspace);
+    slice->ip_config = mem_strdup(job->options.ip_config);
+    slice->part_config = mem_strdup(job->options.part_config);
+    add_part_files(slice, job, machine);
+    copy_command(slice, job);
+    strv_add_all(&slice->set, &job->passed);
+    /* else a server's whole output comes when it exits [measured] */
+    strv_add(&slice->defaults, "PYTHONUNBUFFERED=1");
+    if (seat && seat->interface[0])
+        strv_addf(&slice->defaults, "GLOO_SOCKET_IFNAME=%s", seat->interface);
+    add_logs_and_times(slice, job);
+    add_processes(slice, job);
+    return slice;
+}
+
+void slice_free(struct slice *slice)
+{
+    if (!slice)
+        return;
+    for (int i = 0; i < slice->n_processes; i++)
+        strv_free(&slice->processes[i].env);
+    free(slice->processes);
+    free(slice->job_id);
+    free(slice->host);
+    free(slice->ip);
+    free(slice->workspace);
+    free(slice->ip_config);
+    free(slice->part_config);
+    free(slice->command);
+    free(slice->log_dir);
+    strv_free(&slice->part_files);
+    strv_free(&slice->argv);
+    strv_free(&slice->set);
+    strv_free(&slice->defaults);
+    free(slice);
+}

@@ -1,0 +1,214 @@
+/* plan_print: the plan as text, for --dry_run and golden tests. Shows nothing that changes from run
+ * to run: the job's id stands as {job_id}.
+ */
+#include "job/plan.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#define SHELL "/bin/bash" /* that the keeper takes where there is one */
+
+/* Where the text goes, and the id that must not appear in it. */
+struct printer {
+    FILE *out;
+    const char *id;
+};
+
+static void put(const struct printer *p, const char *text)
+{
+    size_t len = strlen(p->id);
+
+    while (*text) {
+        if (len && !strncmp(text, p->id, len)) {
+            fputs("{job_id}", p->out);
+            text += len;
+        } else {
+            fputc(*text++, p->out);
+        }
+    }
+}
+
+static bool is_plain(const char *word)
+{
+    return *word && !word[strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                       "0123456789_-+=:,./@%{}")];
+}
+
+/* What is not known before the job runs, as "{max(cpus / 2 / 2, 1)}". */
+static bool is_rule(const char *word)
+{
+    return !strncmp(word, "{max(cpus", 9);
+}
+
+/* One word as a shell could read it back; $'...' where it holds control characters. */
+static char *quote(const char *word)
+{
+    struct buf out = {0};
+    bool control = false;
+
+    for (const char *c = word; *c; c++)
+        control |= (unsigned char)*c < ' ' || *c == 0x7f;
+    if (is_plain(word) || is_rule(word))
+        return mem_strdup(word);
+    buf_addf(&out, control ? "$'" : "'");
+    for (; *word; word++) {
+        if ((unsigned char)*word < ' ' || *word == 0x7f)
+            buf_addf(&out, "\\%03o", (unsigned char)*word);
+        else if (control && (*word == '\'' || *word == '\\'))
+            buf_addf(&out, "\\%c", *word);
+        else if (*word == '\'')
+            buf_addf(&out, "'\\''");
+        else
+            buf_add(&out, word, 1);
+    }
+    buf_add(&out, "'", 2);
+    return out.data;
+}
+
+/* NAME=VALUE with only the value quoted. */
+static void put_env(const struct printer *p, const char *indent, const char *name_value)
+{
+    size_t len = strcspn(name_value, "=");
+    char *value = quote(name_value[len] ? name_value + len + 1 : "");
+
+    fprintf(p->out, "%s%.*s=", indent, (int)len, name_value);
+    put(p, strcmp(value, "''") ? value : "");
+    fputc('\n', p->out);
+    free(value);
+}
+
+static void put_fact(const struct printer *p, const char *name, const char *value)
+{
+    fprintf(p->out, "%-14s", name);
+    put(p, value);
+    fputc('\n', p->out);
+}
+
+/* The words that are executed, on one line. */
+static void put_argv(const struct printer *p, const struct slice *slice)
+{
+    if (slice->command) {
+        char *word = quote(slice->command);
+
+        fputs(SHELL " -c ", p->out);
+        put(p, word);
+        free(word);
+    }
+    for (size_t i = 0; i < slice->argv.n; i++) {
+        char *word = quote(slice->argv.items[i]);
+
+        fputs(i ? " " : "", p->out);
+        put(p, word);
+        free(word);
+    }
+    fputc('\n', p->out);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Names only: values of the shell are none of a log's business, and differ from run to run. */
+static void put_passed(const struct printer *p, const struct slice *slice)
+{
+    char **names = mem_calloc(slice->set.n, sizeof(*names));
+
+    for (size_t i = 0; i < slice->set.n; i++)
+        names[i] = mem_strndup(slice->set.items[i], strcspn(slice->set.items[i], "="));
+    if (slice->set.n)
+        qsort(names, slice->set.n, sizeof(*names), by_text);
+    fprintf(p->out, "%-13s", "from rank 0");
+    for (size_t i = 0; i < slice->set.n; i++) {
+        fprintf(p->out, " %s", names[i]);
+        free(names[i]);
+    }
+    fputs(slice->set.n ? "\n" : " nothing\n", p->out);
+    free(names);
+}
+
+static void put_time(const struct printer *p, const char *name, int64_t ms, const char *zero)
+{
+    if (ms)
+        fprintf(p->out, "%-14s%lld.%03d s\n", name, (long long)(ms / 1000), (int)(ms % 1000));
+    else
+        fprintf(p->out, "%-14s%s\n", name, zero);
+}
+
+static void put_counts(const struct printer *p, const struct job *job)
+{
+    const struct options *o = &job->options;
+
+    put_fact(p, "job", p->id[0] ? p->id : "{job_id}");
+    fprintf(p->out, "%-14s%zu\n", "machines", job->hosts.n);
+    fprintf(p->out, "%-14s%d on each machine\n", "servers", o->num_servers);
+    fprintf(p->out, "%-14s%d on each machine, %d in all\n", "trainers", o->num_trainers,
+            plan_world_size(job));
+    if (o->num_servers)
+        fprintf(p->out, "%-14s%d of each trainer, %d clients in all\n", "samplers", o->num_samplers,
+                plan_num_clients(job));
+}
+
+/* What is the same on all machines. */
+static void put_job(const struct printer *p, const struct job *job, const struct slice *slice)
+{
+    put_counts(p, job);
+    put_fact(p, "ip_config", slice->ip_config);
+    put_fact(p, "part_config", slice->part_config ? slice->part_config : "none");
+    put_fact(p, "logs", slice->log_dir ? slice->log_dir : "none");
+    put_time(p, "start_timeout", slice->start_timeout_ms, "none");
+    put_time(p, "exit_timeout", slice->exit_timeout_ms, "0 s");
+    put_time(p, "kill_grace", slice->kill_grace_ms, "0 s");
+    put_time(p, "lost_timeout", slice->lost_timeout_ms, "none");
+    if (slice->command)
+        put_fact(p, "shell", SHELL ", or /bin/sh on a machine without it");
+    put_passed(p, slice);
+    fprintf(p->out, "%-14s", "unless set");
+    for (size_t i = 0; i < slice->defaults.n; i++)
+        fprintf(p->out, "%s ", slice->defaults.items[i]);
+    fputs("GLOO_SOCKET_IFNAME={interface}\n", p->out);
+}
+
+static void put_process(const struct printer *p, const struct slice *slice,
+                        const struct process_plan *process)
+{
+    fprintf(p->out, "\n  %s %d", role_name(process->role), process->id);
+    if (process->port)
+        fprintf(p->out, ", listens on port %d", process->port);
+    fputs("\n    directory ", p->out);
+    put(p, slice->workspace);
+    fputs("\n    argv ", p->out);
+    put_argv(p, slice);
+    for (size_t i = 0; i < process->env.n; i++)
+        put_env(p, "    env ", process->env.items[i]);
+}
+
+static void put_machine(const struct printer *p, const struct slice *slice)
+{
+    fprintf(p->out, "\nmachine %d: %s\n", slice->machine, slice->ip);
+    for (size_t i = 0; i < slice->part_files.n; i++) {
+        fprintf(p->out, "  needs ");
+        put(p, slice->part_files.items[i]);
+        fputc('\n', p->out);
+    }
+    for (int i = 0; i < slice->n_processes; i++)
+        put_process(p, slice, &slice->processes[i]);
+}
+
+void plan_print(const struct job *job, FILE *out)
+{
+    struct printer p = {out, job->id};
+
+    for (size_t i = 0; i < job->hosts.n; i++) {
+        struct slice *slice = plan_slice(job, (int)i, NULL);
+
+        if (i == 0)
+            put_job(&p, job, slice);
+        put_machine(&p, slice);
+        slice_free(slice);
+    }
+}

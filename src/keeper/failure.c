@@ -1,0 +1,199 @@
+/* failure: what counts as one, and which is the first. The policy in one place: a process that ends
+ * badly while the job runs, a server that leaves before the trainers have ended, a signal from
+ * outside. What we have signalled ourselves is never a cause; trouble in DRAIN is a warning.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "keeper/machine.h"
+#include "report/report.h"
+
+/* DGL's servers leave because client 0 says so at the end, one after the other, and perhaps before
+ * the trainers' processes have ended. */
+#define LEAVE_TOGETHER_MS 10000
+
+void failure_warn(struct machine *m, const char *format, ...)
+{
+    char text[2048];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    strv_add(&m->warnings, text);
+}
+
+struct cause *failure_about(struct machine *m, int i, enum how how, int value, int code,
+                            const char *text)
+{
+    struct cause *cause = mem_calloc(1, sizeof *cause);
+
+    cause->how = how;
+    cause->machine = m->slice == NULL ? -1 : m->slice->machine;
+    cause->host = mem_strdup(m->host);
+    cause->role = i < 0 ? ROLE_LAUNCHER : m->children[i].plan->role;
+    cause->id = i < 0 ? -1 : m->children[i].plan->id;
+    cause->pid = i < 0 ? (int)getpid() : m->children[i].pid;
+    cause->value = value;
+    cause->code = code;
+    cause->text = mem_strdup(text);
+    if (i >= 0 && m->output != NULL && m->children[i].stream >= 0) {
+        cause->log = mem_strdup(output_log(m->output, m->children[i].stream));
+        output_last_lines(m->output, m->children[i].stream, &cause->last_lines);
+    }
+    return cause;
+}
+
+void failure_raise(struct machine *m, struct cause *cause)
+{
+    if (m->cause != NULL || m->stage >= STAGE_STOP) {
+        cause_free(cause);
+        return;
+    }
+    m->cause = cause;
+    m->failed_at = clock_ms();
+    link_send_cause(m, MESSAGE_FAILED, cause, m->failed_at);
+    machine_event(m, EVENT_FAIL);
+}
+
+void failure_told_to_stop(struct machine *m, int signal)
+{
+    failure_raise(m,
+                  failure_about(m, -1, HOW_TOLD_TO_STOP, signal, EXIT_SIGNAL_BASE + signal, NULL));
+}
+
+static bool ended_badly(const struct child *child)
+{
+    return !WIFEXITED(child->status) || WEXITSTATUS(child->status) != 0;
+}
+
+static bool is_server(const struct machine *m, int i)
+{
+    return m->children[i].plan->role == ROLE_SERVER;
+}
+
+/* Ended together, which came first is not known: a signal before an exit code, a server before a
+ * trainer. */
+static int weight(const struct machine *m, int i)
+{
+    return (WIFSIGNALED(m->children[i].status) ? 2 : 0) + (is_server(m, i) ? 1 : 0);
+}
+
+static void raise_end(struct machine *m, int i)
+{
+    int status = m->children[i].status;
+
+    if (WIFSIGNALED(status))
+        failure_raise(m, failure_about(m, i, HOW_SIGNALED, WTERMSIG(status),
+                                       EXIT_SIGNAL_BASE + WTERMSIG(status), NULL));
+    else
+        failure_raise(
+            m, failure_about(m, i, HOW_EXITED, WEXITSTATUS(status), WEXITSTATUS(status), NULL));
+}
+
+static void warn_end(struct machine *m, int i)
+{
+    const struct child *child = &m->children[i];
+
+    if (WIFSIGNALED(child->status))
+        failure_warn(m, "%s %d (pid %d) on %s was ended by %s after all trainers had ended well",
+                     role_name(child->plan->role), child->plan->id, child->pid, m->host,
+                     report_signal_name(WTERMSIG(child->status)));
+    else
+        failure_warn(m, "%s %d (pid %d) on %s exited with %d after all trainers had ended well",
+                     role_name(child->plan->role), child->plan->id, child->pid, m->host,
+                     WEXITSTATUS(child->status));
+}
+
+/* All of this machine's servers have left with 0: only the coordinators can know whether that was
+ * too early. */
+static void all_left(struct machine *m)
+{
+    int64_t wait = m->slice->exit_timeout_ms > LEAVE_TOGETHER_MS ? m->slice->exit_timeout_ms
+                                                                 : LEAVE_TOGETHER_MS;
+    struct cause *cause = failure_about(m, m->left_first, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, NULL);
+
+    link_send_cause(m, MESSAGE_LEFT, cause, m->children[m->left_first].end);
+    cause_free(cause);
+    m->left_ends = m->stage == STAGE_TRAINERS ? clock_ms() + wait : CLOCK_NEVER;
+}
+
+static void server_left(struct machine *m, int i)
+{
+    if (m->stage == STAGE_SERVERS || m->stage == STAGE_LISTENING) {
+        failure_raise(m, failure_about(m, i, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, NULL));
+        return;
+    }
+    if (m->left_first < 0) {
+        m->left_first = i;
+        m->left_ends = clock_ms() + LEAVE_TOGETHER_MS;
+    }
+}
+
+void failure_left_early(struct machine *m)
+{
+    const struct child *first = &m->children[m->left_first];
+    long long seconds = (clock_ms() - first->end) / 1000;
+    char *text;
+
+    m->left_ends = CLOCK_NEVER;
+    if (machine_running(m, ROLE_SERVER))
+        text = mem_printf("server %d left %lld s ago and other servers of this machine did not",
+                          first->plan->id, seconds);
+    else
+        text = mem_printf("all servers of this machine have left, the first %lld s ago, and "
+                          "trainers still run",
+                          seconds);
+    failure_raise(m, failure_about(m, m->left_first, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, text));
+    free(text);
+}
+
+/* Nothing but servers is left to run, or not even they. */
+static void judge_done(struct machine *m)
+{
+    if (m->stage == STAGE_TRAINERS && !machine_running(m, ROLE_TRAINER) &&
+        !machine_running(m, ROLE_SAMPLER)) {
+        if (!machine_running(m, ROLE_SERVER))
+            m->left_ends = CLOCK_NEVER;
+        machine_event(m, EVENT_DONE);
+    } else if (m->stage == STAGE_DRAIN && !machine_running(m, ROLE_SERVER)) {
+        machine_event(m, EVENT_DONE);
+    }
+}
+
+void failure_judge(struct machine *m, const int *ended, int n)
+{
+    bool left = false;
+    int worst = -1;
+
+    if (n == 0 || m->stage >= STAGE_STOP)
+        return;
+    for (int k = 0; k < n; k++) {
+        int i = ended[k];
+
+        if (!ended_badly(&m->children[i]))
+            continue;
+        if (m->stage == STAGE_DRAIN)
+            warn_end(m, i);
+        else if (worst < 0 || weight(m, i) > weight(m, worst))
+            worst = i;
+    }
+    if (worst >= 0) {
+        raise_end(m, worst);
+        return;
+    }
+    for (int k = 0; k < n && m->stage < STAGE_DRAIN; k++) {
+        if (!is_server(m, ended[k]))
+            continue;
+        server_left(m, ended[k]);
+        left = true;
+    }
+    if (left && m->stage < STAGE_DRAIN && !machine_running(m, ROLE_SERVER))
+        all_left(m);
+    judge_done(m);
+}

@@ -1,0 +1,254 @@
+/* keeper: its birth, its one poll loop, its end; and what the rank does when a keeper is killed.
+ * Runs in a process of its own, one thread, forked before MPI_Init; knows no MPI.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "keeper/keeper.h"
+#include "keeper/machine.h"
+#include "keeper/proc.h"
+
+#define SOCKET_FD     3
+#define FILES_WANTED  65536 /* two or more a connection: facts.md §1.10 */
+#define CLEAN_MS      5000
+#define CLEAN_STEP_MS 5
+
+/* Fixed descriptors, so that nothing else can be left open: a copy of PMI_FD or of a PMIx socket
+ * hides the rank's death from its MPI. */
+static int keep_only(int socket)
+{
+    int null, high = fcntl(socket, F_DUPFD_CLOEXEC, SOCKET_FD + 1);
+
+    if (high < 0)
+        return -1;
+    close(socket);
+    null = open("/dev/null", O_RDWR);
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+        return -1;
+    if (fcntl(STDERR_FILENO, F_GETFD) < 0 && dup2(null, STDERR_FILENO) < 0)
+        return -1;
+    if (dup3(high, SOCKET_FD, O_CLOEXEC) < 0)
+        return -1;
+    if (syscall(SYS_close_range, SOCKET_FD + 1, ~0u, 0) != 0) {
+        for (int fd = SOCKET_FD + 1; fd < FILES_WANTED; fd++)
+            close(fd);
+    }
+    return 0;
+}
+
+/* The children inherit it; nothing is lowered. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    rlim_t wanted;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    wanted = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+    if (limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* No handler of the rank's survives; what could end the keeper by accident is ignored (Slurm sends
+ * USR1 to every process of a step). Returns the signalfd. */
+static int take_signals(void)
+{
+    struct sigaction fresh = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
+    static const int ignored[] = {SIGPIPE, SIGUSR1, SIGUSR2, SIGQUIT, SIGALRM, SIGTSTP};
+    sigset_t wanted;
+
+    for (int i = 1; i < NSIG; i++)
+        sigaction(i, &fresh, NULL);
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        signal(ignored[i], SIG_IGN);
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGCHLD);
+    sigaddset(&wanted, SIGTERM);
+    sigaddset(&wanted, SIGINT);
+    sigaddset(&wanted, SIGHUP);
+    sigprocmask(SIG_SETMASK, &wanted, NULL);
+    return signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* A signal from outside goes before the deaths that came with it: Slurm sends TERM to all at once.
+ */
+static void on_signals(struct machine *m, int fd)
+{
+    struct signalfd_siginfo info;
+    int told = 0;
+    bool child = false;
+
+    while (read(fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD)
+            child = true;
+        else if (told == 0)
+            told = (int)info.ssi_signo;
+    }
+    if (told != 0)
+        failure_told_to_stop(m, told);
+    if (child)
+        machine_reap(m);
+}
+
+static void report_over(struct machine *m)
+{
+    bool force = m->rank_gone || clock_ms() >= m->flush_ends;
+
+    if (m->output != NULL && !output_finish(m->output, force))
+        return;
+    m->reported = true;
+    m->flush_ends = CLOCK_NEVER;
+    link_send_outcome(m);
+    link_send_u32(m, MESSAGE_REACHED, REACHED_OVER);
+}
+
+static bool finished(const struct machine *m)
+{
+    return m->stage == STAGE_OVER && m->reported && (m->rank_gone || m->may_leave);
+}
+
+/* Room for the socket, the signals and one entry a stream. */
+static void turn(struct machine *m, int signals, struct pollfd *entries)
+{
+    size_t streams = 0;
+
+    entries[0] = (struct pollfd){.fd = m->rank_gone ? -1 : m->socket,
+                                 .events = (short)(POLLIN | (m->out.len > 0 ? POLLOUT : 0))};
+    entries[1] = (struct pollfd){.fd = signals, .events = POLLIN};
+    if (m->output != NULL && m->stage != STAGE_OVER)
+        streams = output_poll(m->output, entries + 2);
+    poll(entries, 2 + streams, clock_poll_timeout(clock_ms(), machine_deadline(m)));
+
+    if (entries[1].revents != 0)
+        on_signals(m, signals);
+    if (m->output != NULL)
+        output_pump(m->output, entries + 2, streams);
+    if (entries[0].revents & (POLLIN | POLLHUP | POLLERR))
+        link_read(m);
+    machine_tick(m, clock_ms());
+    if (m->stage == STAGE_KILL) /* as often as anything ends, so that a fork bomb loses */
+        proc_kill_all();
+    if (m->stage == STAGE_OVER && !m->reported)
+        report_over(m);
+    link_write(m);
+}
+
+static _Noreturn void live(int socket, const struct spawn_origin *origin)
+{
+    struct machine m = {.origin = *origin,
+                        .socket = socket,
+                        .left_first = -1,
+                        .began = -1,
+                        .stage_ends = CLOCK_NEVER,
+                        .probe_at = CLOCK_NEVER,
+                        .start_ends = CLOCK_NEVER,
+                        .left_ends = CLOCK_NEVER,
+                        .flush_ends = CLOCK_NEVER};
+    int signals = take_signals(), room = 0;
+    struct pollfd *entries = NULL;
+
+    if (signals < 0)
+        _exit(EXIT_LAUNCHER);
+    gethostname(m.host, sizeof m.host - 1);
+    while (!finished(&m)) {
+        if (room < m.n + 2) {
+            room = m.n + 2;
+            entries = mem_realloc(entries, (size_t)room, sizeof *entries);
+        } else if (entries == NULL) {
+            entries = mem_realloc(NULL, 2, sizeof *entries);
+        }
+        turn(&m, signals, entries);
+    }
+    free(entries);
+    machine_free(&m);
+    _exit(EXIT_OK);
+}
+
+static _Noreturn void be_born(const int pair[2], const struct spawn_origin *origin)
+{
+    close(pair[0]);
+    setsid();
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    prctl(PR_SET_NAME, "dgl-keeper");
+    if (keep_only(pair[1]) != 0 || chdir("/") != 0)
+        _exit(EXIT_LAUNCHER);
+    raise_file_limit();
+    live(SOCKET_FD, origin);
+}
+
+/* Signals stay blocked over the fork, so that no handler of the rank's runs in the keeper. */
+static pid_t fork_quietly(int pair[2], const struct spawn_origin *origin)
+{
+    sigset_t all;
+    pid_t pid;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    pid = fork();
+    if (pid == 0)
+        be_born(pair, origin);
+    sigprocmask(SIG_SETMASK, &origin->mask, NULL);
+    return pid;
+}
+
+int keeper_fork(struct keeper *keeper, struct err *err)
+{
+    struct spawn_origin origin;
+    int pair[2], error;
+
+    *keeper = (struct keeper){.fd = -1, .pidfd = -1};
+    spawn_remember(&origin);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+        return err_set(err, EXIT_LAUNCHER, "cannot make a socketpair: %s", strerror(errno));
+    keeper->pid = fork_quietly(pair, &origin);
+    error = errno;
+    close(pair[1]);
+    if (keeper->pid < 0) {
+        close(pair[0]);
+        return err_set(err, EXIT_LAUNCHER, "cannot fork the keeper: %s", strerror(error));
+    }
+    keeper->fd = pair[0];
+    keeper->pidfd = (int)syscall(SYS_pidfd_open, keeper->pid, 0);
+    if (keeper->pidfd >= 0)
+        return 0;
+    error = errno;
+    close(keeper->fd); /* the keeper sees it and leaves */
+    waitpid(keeper->pid, NULL, 0);
+    keeper->fd = -1;
+    return err_set(err, EXIT_LAUNCHER, "cannot watch the keeper (pidfd_open): %s%s",
+                   strerror(error), error == ENOSYS ? "; Linux 5.3 or later is needed" : "");
+}
+
+void keeper_clean_after(struct keeper *keeper)
+{
+    int64_t end = clock_ms() + CLEAN_MS;
+    struct rusage usage;
+    int status;
+    pid_t pid;
+
+    (void)keeper;
+    for (;;) {
+        proc_kill_all();
+        do
+            pid = proc_reap(&status, &usage);
+        while (pid > 0);
+        if (pid < 0 || clock_ms() >= end)
+            return;
+        poll(NULL, 0, CLEAN_STEP_MS);
+    }
+}

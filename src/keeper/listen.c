@@ -1,0 +1,191 @@
+/* listen: sockets in LISTEN from /proc/net/tcp and tcp6, and their owners from /proc/PID/fd. Knows
+ * ports and pids, nothing of the job.
+ */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "keeper/listen.h"
+#include "keeper/proc.h"
+
+#define STATE_LISTEN 0x0a /* linux/net/tcp_states.h TCP_LISTEN */
+
+struct entry {
+    uint32_t address; /* as inet_addr gives it; 0: all */
+    int port;
+    unsigned long inode;
+};
+
+struct table {
+    struct entry *items;
+    size_t n, capacity;
+};
+
+static void table_add(struct table *table, const struct entry *entry)
+{
+    if (table->n == table->capacity) {
+        table->capacity = table->capacity == 0 ? 64 : table->capacity * 2;
+        table->items = mem_realloc(table->items, table->capacity, sizeof *table->items);
+    }
+    table->items[table->n++] = *entry;
+}
+
+/* A row's local address: 8 hex digits, or 32 of which the last 8 count (::, or IPv4 in IPv6; any
+ * other IPv6 address is not what DGL would bind, and never equals an IPv4 one). */
+static int parse_row(const char *row, struct entry *entry)
+{
+    char address[33];
+    unsigned port, state;
+    bool v6;
+
+    if (sscanf(row, " %*[0-9]: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*s %*s %lu",
+               address, &port, &state, &entry->inode) != 4)
+        return -1;
+    if (state != STATE_LISTEN)
+        return -1;
+    v6 = strlen(address) == 32;
+    entry->port = (int)port;
+    entry->address = (uint32_t)strtoul(v6 ? address + 24 : address, NULL, 16);
+    if (v6 && strncmp(address, "0000000000000000", 16) != 0)
+        entry->address = UINT32_MAX;
+    return 0;
+}
+
+/* Both files list LISTEN sockets first, so reading stops at the first other row. */
+static void table_read(struct table *table)
+{
+    static const char *const paths[] = {"/proc/net/tcp", "/proc/net/tcp6"};
+
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        FILE *file = fopen(paths[i], "re");
+        struct entry entry;
+        char row[512];
+
+        if (file == NULL)
+            continue;
+        if (fgets(row, sizeof row, file) != NULL) {
+            while (fgets(row, sizeof row, file) != NULL && parse_row(row, &entry) == 0)
+                table_add(table, &entry);
+        }
+        fclose(file);
+    }
+}
+
+/* 1: a descriptor of pid is one of the sockets of that port. 0: none. -1: not allowed to look. */
+static int holds(pid_t pid, const struct table *table, int port)
+{
+    char path[64], target[64];
+    struct dirent *entry;
+    int found = 0;
+    DIR *folder;
+
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    folder = opendir(path);
+    if (folder == NULL)
+        return errno == EACCES || errno == EPERM ? -1 : 0;
+    while (!found && (entry = readdir(folder)) != NULL) {
+        unsigned long inode;
+        ssize_t len = readlinkat(dirfd(folder), entry->d_name, target, sizeof target - 1);
+
+        target[len > 0 ? len : 0] = '\0';
+        if (sscanf(target, "socket:[%lu]", &inode) != 1)
+            continue;
+        for (size_t i = 0; i < table->n && !found; i++)
+            found = table->items[i].port == port && table->items[i].inode == inode;
+    }
+    closedir(folder);
+    return found;
+}
+
+static bool in_table(const struct table *table, int port)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        if (table->items[i].port == port)
+            return true;
+    }
+    return false;
+}
+
+/* Where we may not look into a process of the tree (another user's, not dumpable), LISTEN itself
+ * has to do: better than to wait for ever. */
+static bool server_listens(const struct listen_server *server, const struct table *table)
+{
+    struct procs below = {0};
+    int seen;
+
+    if (!in_table(table, server->port))
+        return false;
+    seen = holds(server->pid, table, server->port);
+    if (seen == 0) {
+        proc_below(server->pid, &below);
+        for (size_t i = 0; i < below.n && seen == 0; i++)
+            seen = holds(below.items[i].pid, table, server->port);
+        procs_free(&below);
+    }
+    return seen != 0;
+}
+
+size_t listen_probe(struct listen_server *servers, size_t n)
+{
+    struct table table = {0};
+    size_t waiting = 0;
+
+    table_read(&table);
+    for (size_t i = 0; i < n; i++) {
+        if (!servers[i].ready)
+            servers[i].ready = servers[i].port == 0 || server_listens(&servers[i], &table);
+        waiting += !servers[i].ready;
+    }
+    free(table.items);
+    return waiting;
+}
+
+static pid_t find_holder(const struct table *table, int port)
+{
+    DIR *folder = opendir("/proc");
+    struct dirent *entry;
+    pid_t found = 0;
+
+    while (folder != NULL && found == 0 && (entry = readdir(folder)) != NULL) {
+        pid_t pid =
+            isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
+
+        if (pid > 0 && holds(pid, table, port) == 1)
+            found = pid;
+    }
+    if (folder != NULL)
+        closedir(folder);
+    return found;
+}
+
+bool listen_owner_at(const char *ip, int port, int *pid)
+{
+    struct table all = {0}, hits = {0};
+    uint32_t address = ip == NULL ? 0 : inet_addr(ip);
+    bool taken;
+
+    table_read(&all);
+    for (size_t i = 0; i < all.n; i++) {
+        const struct entry *entry = &all.items[i];
+
+        if (entry->port == port && (ip == NULL || entry->address == 0 || entry->address == address))
+            table_add(&hits, entry);
+    }
+    taken = hits.n > 0;
+    *pid = taken ? (int)find_holder(&hits, port) : 0;
+    free(all.items);
+    free(hits.items);
+    return taken;
+}
+
+bool listen_owner(int port, int *pid)
+{
+    return listen_owner_at(NULL, port, pid);
+}

@@ -1,0 +1,327 @@
+/* machine: what entering each stage does, who has ended, who listens, what is overdue. Knows the
+ * plan; what counts as a failure is failure.c's, how things travel link.c's.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "keeper/machine.h"
+#include "keeper/proc.h"
+
+#define PROBE_FIRST_MS 50
+#define PROBE_SLOW_MS  250
+#define KILL_AGAIN_MS  1000
+#define FLUSH_MS       5000 /* OVER after a failure: for console credit */
+
+static bool is_server(const struct child *child)
+{
+    return child->plan->role == ROLE_SERVER;
+}
+
+bool machine_running(const struct machine *m, enum role role)
+{
+    for (int i = 0; i < m->n; i++) {
+        if (m->children[i].running && m->children[i].plan->role == role)
+            return true;
+    }
+    return false;
+}
+
+static void output_send(void *arg, const char *lines, size_t len)
+{
+    link_send(arg, MESSAGE_OUTPUT, lines, len);
+}
+
+static void output_warn(void *arg, const char *sentence)
+{
+    failure_warn(arg, "%s", sentence);
+}
+
+static int open_output(struct machine *m)
+{
+    struct output_sink sink = {output_send, output_warn, m};
+    struct err err = {0};
+
+    if (m->slice->log_dir != NULL && file_make_folders(m->slice->log_dir, 0777, &err) != 0) {
+        failure_raise(m, failure_about(m, -1, HOW_CHECK_FAILED, 0, EXIT_MACHINE, err.text));
+        return -1;
+    }
+    m->output = output_open(m->slice->host, m->slice->log_dir, &sink);
+    return 0;
+}
+
+static enum how how_of(int code)
+{
+    if (code == EXIT_NOT_FOUND || code == EXIT_CANNOT_EXEC)
+        return HOW_EXEC_FAILED;
+    return code == EXIT_MACHINE ? HOW_CHECK_FAILED : HOW_LAUNCHER;
+}
+
+static int start_child(struct machine *m, int i)
+{
+    struct child *child = &m->children[i];
+    struct spawned spawned;
+    struct err err = {0};
+
+    if (spawn_process(m->slice, child->plan, &m->origin, m->master_port, &spawned, &err) != 0) {
+        failure_raise(m, failure_about(m, i, how_of(err.code), spawned.error, err.code, err.text));
+        return -1;
+    }
+    child->pid = spawned.pid;
+    child->running = true;
+    child->start = clock_ms();
+    child->stream = output_add(m->output, child->plan->role, child->plan->id, spawned.output);
+    return 0;
+}
+
+/* Servers, or everything else. */
+static int start_all(struct machine *m, bool servers)
+{
+    for (int i = 0; i < m->n; i++) {
+        if (is_server(&m->children[i]) == servers && start_child(m, i) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Tells whom this machine waits for when that has changed. */
+static void tell_waiting(struct machine *m)
+{
+    struct buf text = {0};
+
+    for (int i = 0, server = 0; i < m->n; i++) {
+        if (!is_server(&m->children[i]) || m->servers[server++].ready)
+            continue;
+        buf_addf(&text, "%sserver %d (port %d)", text.len == 0 ? "" : ", ", m->children[i].plan->id,
+                 m->children[i].plan->port);
+    }
+    buf_add(&text, "", 1);
+    if (m->waiting == NULL || strcmp(m->waiting, text.data) != 0) {
+        link_send(m, MESSAGE_WAITING, text.data, text.len - 1);
+        free(m->waiting);
+        m->waiting = text.data;
+    } else {
+        buf_free(&text);
+    }
+}
+
+static void probe(struct machine *m, int64_t now)
+{
+    size_t waiting;
+
+    for (int i = 0, server = 0; i < m->n; i++) {
+        if (is_server(&m->children[i]))
+            m->servers[server++].pid = m->children[i].pid;
+    }
+    waiting = listen_probe(m->servers, (size_t)m->n_servers);
+    for (int i = 0, server = 0; i < m->n; i++) {
+        if (is_server(&m->children[i]) && m->servers[server++].ready && m->children[i].ready < 0)
+            m->children[i].ready = now;
+    }
+    tell_waiting(m);
+    m->probe_at = now + m->probe_every;
+    m->probe_every =
+        m->probe_every * 5 / 4 < PROBE_SLOW_MS ? m->probe_every * 5 / 4 : PROBE_SLOW_MS;
+    if (waiting == 0)
+        machine_event(m, EVENT_READY);
+}
+
+static void enter_servers(struct machine *m)
+{
+    m->began = clock_ms();
+    m->probe_every = PROBE_FIRST_MS;
+    if (open_output(m) != 0 || start_all(m, true) != 0)
+        return;
+    if (m->slice->start_timeout_ms > 0)
+        m->start_ends = m->began + m->slice->start_timeout_ms;
+    if (m->n_servers == 0)
+        machine_event(m, EVENT_READY);
+    else
+        probe(m, m->began);
+}
+
+static void enter_listening(struct machine *m)
+{
+    m->probe_at = m->start_ends = CLOCK_NEVER;
+    link_send_u32(m, MESSAGE_REACHED, REACHED_LISTENING);
+}
+
+static void enter_trainers(struct machine *m)
+{
+    if (start_all(m, false) == 0 && m->n == m->n_servers)
+        machine_event(m, EVENT_DONE);
+}
+
+static void enter_ended(struct machine *m)
+{
+    link_send_u32(m, MESSAGE_REACHED, REACHED_ENDED);
+}
+
+static void enter_drain(struct machine *m)
+{
+    m->left_ends = CLOCK_NEVER;
+    m->stage_ends = clock_ms() + m->slice->exit_timeout_ms;
+    if (!machine_running(m, ROLE_SERVER))
+        machine_event(m, EVENT_DONE);
+}
+
+static void mark_stopped(struct machine *m)
+{
+    for (int i = 0; i < m->n; i++)
+        m->children[i].stopped |= m->children[i].running;
+    m->probe_at = m->start_ends = m->left_ends = CLOCK_NEVER;
+}
+
+/* Reaped first: what ended before we signalled it did so by itself. */
+static void enter_stop(struct machine *m)
+{
+    machine_reap(m);
+    if (m->stage != STAGE_STOP)
+        return;
+    mark_stopped(m);
+    proc_sweep(SIGTERM);
+    m->stage_ends = clock_ms() + (m->slice == NULL ? 0 : m->slice->kill_grace_ms);
+}
+
+static void enter_kill(struct machine *m)
+{
+    machine_reap(m);
+    if (m->stage != STAGE_KILL)
+        return;
+    mark_stopped(m);
+    proc_kill_all();
+    m->stage_ends = clock_ms() + KILL_AGAIN_MS;
+}
+
+static void enter_over(struct machine *m)
+{
+    m->stage_ends = CLOCK_NEVER;
+    m->flush_ends = m->cause == NULL ? CLOCK_NEVER : clock_ms() + FLUSH_MS;
+}
+
+static void (*const enter[STAGE_COUNT])(struct machine *m) = {
+    [STAGE_SERVERS] = enter_servers,   [STAGE_LISTENING] = enter_listening,
+    [STAGE_TRAINERS] = enter_trainers, [STAGE_ENDED] = enter_ended,
+    [STAGE_DRAIN] = enter_drain,       [STAGE_STOP] = enter_stop,
+    [STAGE_KILL] = enter_kill,         [STAGE_OVER] = enter_over,
+};
+
+/* KILL is entered anew each second. */
+void machine_event(struct machine *m, enum stage_event event)
+{
+    enum stage next = stage_next(m->stage, event);
+
+    if (next == m->stage && !(next == STAGE_KILL && event == EVENT_DEADLINE))
+        return;
+    m->stage = next;
+    if (enter[next] != NULL)
+        enter[next](m);
+}
+
+static int child_of_pid(const struct machine *m, int pid)
+{
+    for (int i = 0; i < m->n; i++) {
+        if (m->children[i].running && m->children[i].pid == pid)
+            return i;
+    }
+    return -1;
+}
+
+/* Orphans that came to us are reaped too; they are nobody's failure. */
+void machine_reap(struct machine *m)
+{
+    int *ended = mem_calloc((size_t)m->n + 1, sizeof *ended);
+    struct rusage usage;
+    int status, n = 0;
+    pid_t pid;
+
+    while ((pid = proc_reap(&status, &usage)) > 0) {
+        int i = child_of_pid(m, pid);
+
+        if (i < 0)
+            continue;
+        m->children[i].running = false;
+        m->children[i].end = clock_ms();
+        m->children[i].status = status;
+        m->children[i].usage = usage;
+        ended[n++] = i;
+    }
+    failure_judge(m, ended, n);
+    free(ended);
+    if (pid < 0)
+        machine_event(m, EVENT_EMPTY);
+}
+
+static void start_overdue(struct machine *m)
+{
+    char *text = mem_printf("not listening after %lld s: %s",
+                            (long long)(m->slice->start_timeout_ms / 1000), m->waiting);
+    int first = 0;
+
+    for (int i = 0, server = 0; i < m->n; i++) {
+        if (is_server(&m->children[i]) && !m->servers[server++].ready) {
+            first = i;
+            break;
+        }
+    }
+    failure_raise(m, failure_about(m, first, HOW_START_TIMEOUT, 0, EXIT_START_TIME, text));
+    free(text);
+}
+
+static void stage_overdue(struct machine *m)
+{
+    m->stage_ends = CLOCK_NEVER;
+    for (int i = 0; i < m->n && m->stage == STAGE_DRAIN; i++) {
+        if (m->children[i].running)
+            failure_warn(m,
+                         "server %d (pid %d) on %s had not left %lld s after the trainers ended, "
+                         "and was stopped",
+                         m->children[i].plan->id, m->children[i].pid, m->host,
+                         (long long)(m->slice->exit_timeout_ms / 1000));
+    }
+    machine_event(m, EVENT_DEADLINE);
+}
+
+void machine_tick(struct machine *m, int64_t now)
+{
+    if (now >= m->probe_at && m->stage == STAGE_SERVERS)
+        probe(m, now);
+    if (now >= m->start_ends && m->stage == STAGE_SERVERS)
+        start_overdue(m);
+    if (now >= m->left_ends)
+        failure_left_early(m);
+    if (now >= m->stage_ends)
+        stage_overdue(m);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t machine_deadline(const struct machine *m)
+{
+    int64_t first =
+        earlier(earlier(m->probe_at, m->start_ends), earlier(m->left_ends, m->stage_ends));
+
+    if (m->stage == STAGE_OVER && !m->reported && m->rank_gone)
+        return 0;
+    return m->stage == STAGE_OVER && !m->reported ? earlier(first, m->flush_ends) : first;
+}
+
+void machine_free(struct machine *m)
+{
+    output_close(m->output);
+    cause_free(m->cause);
+    strv_free(&m->warnings);
+    free(m->children);
+    free(m->servers);
+    free(m->waiting);
+    if (m->slice != NULL)
+        slice_free(m->slice);
+    buf_free(&m->in);
+    buf_free(&m->out);
+}

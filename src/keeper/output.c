@@ -1,0 +1,374 @@
+/* output: pipes -> log files, console lines and last lines. Knows what a stream's process is
+ * called, not what it is for, and nothing of sockets.
+ *
+ * A stream with a log file is always read: what the console has no credit for is counted and left
+ * out. A stream without one is not read while its bytes wait for credit, so that its process waits.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "keeper/output.h"
+#include "keeper/tail.h"
+
+#define PIECE       65536               /* bytes read from a stream in its turn */
+#define DRAIN_MAX   (1 << 20)           /* the largest pipe that an ordinary user may have */
+#define RESUME_FROM (OUTPUT_CREDIT / 4) /* after a gap, so that gaps are few and long */
+
+struct stream {
+    int fd;     /* -1: ended */
+    int log_fd; /* -1: none, or not writable any more */
+    char *prefix, *name, *log;
+    struct buf held; /* read, and not yet on its way to the console */
+    uint64_t hidden; /* lines that the console did not get, not yet told */
+    bool waits;      /* for credit */
+    struct tail tail;
+};
+
+struct output {
+    char *host, *log_dir;
+    struct output_sink sink;
+    struct stream *streams;
+    int n, next; /* next: whose turn is first */
+    int64_t credit;
+    bool muted;
+    struct buf batch;
+};
+
+/* Nothing of the host's name but letters, digits, dots, '-' and '_'; no leading dot. */
+char *output_log_path(const char *log_dir, const char *host, const char *name)
+{
+    static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    char *path = mem_printf("%s/%s.%s.log", log_dir, *host == '\0' ? "_" : host, name);
+    char *start = path + strlen(log_dir) + 1, *end = start + strlen(host);
+
+    for (char *c = start; c < end; c++) {
+        if (strchr(fit, *c) == NULL || (c == start && *c == '.'))
+            *c = '_';
+    }
+    return path;
+}
+
+struct output *output_open(const char *host, const char *log_dir, const struct output_sink *sink)
+{
+    struct output *o = mem_calloc(1, sizeof *o);
+
+    o->host = mem_strdup(host);
+    o->log_dir = mem_strdup(log_dir);
+    o->sink = *sink;
+    o->credit = OUTPUT_CREDIT;
+    return o;
+}
+
+void output_close(struct output *o)
+{
+    if (o == NULL)
+        return;
+    for (int i = 0; i < o->n; i++) {
+        struct stream *s = &o->streams[i];
+
+        if (s->fd >= 0)
+            close(s->fd);
+        if (s->log_fd >= 0)
+            close(s->log_fd);
+        free(s->prefix);
+        free(s->name);
+        free(s->log);
+        buf_free(&s->held);
+        tail_free(&s->tail);
+    }
+    free(o->streams);
+    free(o->host);
+    free(o->log_dir);
+    buf_free(&o->batch);
+    free(o);
+}
+
+static void log_fails(struct output *o, struct stream *s, int error)
+{
+    char *sentence = mem_printf("the log file '%s' of %s on %s is not complete: %s", s->log,
+                                s->name, o->host, strerror(error));
+
+    if (s->log_fd >= 0)
+        close(s->log_fd);
+    s->log_fd = -1;
+    o->sink.warn(o->sink.arg, sentence);
+    free(sentence);
+}
+
+int output_add(struct output *o, enum role role, int id, int fd)
+{
+    struct stream *s;
+
+    o->streams = mem_realloc(o->streams, (size_t)o->n + 1, sizeof *o->streams);
+    s = &o->streams[o->n];
+    *s = (struct stream){.fd = fd, .log_fd = -1};
+    s->name = mem_printf("%s %d", role_name(role), id);
+    s->prefix = mem_printf("[%s %s] ", o->host, s->name);
+    if (o->log_dir != NULL) {
+        char *name = mem_printf("%s-%d", role_name(role), id);
+
+        s->log = output_log_path(o->log_dir, o->host, name);
+        free(name);
+        s->log_fd = open(s->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+        if (s->log_fd < 0)
+            log_fails(o, s, errno);
+    }
+    return o->n++;
+}
+
+const char *output_log(const struct output *o, int stream)
+{
+    return stream >= 0 && stream < o->n ? o->streams[stream].log : NULL;
+}
+
+static void flush_batch(struct output *o)
+{
+    if (o->batch.len > 0 && !o->muted)
+        o->sink.send(o->sink.arg, o->batch.data, o->batch.len);
+    o->batch.len = 0;
+}
+
+static size_t cost_of(const struct stream *s, size_t len)
+{
+    return strlen(s->prefix) + len + 1;
+}
+
+static void emit(struct output *o, const struct stream *s, const char *line, size_t len)
+{
+    size_t cost = cost_of(s, len);
+
+    if (o->batch.len + cost > OUTPUT_BATCH)
+        flush_batch(o);
+    buf_add(&o->batch, s->prefix, strlen(s->prefix));
+    buf_add(&o->batch, line, len);
+    buf_add(&o->batch, "\n", 1);
+    o->credit -= (int64_t)cost;
+}
+
+static void tell_hidden(struct output *o, struct stream *s)
+{
+    char *text;
+
+    if (s->hidden == 0)
+        return;
+    text = mem_printf("... %llu line%s not shown here%s%s%s%s", (unsigned long long)s->hidden,
+                      s->hidden == 1 ? "" : "s", s->log == NULL ? "" : ", see ",
+                      s->log == NULL ? "" : o->host, s->log == NULL ? "" : ":",
+                      s->log == NULL ? "" : s->log);
+    emit(o, s, text, strlen(text));
+    s->hidden = 0;
+    free(text);
+}
+
+/* May this line be sent? Otherwise it is counted, or waits. */
+static bool allowed(struct output *o, struct stream *s, size_t len)
+{
+    int64_t wanted = s->hidden > 0 ? RESUME_FROM : (int64_t)cost_of(s, len);
+
+    if (o->credit >= wanted) {
+        tell_hidden(o, s);
+        return true;
+    }
+    if (s->log_fd < 0)
+        s->waits = true;
+    else
+        s->hidden++;
+    return false;
+}
+
+/* The length of the next line in held, without its newline; *drop: with it. -1: not whole yet. A
+ * newline that stands right behind OUTPUT_LINE bytes still ends them. */
+static ssize_t next_line(const char *data, size_t len, bool last, size_t *drop)
+{
+    size_t look = len > OUTPUT_LINE ? OUTPUT_LINE + 1 : len;
+    const char *newline = memchr(data, '\n', look);
+
+    if (newline != NULL) {
+        *drop = (size_t)(newline - data) + 1;
+        return newline - data;
+    }
+    if (len > OUTPUT_LINE) {
+        *drop = OUTPUT_LINE;
+        return OUTPUT_LINE;
+    }
+    *drop = len;
+    return last && len > 0 ? (ssize_t)len : -1;
+}
+
+/* Moves whole lines out of held. last: what has no newline is a line too. */
+static void show(struct output *o, struct stream *s, bool last)
+{
+    size_t at = 0, drop;
+    ssize_t len;
+
+    s->waits = false;
+    if (s->held.len == 0)
+        return;
+    while ((len = next_line(s->held.data + at, s->held.len - at, last, &drop)) >= 0) {
+        if (!o->muted && allowed(o, s, (size_t)len))
+            emit(o, s, s->held.data + at, (size_t)len);
+        if (s->waits)
+            break;
+        at += drop;
+    }
+    buf_consume(&s->held, at);
+}
+
+static void write_log(struct output *o, struct stream *s, const char *data, size_t len)
+{
+    while (s->log_fd >= 0 && len > 0) {
+        ssize_t n = write(s->log_fd, data, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            log_fails(o, s, n == 0 ? ENOSPC : errno);
+            return;
+        }
+        data += n;
+        len -= (size_t)n;
+    }
+}
+
+/* One read into held. False: nothing there now, or the end. */
+static bool read_piece(struct output *o, struct stream *s)
+{
+    char *into = buf_reserve(&s->held, PIECE);
+    ssize_t n;
+
+    if (s->fd < 0)
+        return false;
+    do
+        n = read(s->fd, into, PIECE);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
+        return false;
+    if (n <= 0) {
+        close(s->fd);
+        s->fd = -1;
+        return false;
+    }
+    s->held.len += (size_t)n;
+    write_log(o, s, into, (size_t)n);
+    tail_add(&s->tail, into, (size_t)n);
+    return true;
+}
+
+size_t output_poll(const struct output *o, struct pollfd *entries)
+{
+    size_t n = 0;
+
+    for (int i = 0; i < o->n; i++) {
+        if (o->streams[i].fd >= 0 && !o->streams[i].waits)
+            entries[n++] = (struct pollfd){.fd = o->streams[i].fd, .events = POLLIN};
+    }
+    return n;
+}
+
+static bool is_ready(const struct pollfd *entries, size_t n, int fd)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (entries[i].fd == fd)
+            return entries[i].revents != 0;
+    }
+    return false;
+}
+
+void output_pump(struct output *o, const struct pollfd *entries, size_t n)
+{
+    for (int i = 0; i < o->n; i++) {
+        struct stream *s = &o->streams[(o->next + i) % o->n];
+
+        if (s->fd < 0 || s->waits || !is_ready(entries, n, s->fd))
+            continue;
+        read_piece(o, s);
+        show(o, s, s->fd < 0);
+    }
+    o->next = o->n == 0 ? 0 : (o->next + 1) % o->n;
+    flush_batch(o);
+}
+
+void output_credit(struct output *o, uint32_t bytes)
+{
+    o->credit += bytes;
+    for (int i = 0; i < o->n; i++) {
+        struct stream *s = &o->streams[(o->next + i) % o->n];
+
+        if (s->hidden > 0 && o->credit >= RESUME_FROM)
+            tell_hidden(o, s);
+        if (s->waits)
+            show(o, s, s->fd < 0);
+    }
+    flush_batch(o);
+}
+
+void output_last_lines(struct output *o, int stream, struct strv *v)
+{
+    struct stream *s;
+
+    if (stream < 0 || stream >= o->n)
+        return;
+    s = &o->streams[stream];
+    for (size_t got = 0; got < DRAIN_MAX && read_piece(o, s); got += PIECE) {
+        if (s->log_fd >= 0)
+            show(o, s, false);
+    }
+    show(o, s, s->fd < 0);
+    flush_batch(o);
+    tail_lines(&s->tail, v);
+}
+
+static uint64_t count_lines(const struct buf *held)
+{
+    uint64_t n = 0;
+    size_t at = 0, drop;
+
+    while (at < held->len && next_line(held->data + at, held->len - at, true, &drop) >= 0) {
+        at += drop;
+        n++;
+    }
+    return n;
+}
+
+/* A pipe that a process outside our tree still holds never ends: what it holds now is all. */
+static bool finish_stream(struct output *o, struct stream *s, bool force)
+{
+    bool more = true;
+
+    for (size_t got = 0; more && (!s->waits || force); got += PIECE) {
+        more = got < DRAIN_MAX && read_piece(o, s);
+        show(o, s, !more);
+        if (s->waits && force) {
+            s->hidden += count_lines(&s->held);
+            s->held.len = 0;
+        }
+    }
+    if (s->waits && !force)
+        return false;
+    if (!o->muted)
+        tell_hidden(o, s);
+    return true;
+}
+
+bool output_finish(struct output *o, bool force)
+{
+    bool done = true;
+
+    for (int i = 0; i < o->n; i++)
+        done = finish_stream(o, &o->streams[i], force) && done;
+    flush_batch(o);
+    return done;
+}
+
+void output_mute(struct output *o)
+{
+    o->muted = true;
+    for (int i = 0; i < o->n; i++)
+        show(o, &o->streams[i], o->streams[i].fd < 0);
+}

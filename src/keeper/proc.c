@@ -1,0 +1,220 @@
+/* proc: the processes below one. The map of parents is read from /proc, since a descendant may have
+ * left our process group and session; only parentage stays. Knows nothing of the job.
+ *
+ * In a child subreaper no descendant is ever lost: an orphan becomes its child. A look at /proc is
+ * no snapshot, so callers that must reach all look again until wait(2) says that there is no child.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "keeper/proc.h"
+
+#define STOP_ROUNDS 100 /* looks of proc_kill_all before it kills what it has */
+
+/* Fills *proc from /proc/PID/stat. The command's name may hold blanks and parentheses: what counts
+ * starts behind the last ')'. */
+static int read_stat(pid_t pid, struct proc *proc)
+{
+    char path[32], text[1024], state;
+    const char *rest;
+    ssize_t len;
+    int fd, parent;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    len = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (len <= 0)
+        return -1;
+    text[len] = '\0';
+    rest = strrchr(text, ')');
+    *proc = (struct proc){.pid = pid};
+    if (rest == NULL || sscanf(rest + 1,
+                               " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
+                               " %*d %*d %llu",
+                               &state, &parent, &proc->start) != 3)
+        return -1;
+    proc->parent = parent;
+    proc->zombie = state == 'Z' || state == 'X';
+    return 0;
+}
+
+static void procs_add(struct procs *procs, const struct proc *proc)
+{
+    if (procs->n == procs->capacity) {
+        procs->capacity = procs->capacity == 0 ? 256 : procs->capacity * 2;
+        procs->items = mem_realloc(procs->items, procs->capacity, sizeof *procs->items);
+    }
+    procs->items[procs->n++] = *proc;
+}
+
+void procs_free(struct procs *procs)
+{
+    free(procs->items);
+    *procs = (struct procs){0};
+}
+
+static void read_all(struct procs *all)
+{
+    DIR *folder = opendir("/proc");
+    struct dirent *entry;
+    struct proc proc;
+
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        if (isdigit((unsigned char)entry->d_name[0]) &&
+            read_stat((pid_t)strtol(entry->d_name, NULL, 10), &proc) == 0)
+            procs_add(all, &proc);
+    }
+    if (folder != NULL)
+        closedir(folder);
+}
+
+static int by_pid(const void *a, const void *b)
+{
+    const struct proc *left = a, *right = b;
+
+    return (left->pid > right->pid) - (left->pid < right->pid);
+}
+
+static struct proc *procs_find(const struct procs *procs, pid_t pid)
+{
+    struct proc key = {.pid = pid};
+
+    if (procs->n == 0)
+        return NULL;
+    return bsearch(&key, procs->items, procs->n, sizeof *procs->items, by_pid);
+}
+
+/* A process whose parent ended between the two looks names one that is not there: by now it has a
+ * new one. */
+static void reread_orphans(struct procs *all)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        struct proc *proc = &all->items[i];
+
+        if (proc->parent > 1 && procs_find(all, proc->parent) == NULL)
+            read_stat(proc->pid, proc);
+    }
+}
+
+/* Marks what is below root; each pass goes at least one generation deeper. */
+static void mark_below(struct procs *all, pid_t root)
+{
+    bool found = true;
+
+    while (found) {
+        found = false;
+        for (size_t i = 0; i < all->n; i++) {
+            struct proc *proc = &all->items[i];
+            const struct proc *parent = proc->below ? NULL : procs_find(all, proc->parent);
+
+            if (proc->below || proc->pid == root)
+                continue;
+            if (proc->parent == root || (parent != NULL && parent->below)) {
+                proc->below = true;
+                found = true;
+            }
+        }
+    }
+}
+
+void proc_below(pid_t root, struct procs *found)
+{
+    struct procs all = {0};
+
+    found->n = 0;
+    read_all(&all);
+    if (all.n > 0)
+        qsort(all.items, all.n, sizeof *all.items, by_pid);
+    reread_orphans(&all);
+    mark_below(&all, root);
+    for (size_t i = 0; i < all.n; i++) {
+        if (all.items[i].below)
+            procs_add(found, &all.items[i]);
+    }
+    procs_free(&all);
+}
+
+int proc_signal(const struct proc *proc, int signal)
+{
+    struct proc now;
+    int fd, rc;
+
+    if (proc->pid <= 1)
+        return -1;
+    fd = (int)syscall(SYS_pidfd_open, proc->pid, 0);
+    if (fd < 0 && errno != ENOSYS)
+        return -1;
+    if (read_stat(proc->pid, &now) != 0 || now.start != proc->start)
+        rc = -1;
+    else if (fd < 0) /* before Linux 5.3 */
+        rc = kill(proc->pid, signal);
+    else
+        rc = (int)syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+int proc_sweep(int signal)
+{
+    struct procs below = {0};
+    int live = 0;
+
+    proc_below(getpid(), &below);
+    for (size_t i = 0; i < below.n; i++) {
+        if (below.items[i].zombie || proc_signal(&below.items[i], signal) != 0)
+            continue;
+        proc_signal(&below.items[i], SIGCONT);
+        live++;
+    }
+    procs_free(&below);
+    return live;
+}
+
+int proc_kill_all(void)
+{
+    struct procs stopped = {0}, below = {0};
+    int live;
+
+    for (int round = 0, found = 1; found > 0 && round < STOP_ROUNDS; round++) {
+        found = 0;
+        proc_below(getpid(), &below);
+        for (size_t i = 0; i < below.n; i++) {
+            const struct proc *proc = &below.items[i], *known = procs_find(&stopped, proc->pid);
+
+            if (proc->zombie || (known != NULL && known->start == proc->start))
+                continue;
+            if (proc_signal(proc, SIGSTOP) == 0)
+                found++;
+        }
+        procs_free(&stopped);
+        stopped = below;
+        below = (struct procs){0};
+    }
+    procs_free(&stopped);
+    live = proc_sweep(SIGKILL);
+    return live;
+}
+
+pid_t proc_reap(int *status, struct rusage *usage)
+{
+    pid_t pid;
+
+    do
+        pid = wait4(-1, status, WNOHANG, usage);
+    while (pid < 0 && errno == EINTR);
+    return pid;
+}

@@ -1,0 +1,340 @@
+/* spawn: everything that a child needs is made before fork; between fork and exec there are only
+ * async-signal-safe calls, and what fails there comes back as {step, errno} on a close-on-exec
+ * pipe. Knows the plan's words, nothing of stages or messages.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "job/dgl.h"
+#include "keeper/spawn.h"
+
+#define CPUS_MAX     8192
+#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
+#define FAILURE_FD   3
+
+extern char **environ;
+
+enum step { STEP_WORKSPACE, STEP_EXEC };
+
+struct failure {
+    enum step step;
+    int error;
+};
+
+/* Everything that the child uses. */
+struct launch {
+    const struct spawn_origin *origin;
+    const char *workspace;
+    char *path;
+    struct strv argv, env;
+    cpu_set_t *cpus;
+    size_t cpus_size;
+    pid_t parent;
+    int output, failure; /* write ends */
+};
+
+void spawn_remember(struct spawn_origin *origin)
+{
+    sigprocmask(SIG_SETMASK, NULL, &origin->mask);
+    sigemptyset(&origin->ignored);
+    for (int i = 1; i < NSIG; i++) {
+        struct sigaction action;
+
+        if (sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+            sigaddset(&origin->ignored, i);
+    }
+    origin->environment = environ;
+}
+
+void spawn_environment(const struct slice *slice, const struct process_plan *plan,
+                       const struct spawn_origin *origin, int master_port, struct strv *env)
+{
+    for (char **item = origin->environment; *item != NULL; item++) {
+        if (strchr(*item, '=') != NULL && !dgl_env_is_mpi(*item))
+            strv_add(env, *item);
+    }
+    for (size_t i = 0; i < slice->set.n; i++)
+        strv_env_set(env, slice->set.items[i]);
+    for (size_t i = 0; i < plan->env.n; i++)
+        strv_env_set(env, plan->env.items[i]);
+    for (size_t i = 0; i < slice->defaults.n; i++) {
+        const char *item = slice->defaults.items[i];
+        char *name = mem_strndup(item, strcspn(item, "="));
+
+        if (strv_env_get(env, name) == NULL)
+            strv_env_set(env, item);
+        free(name);
+    }
+    if (strv_env_get(env, "MASTER_PORT") != NULL &&
+        strcmp(strv_env_get(env, "MASTER_PORT"), DGL_MASTER_PORT_LATER) == 0)
+        strv_env_setf(env, "MASTER_PORT=%d", master_port);
+}
+
+static bool is_program(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+/* The file that the word means in the child's PATH, seen from the workspace. NULL: none that can be
+ * run; *error then says whether one is there. The caller frees. */
+static char *find_program(const char *workspace, const char *path, const char *word, int *error)
+{
+    if (strchr(word, '/') != NULL)
+        return file_join(workspace, strncmp(word, "./", 2) == 0 ? word + 2 : word);
+    *error = ENOENT;
+    for (const char *at = path;; at++) {
+        size_t len = strcspn(at, ":");
+        char *relative = mem_printf("%.*s%s%s", (int)len, at, len == 0 ? "" : "/", word);
+        char *full = file_join(workspace, relative);
+
+        free(relative);
+        if (is_program(full))
+            return full;
+        if (access(full, F_OK) == 0)
+            *error = EACCES;
+        free(full);
+        at += len;
+        if (*at == '\0')
+            return NULL;
+    }
+}
+
+/* Fails before fork where it can be known: without the workspace a relative program would be "not
+ * found". */
+static int check_workspace(const char *workspace, int *error, struct err *err)
+{
+    int fd = open(workspace, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        close(fd);
+        return 0;
+    }
+    *error = errno;
+    return err_set(err, EXIT_MACHINE, "cannot enter the workspace '%s': %s", workspace,
+                   strerror(*error));
+}
+
+static int choose_program(struct launch *launch, const struct slice *slice, int *error,
+                          struct err *err)
+{
+    const char *path = strv_env_get(&launch->env, "PATH");
+
+    if (slice->command != NULL) {
+        launch->path = mem_strdup(is_program("/bin/bash") ? "/bin/bash" : "/bin/sh");
+        strv_add(&launch->argv, launch->path);
+        strv_add(&launch->argv, "-c");
+        strv_add(&launch->argv, slice->command);
+        return 0;
+    }
+    strv_add_all(&launch->argv, &slice->argv);
+    if (slice->argv.n == 0)
+        return err_set(err, EXIT_LAUNCHER, "the plan has neither a command nor words to run");
+    launch->path = find_program(slice->workspace, path == NULL ? DEFAULT_PATH : path,
+                                slice->argv.items[0], error);
+    if (launch->path != NULL)
+        return 0;
+    if (*error == EACCES)
+        return err_set(err, EXIT_CANNOT_EXEC, "cannot run '%s': what PATH has is not executable",
+                       slice->argv.items[0]);
+    return err_set(err, EXIT_NOT_FOUND, "cannot run '%s': not found in PATH", slice->argv.items[0]);
+}
+
+static void restore_signals(const struct spawn_origin *origin)
+{
+    struct sigaction action = {0};
+
+    sigemptyset(&action.sa_mask);
+    for (int i = 1; i < NSIG; i++) {
+        action.sa_handler = sigismember(&origin->ignored, i) == 1 ? SIG_IGN : SIG_DFL;
+        sigaction(i, &action, NULL); /* fails for KILL, STOP and the C library's own */
+    }
+    sigprocmask(SIG_SETMASK, &origin->mask, NULL);
+}
+
+/* Before Linux 5.9 there is no close_range: then all that may be open, one by one. */
+static void close_from(unsigned first)
+{
+    if (syscall(SYS_close_range, first, ~0u, 0) == 0)
+        return;
+    for (unsigned fd = first; fd < 65536; fd++)
+        close((int)fd);
+}
+
+static _Noreturn void child_fails(enum step step)
+{
+    struct failure failure = {step, errno};
+    ssize_t rc = write(FAILURE_FD, &failure, sizeof failure);
+
+    _exit(rc == sizeof failure ? EXIT_CANNOT_EXEC : EXIT_LAUNCHER);
+}
+
+/* stdin is the keeper's, /dev/null. All descriptors in launch are above 2. */
+static _Noreturn void child_run(const struct launch *launch)
+{
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != launch->parent)
+        _exit(EXIT_LAUNCHER);
+    if (dup2(launch->output, STDOUT_FILENO) < 0 || dup2(launch->output, STDERR_FILENO) < 0)
+        _exit(EXIT_LAUNCHER);
+    if (launch->failure == FAILURE_FD ? fcntl(FAILURE_FD, F_SETFD, FD_CLOEXEC) < 0
+                                      : dup3(launch->failure, FAILURE_FD, O_CLOEXEC) < 0)
+        _exit(EXIT_LAUNCHER);
+    /* a mask that MPI pinned: the kernel cuts this one to the cgroup's cpuset */
+    sched_setaffinity(0, launch->cpus_size, launch->cpus);
+    if (chdir(launch->workspace) != 0)
+        child_fails(STEP_WORKSPACE);
+    close_from(FAILURE_FD + 1);
+    restore_signals(launch->origin);
+    execve(launch->path, launch->argv.items, launch->env.items);
+    child_fails(STEP_EXEC);
+}
+
+/* What a '#!' line asks for; "" where there is none. */
+static void interpreter_of(const char *path, char *word, size_t size)
+{
+    char line[256] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t len = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
+    const char *start;
+
+    if (fd >= 0)
+        close(fd);
+    word[0] = '\0';
+    if (len < 3 || strncmp(line, "#!", 2) != 0)
+        return;
+    start = line + 2 + strspn(line + 2, " \t");
+    snprintf(word, size, "%.*s", (int)strcspn(start, " \t\r\n"), start);
+}
+
+static int exec_failed(const char *path, int error, struct err *err)
+{
+    char word[256];
+
+    if (error == ENOENT && access(path, F_OK) != 0)
+        return err_set(err, EXIT_NOT_FOUND, "cannot run '%s': not found", path);
+    interpreter_of(path, word, sizeof word);
+    if ((error == ENOENT || error == ENOTDIR) && word[0] != '\0')
+        return err_set(err, EXIT_NOT_FOUND, "cannot run '%s': bad interpreter '#!%s'", path, word);
+    if (error == EACCES && word[0] != '\0' && access(path, X_OK) == 0)
+        return err_set(err, EXIT_CANNOT_EXEC,
+                       "cannot run '%s': its interpreter '#!%s' is not executable", path, word);
+    if (error == EACCES)
+        return err_set(err, EXIT_CANNOT_EXEC, "cannot run '%s': not executable", path);
+    if (error == ENOEXEC)
+        return err_set(err, EXIT_CANNOT_EXEC,
+                       "cannot run '%s': no program, and no script with a '#!' line", path);
+    return err_set(err, error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXEC, "cannot run '%s': %s",
+                   path, strerror(error));
+}
+
+static int explain(const struct launch *launch, const struct failure *failure, struct err *err)
+{
+    if (failure->step == STEP_WORKSPACE)
+        return err_set(err, EXIT_MACHINE, "cannot enter the workspace '%s': %s", launch->workspace,
+                       strerror(failure->error));
+    return exec_failed(launch->path, failure->error, err);
+}
+
+static int fork_failed(int error, struct err *err)
+{
+    return err_set(err, EXIT_LAUNCHER, "cannot fork: %s%s", strerror(error),
+                   error == EAGAIN ? "; look at 'ulimit -u' (RLIMIT_NPROC) and the cgroup's "
+                                     "pids.max"
+                                   : "");
+}
+
+/* Until exec closes the pipe, or the child says why not. */
+static ssize_t await_exec(int fd, struct failure *failure)
+{
+    ssize_t n;
+
+    do
+        n = read(fd, failure, sizeof *failure);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+static int make_pipes(int output[2], int back[2], int *error, struct err *err)
+{
+    if (pipe2(output, O_CLOEXEC) == 0) {
+        if (pipe2(back, O_CLOEXEC) == 0)
+            return 0;
+        *error = errno;
+        close(output[0]);
+        close(output[1]);
+    } else {
+        *error = errno;
+    }
+    return err_set(err, EXIT_LAUNCHER, "cannot make a pipe: %s", strerror(*error));
+}
+
+static int start(struct launch *launch, struct spawned *spawned, struct err *err)
+{
+    struct failure failure = {STEP_EXEC, 0};
+    int output[2], back[2];
+
+    if (make_pipes(output, back, &spawned->error, err) != 0)
+        return -1;
+    launch->output = output[1];
+    launch->failure = back[1];
+    launch->parent = getpid();
+    spawned->pid = fork();
+    spawned->error = spawned->pid < 0 ? errno : 0;
+    if (spawned->pid == 0)
+        child_run(launch);
+    close(output[1]);
+    close(back[1]);
+    if (spawned->pid > 0 && await_exec(back[0], &failure) == sizeof failure)
+        spawned->error = failure.error;
+    close(back[0]);
+    spawned->output = output[0];
+    fcntl(output[0], F_SETFL, O_NONBLOCK);
+    if (spawned->error == 0)
+        return 0;
+    close(output[0]);
+    spawned->output = -1;
+    if (spawned->pid < 0)
+        return fork_failed(spawned->error, err);
+    waitpid(spawned->pid, NULL, 0);
+    return explain(launch, &failure, err);
+}
+
+int spawn_process(const struct slice *slice, const struct process_plan *plan,
+                  const struct spawn_origin *origin, int master_port, struct spawned *spawned,
+                  struct err *err)
+{
+    struct launch launch = {.origin = origin, .workspace = slice->workspace};
+    int rc;
+
+    *spawned = (struct spawned){.output = -1};
+    spawn_environment(slice, plan, origin, master_port, &launch.env);
+    launch.cpus = CPU_ALLOC(CPUS_MAX);
+    launch.cpus_size = CPU_ALLOC_SIZE(CPUS_MAX);
+    if (launch.cpus != NULL)
+        memset(launch.cpus, 0xff, launch.cpus_size);
+    rc = check_workspace(slice->workspace, &spawned->error, err);
+    if (rc == 0)
+        rc = choose_program(&launch, slice, &spawned->error, err);
+    if (rc == 0)
+        rc = start(&launch, spawned, err);
+    if (launch.cpus != NULL)
+        CPU_FREE(launch.cpus);
+    free(launch.path);
+    strv_free(&launch.argv);
+    strv_free(&launch.env);
+    return rc;
+}

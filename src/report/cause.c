@@ -1,0 +1,54 @@
+/* cause: which of several failures was the first. Clocks of machines are not comparable, ages are;
+ * but an age is only as exact as a message is fast, so that within 50 ms the likelier origin wins.
+ */
+#include "report/report.h"
+
+#define SAME_MOMENT_MS 50
+
+/* How likely it is that a failure of this kind brought the others about; 0 most. A process that
+ * loses its peers exits with a code, so that a death by signal near it comes first; what happens to
+ * processes does not make the launcher fail, the reverse it does. */
+static int kind_order(enum how how)
+{
+    static const int order[HOW_COUNT] = {
+        [HOW_SIGNALED] = 0,      [HOW_LAUNCHER] = 1,     [HOW_EXITED] = 2,
+        [HOW_LEFT_EARLY] = 2,    [HOW_EXEC_FAILED] = 2,  [HOW_CHECK_FAILED] = 2,
+        [HOW_START_TIMEOUT] = 2, [HOW_TOLD_TO_STOP] = 3, [HOW_PARENT_GONE] = 3,
+        [HOW_LOST] = 3,          [HOW_NONE] = 4,
+    };
+
+    return (unsigned)how < HOW_COUNT ? order[how] : order[HOW_NONE];
+}
+
+/* Does a come before b, both being of one moment? Roles stand in the order of enum role: servers,
+ * samplers, trainers, launcher. */
+static bool comes_before(const struct cause *a, const struct cause *b)
+{
+    int kinds = kind_order(a->how) - kind_order(b->how);
+
+    if (kinds)
+        return kinds < 0;
+    if (a->role != b->role)
+        return a->role < b->role;
+    if (a->age_ms != b->age_ms)
+        return a->age_ms > b->age_ms;
+    if (a->machine != b->machine)
+        return a->machine < b->machine;
+    return a->id < b->id;
+}
+
+const struct cause *report_first_cause(const struct cause *const *causes, int n)
+{
+    const struct cause *oldest = NULL;
+    const struct cause *first;
+
+    for (int i = 0; i < n; i++)
+        if (causes[i] && (!oldest || causes[i]->age_ms > oldest->age_ms))
+            oldest = causes[i];
+    first = oldest;
+    for (int i = 0; i < n; i++)
+        if (causes[i] && oldest->age_ms - causes[i]->age_ms <= SAME_MOMENT_MS &&
+            comes_before(causes[i], first))
+            first = causes[i];
+    return first;
+}

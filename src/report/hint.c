@@ -1,0 +1,124 @@
+/* hint: what often helps after a failure of a kind. Tables of experience with DGL, Python and
+ * clusters; knows nothing of this job but its cause.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "report/words.h"
+
+struct numbered {
+    int number;
+    const char *hint;
+};
+
+static const struct numbered of_signal[] = {
+    {SIGKILL,
+     "a SIGKILL that dgl-mpilaunch did not send is often the out-of-memory killer: 'dmesg' "
+     "on that machine tells; fewer trainers or smaller batches need less memory"},
+    {SIGSEGV,
+     "a crash in native code; '--trainer_env PYTHONFAULTHANDLER=1' (or --server_env) makes "
+     "Python print where"},
+    {SIGBUS, "SIGBUS is often a full shared memory: see 'df -h /dev/shm' on that machine"},
+    {SIGABRT, "an abort in native code, often an uncaught C++ exception; its words are in the last "
+              "lines"},
+    {SIGILL, "a processor that lacks an instruction the program was built for: are all machines of "
+             "one kind?"},
+    {SIGFPE, "an integer division by zero in native code; PYTHONFAULTHANDLER=1 makes Python print "
+             "where"},
+    {SIGXCPU, "the limit of CPU time was reached: see 'ulimit -t' and the batch system's limits"},
+    {SIGXFSZ, "the limit of file size was reached: see 'ulimit -f'"},
+    {SIGTERM,
+     "somebody other than dgl-mpilaunch sent it: a user, the batch system, or the program"},
+    {SIGINT, "somebody other than dgl-mpilaunch sent it: a user, the batch system, or the program"},
+    {SIGHUP, "somebody other than dgl-mpilaunch sent it: a user, the batch system, or the program"},
+};
+
+static const struct numbered of_exit_code[] = {
+    {126, "a shell exits with 126 when it finds a command that it may not run: is it executable?"},
+    {127, "a shell exits with 127 when it does not find a command: is it installed on that machine "
+          "and in PATH?"},
+};
+
+static const struct numbered of_errno[] = {
+    {ENOENT,
+     "it must be there on every machine; a script's first line may name an interpreter that "
+     "is missing"},
+    {ENOTDIR, "a part of the path is a file, not a folder"},
+    {EACCES, "is it executable ('chmod +x'), and on a file system that allows programs?"},
+    {EISDIR, "a folder cannot be run"},
+    {ENOEXEC, "it is no program of this machine; a script needs a first line such as "
+              "'#!/usr/bin/env python3'"},
+    {EAGAIN, "the limit of processes was reached: see 'ulimit -u' and the cgroup's pids.max"},
+    {ENOMEM, "that machine is out of memory"},
+    {E2BIG, "the environment and the arguments together are too long"},
+};
+
+static const char *const of_how[HOW_COUNT] = {
+    [HOW_LEFT_EARLY] = "does the script call 'dgl.distributed.initialize' in its servers too, and "
+                       "does no trainer shut them down before all have ended?",
+    [HOW_CHECK_FAILED] = "no process of the job was started",
+    [HOW_START_TIMEOUT] =
+        "their log files tell what they were doing; a longer --start_timeout, or 0 "
+        "for none, gives them more time",
+    [HOW_TOLD_TO_STOP] = "a user, mpirun, srun or the batch system sent it (its time limit?)",
+    [HOW_PARENT_GONE] = "mpirun, srun or their daemon on that machine was killed or has crashed",
+    [HOW_LOST] = "is that machine up and reachable, and its rank not stopped? --lost_timeout sets "
+                 "how long silence is borne",
+};
+
+/* Words in the last lines that tell more than the way of the end does. */
+static const struct {
+    const char *words;
+    const char *hint;
+} of_words[] = {
+    {"ModuleNotFoundError", "activate the virtual environment where you type mpirun: PATH and "
+                            "VIRTUAL_ENV go to all machines; it must be there on each"},
+    {"Address already in use", "something else listens on that port; name another one behind the "
+                               "addresses in ip_config"},
+    {"No space left on device",
+     "a disk or the shared memory is full: see 'df -h . /dev/shm' on that "
+     "machine"},
+    {"Cannot allocate memory", "that machine is out of memory: fewer trainers or smaller batches "
+                               "need less"},
+    {"Too many open files", "the hard limit of open files is too low for so many clients: see "
+                            "'ulimit -Hn'"},
+};
+
+#define SIZE(table) (sizeof(table) / sizeof((table)[0]))
+
+static const char *find(const struct numbered *table, size_t n, int number)
+{
+    for (size_t i = 0; i < n; i++)
+        if (table[i].number == number)
+            return table[i].hint;
+    return NULL;
+}
+
+static const char *find_words(const struct strv *lines)
+{
+    for (size_t i = lines->n; i-- > 0;)
+        for (size_t k = 0; k < SIZE(of_words); k++)
+            if (strstr(lines->items[i], of_words[k].words))
+                return of_words[k].hint;
+    return NULL;
+}
+
+static const char *of_exit(const struct cause *cause)
+{
+    const char *hint = find(of_exit_code, SIZE(of_exit_code), cause->value);
+
+    if (!hint && words_shell_signal(cause->value))
+        hint = find(of_signal, SIZE(of_signal), words_shell_signal(cause->value));
+    return hint ? hint : find_words(&cause->last_lines);
+}
+
+const char *words_hint(const struct cause *cause)
+{
+    switch (cause->how) {
+    case HOW_EXITED: return of_exit(cause);
+    case HOW_SIGNALED: return find(of_signal, SIZE(of_signal), cause->value);
+    case HOW_EXEC_FAILED: return find(of_errno, SIZE(of_errno), cause->value);
+    default: return (unsigned)cause->how < HOW_COUNT ? of_how[cause->how] : NULL;
+    }
+}

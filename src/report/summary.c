@@ -1,0 +1,70 @@
+/* summary: the closing lines of every run; of a failed one the cause block follows them.
+ */
+#include "report/report.h"
+#include "report/text.h"
+
+#define WARNINGS_MOST 2
+#define LINE_MOST     400
+
+static int count_role(const struct report *report, enum role role)
+{
+    int n = 0;
+
+    for (int i = 0; i < report->n_outcomes; i++)
+        for (int k = 0; k < report->outcomes[i].n_processes; k++)
+            n += report->outcomes[i].processes[k].role == role;
+    return n;
+}
+
+static void add_count(struct buf *out, const char *before, int n, const char *what)
+{
+    if (n)
+        buf_addf(out, "%s%d %s%s", before, n, what, n == 1 ? "" : "s");
+}
+
+static void add_headline(struct buf *out, const struct report *report)
+{
+    const char *result = report->exit_code ? "stopped" : "all ended well";
+
+    buf_addf(out, "dgl-mpilaunch: ");
+    add_count(out, "", report->n_outcomes, "machine");
+    add_count(out, ", ", count_role(report, ROLE_SERVER), "server");
+    add_count(out, ", ", count_role(report, ROLE_SAMPLER), "sampler");
+    add_count(out, ", ", count_role(report, ROLE_TRAINER), "trainer");
+    buf_addf(out, ": %s after %.1f s\n", result, (double)report->wall_ms / 1000);
+}
+
+/* The first few, each with its machine; the number of the others. */
+static void add_warnings(struct buf *out, const struct report *report)
+{
+    size_t total = 0, said = 0, room = WARNINGS_MOST;
+
+    for (int i = 0; i < report->n_outcomes; i++)
+        total += report->outcomes[i].warnings.n;
+    if (total > room)
+        room--; /* for the line that counts the rest */
+    for (int i = 0; i < report->n_outcomes && said < room; i++) {
+        const struct outcome *outcome = &report->outcomes[i];
+
+        for (size_t k = 0; k < outcome->warnings.n && said < room; k++, said++) {
+            buf_addf(out, "dgl-mpilaunch: warning: ");
+            text_harmless(out, outcome->host ? outcome->host : "?", LINE_MOST);
+            buf_addf(out, ": ");
+            text_harmless(out, outcome->warnings.items[k], LINE_MOST);
+            buf_add(out, "\n", 1);
+        }
+    }
+    if (said < total)
+        buf_addf(out, "dgl-mpilaunch: and %zu more warnings\n", total - said);
+}
+
+void report_summary(struct buf *out, const struct report *report, const char *run_dir)
+{
+    add_headline(out, report);
+    add_warnings(out, report);
+    if (run_dir) {
+        buf_addf(out, "dgl-mpilaunch: report: ");
+        text_harmless(out, run_dir, 4096);
+        buf_addf(out, "/report.json\n");
+    }
+}

@@ -1,0 +1,154 @@
+/* timeline: one bar a process over the time of the job, the phases as a band on top. Computes
+ * coordinates only; the page that holds it owns the colours.
+ */
+#include "report/timeline.h"
+
+#include "report/text.h"
+
+#define LABEL_WIDTH 190
+#define PLOT_WIDTH  780
+#define PLOT_END    (LABEL_WIDTH + PLOT_WIDTH)
+#define HEAD_HEIGHT 44
+#define ROW_HEIGHT  18
+#define TICKS_MOST  8
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The time in ms that the width stands for. */
+static int64_t whole_span(const struct report *report)
+{
+    int64_t span = later(report->wall_ms, 1);
+
+    for (int i = 0; i < report->n_phases; i++)
+        span = later(span, report->phases[i].end_ms);
+    for (int i = 0; i < report->n_outcomes; i++)
+        for (int k = 0; k < report->outcomes[i].n_processes; k++)
+            span = later(span, report->outcomes[i].processes[k].end_ms);
+    return span;
+}
+
+static int count_processes(const struct report *report)
+{
+    int n = 0;
+
+    for (int i = 0; i < report->n_outcomes; i++)
+        n += report->outcomes[i].n_processes;
+    return n;
+}
+
+static double place(int64_t ms, int64_t span)
+{
+    return LABEL_WIDTH + (double)ms * PLOT_WIDTH / (double)span;
+}
+
+/* 1, 2 or 5 times a power of ten, so that at most TICKS_MOST stand in the span. */
+static int64_t tick_step(int64_t span)
+{
+    static const int factors[] = {1, 2, 5};
+
+    for (int64_t power = 1;; power *= 10)
+        for (int i = 0; i < 3; i++)
+            if (span / (power * factors[i]) <= TICKS_MOST)
+                return power * factors[i];
+}
+
+static void add_ticks(struct buf *out, int64_t span, int height)
+{
+    int64_t step = tick_step(span);
+
+    for (int64_t ms = 0; ms <= span; ms += step) {
+        double x = place(ms, span);
+
+        buf_addf(out, "<line class=\"tick\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>", x,
+                 HEAD_HEIGHT - 4, x, height);
+        buf_addf(out,
+                 "<text class=\"axis\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.10g s</text>\n",
+                 x, HEAD_HEIGHT - 8, (double)ms / 1000);
+    }
+}
+
+static void add_phases(struct buf *out, const struct report *report, int64_t span, int height)
+{
+    int shown = 0; /* neighbours get different bands, also where a phase between never came */
+
+    for (int i = 0; i < report->n_phases; i++) {
+        const struct phase *phase = &report->phases[i];
+        double from = place(phase->start_ms, span);
+        double to = place(phase->end_ms < 0 ? span : phase->end_ms, span);
+
+        if (phase->start_ms < 0 || to < from)
+            continue;
+        buf_addf(out,
+                 "<g><rect class=\"phase%d\" x=\"%.1f\" y=\"4\" width=\"%.1f\" height=\"%d\"/>",
+                 shown++ % 2, from, to - from, height - 4);
+        if (to - from >= 48) /* else the words would run into the next phase */
+            buf_addf(out, "<text class=\"axis\" x=\"%.1f\" y=\"17\">", from + 4);
+        else
+            buf_addf(out, "<text class=\"none\">");
+        text_html(out, phase->name);
+        buf_addf(out, "</text><title>");
+        text_html(out, phase->name);
+        buf_addf(out, ", from %.3f s, %.3f s long</title></g>\n", (double)phase->start_ms / 1000,
+                 (to - from) * (double)span / PLOT_WIDTH / 1000);
+    }
+}
+
+static const char *bar_class(const struct process_outcome *process)
+{
+    if (process->stopped)
+        return "stopped";
+    if (process->signal || process->exit_code > 0)
+        return "failed";
+    return process->role == ROLE_SERVER ? "server" : "trainer";
+}
+
+static void add_bar(struct buf *out, const struct process_outcome *process, int64_t span, int y)
+{
+    double from = place(process->start_ms, span);
+    double to = place(process->end_ms < 0 ? span : process->end_ms, span);
+    double ready = place(process->ready_ms, span);
+
+    if (process->start_ms < 0)
+        return;
+    if (to < from + 1)
+        to = from + 1; /* a bar that nobody sees would say that nothing ran */
+    buf_addf(out, "<rect class=\"%s\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>",
+             bar_class(process), from, y + 3, to - from, ROW_HEIGHT - 6);
+    if (process->ready_ms >= 0)
+        buf_addf(out, "<line class=\"ready\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>", ready,
+                 y + 1, ready, y + ROW_HEIGHT - 1);
+}
+
+static void add_row(struct buf *out, const struct outcome *outcome,
+                    const struct process_outcome *process, int64_t span, int y)
+{
+    buf_addf(out, "<g><text x=\"%d\" y=\"%d\" text-anchor=\"end\">", LABEL_WIDTH - 8,
+             y + ROW_HEIGHT - 5);
+    text_html(out, outcome->host);
+    buf_addf(out, " %s %d</text>", role_name(process->role), process->id);
+    add_bar(out, process, span, y);
+    buf_addf(out, "<title>");
+    text_html(out, outcome->host);
+    buf_addf(out, " %s %d</title></g>\n", role_name(process->role), process->id);
+}
+
+void timeline_svg(struct buf *out, const struct report *report)
+{
+    int64_t span = whole_span(report);
+    int height = HEAD_HEIGHT + count_processes(report) * ROW_HEIGHT + 4;
+    int y = HEAD_HEIGHT;
+
+    buf_addf(out,
+             "<svg role=\"img\" aria-label=\"when each process ran\" viewBox=\"0 0 %d %d\" "
+             "style=\"min-width:640px\">\n",
+             PLOT_END + 30, height);
+    add_phases(out, report, span, height);
+    add_ticks(out, span, height);
+    for (int i = 0; i < report->n_outcomes; i++)
+        for (int k = 0; k < report->outcomes[i].n_processes; k++, y += ROW_HEIGHT)
+            add_row(out, &report->outcomes[i], &report->outcomes[i].processes[k], span, y);
+    buf_addf(out, "</svg>\n");
+}

@@ -1,0 +1,37 @@
+/* message: frames on a stream. Knows where one ends, not what is in it.
+ */
+#include "wire/message.h"
+
+#include "wire/pack.h"
+
+void message_frame(struct buf *out, enum message_type type, const void *data, size_t len)
+{
+    pack_u32(out, (uint32_t)type);
+    if (len > MESSAGE_MAX) {
+        /* The receiver refuses this header at once, which is an error that somebody sees; a frame
+         * that is left out would be waited for. */
+        pack_u32(out, UINT32_MAX);
+        return;
+    }
+    pack_u32(out, (uint32_t)len);
+    buf_add(out, data, len);
+}
+
+int message_next(const struct buf *in, enum message_type *type, const char **data, size_t *len)
+{
+    struct unpack u = {.at = in->data, .left = in->len};
+    uint32_t number, size;
+
+    if (in->len < MESSAGE_HEADER)
+        return 0;
+    number = unpack_u32(&u);
+    size = unpack_u32(&u);
+    if (number < MESSAGE_PLAN || number >= MESSAGE_COUNT || size > MESSAGE_MAX)
+        return -1;
+    if (u.left < size)
+        return 0;
+    *type = (enum message_type)number;
+    *data = u.at;
+    *len = size;
+    return 1;
+}

@@ -1,0 +1,123 @@
+/* slice: a machine's part of the plan <-> bytes. What comes out of the decoder can be run without
+ * further checks: texts are there, environment entries have a '=', numbers are in range.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "wire/field.h"
+#include "wire/message.h"
+#include "wire/pack.h"
+
+#define PROCESS_MIN_SIZE 36 /* bytes of a packed process with an empty environment */
+
+static void pack_process(struct buf *out, const struct process_plan *process)
+{
+    pack_i64(out, process->role);
+    pack_i64(out, process->id);
+    pack_i64(out, process->local);
+    pack_i64(out, process->port);
+    pack_strv(out, &process->env);
+}
+
+static void pack_names(struct buf *out, const struct slice *slice)
+{
+    pack_text(out, slice->job_id);
+    pack_text(out, slice->host);
+    pack_text(out, slice->ip);
+    pack_text(out, slice->workspace);
+    pack_text(out, slice->ip_config);
+    pack_text(out, slice->part_config);
+    pack_strv(out, &slice->part_files);
+    pack_text(out, slice->command);
+    pack_strv(out, &slice->argv);
+    pack_strv(out, &slice->set);
+    pack_strv(out, &slice->defaults);
+    pack_text(out, slice->log_dir);
+}
+
+void message_pack_slice(struct buf *out, const struct slice *slice)
+{
+    pack_i64(out, slice->machine);
+    pack_i64(out, slice->machines);
+    pack_i64(out, slice->port);
+    pack_i64(out, slice->cpus);
+    pack_i64(out, slice->log_required);
+    pack_i64(out, slice->start_timeout_ms);
+    pack_i64(out, slice->exit_timeout_ms);
+    pack_i64(out, slice->kill_grace_ms);
+    pack_i64(out, slice->lost_timeout_ms);
+    pack_names(out, slice);
+    pack_u32(out, (uint32_t)slice->n_processes);
+    for (int i = 0; i < slice->n_processes; i++)
+        pack_process(out, &slice->processes[i]);
+}
+
+/* NAME=VALUE entries, appended to v. */
+static void unpack_env(struct unpack *u, struct strv *v)
+{
+    unpack_strv(u, v);
+    for (size_t i = 0; i < v->n; i++)
+        if (!strchr(v->items[i], '=') || v->items[i][0] == '=')
+            u->bad = true;
+}
+
+static void unpack_process(struct unpack *u, struct process_plan *process)
+{
+    process->role = (enum role)field_int(u, ROLE_SERVER, ROLE_TRAINER);
+    process->id = field_int(u, 0, INT_MAX);
+    process->local = field_int(u, 0, INT_MAX);
+    process->port = field_int(u, 0, UINT16_MAX);
+    unpack_env(u, &process->env);
+}
+
+static void unpack_names(struct unpack *u, struct slice *slice)
+{
+    slice->job_id = field_text(u);
+    slice->host = field_text(u);
+    slice->ip = field_text(u);
+    slice->workspace = field_text(u);
+    slice->ip_config = field_text(u);
+    slice->part_config = unpack_text(u);
+    unpack_strv(u, &slice->part_files);
+    slice->command = unpack_text(u);
+    unpack_strv(u, &slice->argv);
+    unpack_env(u, &slice->set);
+    unpack_env(u, &slice->defaults);
+    slice->log_dir = unpack_text(u);
+}
+
+static void unpack_processes(struct unpack *u, struct slice *slice)
+{
+    uint32_t n = unpack_count(u, PROCESS_MIN_SIZE);
+
+    if (n > INT_MAX) {
+        u->bad = true;
+        return;
+    }
+    slice->processes = mem_calloc(n, sizeof(*slice->processes));
+    for (slice->n_processes = 0; slice->n_processes < (int)n && !u->bad; slice->n_processes++)
+        unpack_process(u, &slice->processes[slice->n_processes]);
+}
+
+struct slice *message_unpack_slice(const char *data, size_t len)
+{
+    struct unpack u = {.at = data, .left = len, .bad = len > MESSAGE_MAX};
+    struct slice *slice = mem_calloc(1, sizeof(*slice));
+
+    slice->machine = field_int(&u, 0, INT_MAX);
+    slice->machines = field_int(&u, 1, INT_MAX);
+    slice->port = field_int(&u, 0, UINT16_MAX);
+    slice->cpus = field_int(&u, 0, INT_MAX);
+    slice->log_required = field_int(&u, 0, 1);
+    slice->start_timeout_ms = field_i64(&u, 0, FIELD_LARGEST);
+    slice->exit_timeout_ms = field_i64(&u, 0, FIELD_LARGEST);
+    slice->kill_grace_ms = field_i64(&u, 0, FIELD_LARGEST);
+    slice->lost_timeout_ms = field_i64(&u, 0, FIELD_LARGEST);
+    unpack_names(&u, slice);
+    unpack_processes(&u, slice);
+    if (!u.bad && !u.left && slice->machine < slice->machines && (slice->command || slice->argv.n))
+        return slice;
+    slice_free(slice);
+    return NULL;
+}

@@ -1,0 +1,314 @@
+/* keeper_rig: plays the coordinator for a real keeper over its socketpair, with slices made by hand
+ * and the fake workload (FAKE in the environment, else ./fake). That nothing is left is proved by a
+ * marker in the environment of every process. For one test program: its state is static.
+ */
+#ifndef TEST_KEEPER_RIG_H
+#define TEST_KEEPER_RIG_H
+
+#include <check.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "keeper/keeper.h"
+#include "wire/message.h"
+#include "wire/pack.h"
+
+#define PATIENCE_MS 30000
+
+static char fake[PATH_MAX], folder[64], marker[64];
+static int base_port;
+static struct keeper keeper;
+static struct slice *slice;
+
+/* What the keeper has said. */
+static struct {
+    struct buf in, output, waiting;
+    struct cause *failed, *left;
+    struct outcome outcome;
+    bool reached[3], eof;
+    bool no_credit; /* do not give back what was printed */
+} seen;
+
+static void setup(void)
+{
+    snprintf(folder, sizeof folder, "/tmp/test_keeper.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(marker, sizeof marker, "TEST_KEEPER_MARK=%d.%lld", getpid(), (long long)clock_ms());
+    base_port = 20000 + getpid() % 10000 * 4 % 12000;
+    memset(&seen, 0, sizeof seen);
+}
+
+/* For a second keeper in one test. */
+static inline void forget(void)
+{
+    cause_free(seen.failed);
+    cause_free(seen.left);
+    outcome_clear(&seen.outcome);
+    buf_free(&seen.in);
+    buf_free(&seen.output);
+    buf_free(&seen.waiting);
+    memset(&seen, 0, sizeof seen);
+}
+
+static void process(enum role role, int id, int port, const char *ids)
+{
+    struct process_plan *plan;
+
+    slice->processes = mem_realloc(slice->processes, (size_t)slice->n_processes + 1, sizeof *plan);
+    plan = &slice->processes[slice->n_processes++];
+    *plan = (struct process_plan){.role = role, .id = id, .local = id, .port = port};
+    strv_add(&plan->env, ids);
+}
+
+/* A machine with that many of each, which runs the fake with these clauses (NULL at the end). */
+static void make_slice(int servers, int trainers, ...)
+{
+    char *config = mem_printf("127.0.0.1 %d\n", base_port);
+    char *path = mem_printf("%s/ip_config.txt", folder), text[64];
+    struct err err = {0};
+    va_list clauses;
+
+    slice = mem_calloc(1, sizeof *slice);
+    slice->machines = 1;
+    slice->job_id = mem_strdup("test");
+    slice->host = mem_strdup("vm0");
+    slice->ip = mem_strdup("127.0.0.1");
+    slice->port = base_port;
+    slice->workspace = mem_strdup(folder);
+    slice->ip_config = mem_strdup("ip_config.txt");
+    slice->log_dir = mem_printf("%s/logs", folder);
+    slice->exit_timeout_ms = 20000;
+    slice->kill_grace_ms = 300;
+    strv_add(&slice->set, marker);
+    strv_add(&slice->set, "DGL_IP_CONFIG=ip_config.txt");
+    strv_addf(&slice->set, "DGL_NUM_SERVER=%d", servers);
+    strv_addf(&slice->set, "DGL_NUM_CLIENT=%d", trainers);
+    strv_add(&slice->argv, fake);
+    va_start(clauses, trainers);
+    for (const char *clause; (clause = va_arg(clauses, const char *)) != NULL;)
+        strv_add(&slice->argv, clause);
+    va_end(clauses);
+    for (int i = 0; i < servers; i++) {
+        snprintf(text, sizeof text, "DGL_SERVER_ID=%d", i);
+        process(ROLE_SERVER, i, base_port + i, text);
+        strv_add(&slice->processes[i].env, "DGL_ROLE=server");
+    }
+    for (int i = 0; i < trainers; i++) {
+        snprintf(text, sizeof text, "RANK=%d", i);
+        process(ROLE_TRAINER, i, 0, text);
+        strv_add(&slice->processes[servers + i].env, "DGL_ROLE=client");
+        strv_add(&slice->processes[servers + i].env, "MASTER_PORT={master_port}");
+    }
+    ck_assert_int_eq(file_write(path, config, strlen(config), &err), 0);
+    free(path);
+    free(config);
+}
+
+static void send_frame(enum message_type type, const void *data, size_t len)
+{
+    struct buf out = {0};
+
+    message_frame(&out, type, data, len);
+    for (size_t at = 0; at < out.len;) {
+        ssize_t n = send(keeper.fd, out.data + at, out.len - at, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EAGAIN)
+            continue;
+        if (n < 0)
+            break;
+        at += (size_t)n;
+    }
+    buf_free(&out);
+}
+
+static void send_two(enum message_type type, uint32_t one, uint32_t two)
+{
+    struct buf payload = {0};
+
+    pack_u32(&payload, one);
+    if (type == MESSAGE_GO)
+        pack_u32(&payload, two);
+    send_frame(type, payload.data, payload.len);
+    buf_free(&payload);
+}
+
+static void start_keeper(void)
+{
+    struct buf payload = {0};
+    struct err err = {0};
+
+    ck_assert_msg(keeper_fork(&keeper, &err) == 0, "%s", err.text);
+    message_pack_slice(&payload, slice);
+    send_frame(MESSAGE_PLAN, payload.data, payload.len);
+    buf_free(&payload);
+}
+
+static void on_frame(enum message_type type, const char *data, size_t len)
+{
+    struct unpack payload = {data, len, false};
+
+    switch (type) {
+    case MESSAGE_REACHED: seen.reached[unpack_u32(&payload)] = true; break;
+    case MESSAGE_WAITING:
+        buf_add(&seen.waiting, data, len);
+        buf_add(&seen.waiting, "|", 1);
+        break;
+    case MESSAGE_FAILED:
+        ck_assert_ptr_null(seen.failed);
+        seen.failed = message_unpack_cause(data, len);
+        ck_assert_ptr_nonnull(seen.failed);
+        break;
+    case MESSAGE_LEFT: seen.left = message_unpack_cause(data, len); break;
+    case MESSAGE_OUTPUT:
+        buf_add(&seen.output, data, len);
+        if (!seen.no_credit)
+            send_two(MESSAGE_CREDIT, (uint32_t)len, 0);
+        break;
+    case MESSAGE_OUTCOME:
+        ck_assert_int_eq(message_unpack_outcome(data, len, &seen.outcome), 0);
+        break;
+    default: ck_abort_msg("message %d", (int)type);
+    }
+}
+
+static void read_frames(void)
+{
+    enum message_type type;
+    const char *data;
+    size_t len;
+    ssize_t n = read(keeper.fd, buf_reserve(&seen.in, 65536), 65536);
+
+    if (n == 0)
+        seen.eof = true;
+    if (n > 0)
+        seen.in.len += (size_t)n;
+    while (message_next(&seen.in, &type, &data, &len) == 1) {
+        on_frame(type, data, len);
+        buf_consume(&seen.in, MESSAGE_HEADER + len);
+    }
+}
+
+/* Runs until the condition holds. */
+#define until(condition)                                                                           \
+    do {                                                                                           \
+        int64_t until_end = clock_ms() + PATIENCE_MS;                                              \
+        while (!(condition)) {                                                                     \
+            struct pollfd until_entry = {.fd = keeper.fd, .events = POLLIN};                       \
+            ck_assert_msg(clock_ms() < until_end, "never: " #condition);                           \
+            if (poll(&until_entry, 1, 20) > 0)                                                     \
+                read_frames();                                                                     \
+        }                                                                                          \
+    } while (0)
+
+/* How many live processes have our marker in their environment. */
+static int left_over(void)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    int n = 0;
+
+    while ((entry = readdir(proc)) != NULL) {
+        char *path, text[65536];
+        ssize_t len;
+        int fd;
+
+        if (!isdigit((unsigned char)entry->d_name[0]))
+            continue;
+        path = mem_printf("/proc/%s/environ", entry->d_name);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        len = fd < 0 ? -1 : read(fd, text, sizeof text);
+        n += len > 0 && memmem(text, (size_t)len, marker, strlen(marker)) != NULL;
+        if (fd >= 0)
+            close(fd);
+        free(path);
+    }
+    closedir(proc);
+    return n;
+}
+
+static bool exists(const char *name)
+{
+    char *path = file_join(folder, name);
+    bool there = access(path, F_OK) == 0;
+
+    free(path);
+    return there;
+}
+
+static char *content(const char *name)
+{
+    char *path = file_join(folder, name);
+    struct buf text = {0};
+    struct err err = {0};
+
+    ck_assert_msg(file_read(path, 1 << 24, &text, &err) == 0, "%s", err.text);
+    buf_add(&text, "", 1);
+    free(path);
+    return text.data;
+}
+
+/* The keeper leaves, and nothing lives any more. */
+static void finish(void)
+{
+    int status;
+
+    until(seen.reached[REACHED_OVER]);
+    ck_assert_int_eq(left_over(), 0);
+    send_frame(MESSAGE_LEAVE, NULL, 0);
+    ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
+    ck_assert_int_eq(status, 0);
+    slice_free(slice);
+}
+
+static const struct process_outcome *outcome_of(enum role role, int id)
+{
+    for (int i = 0; i < seen.outcome.n_processes; i++) {
+        if (seen.outcome.processes[i].role == role && seen.outcome.processes[i].id == id)
+            return &seen.outcome.processes[i];
+    }
+    ck_abort_msg("no outcome of that process");
+}
+
+static void go_until_trainers(void)
+{
+    start_keeper();
+    send_two(MESSAGE_GO, GO_SERVERS, 0);
+    until(seen.reached[REACHED_LISTENING]);
+    send_two(MESSAGE_GO, GO_TRAINERS, 12345);
+}
+
+static void teardown(void)
+{
+    char *logs = mem_printf("%s/logs", folder);
+    const char *folders[] = {logs, folder};
+
+    for (int i = 0; i < 2; i++) {
+        DIR *dir = opendir(folders[i]);
+        struct dirent *entry;
+
+        while (dir != NULL && (entry = readdir(dir)) != NULL)
+            unlinkat(dirfd(dir), entry->d_name, 0);
+        if (dir != NULL)
+            closedir(dir);
+        rmdir(folders[i]);
+    }
+    free(logs);
+}
+
+#endif

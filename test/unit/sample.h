@@ -1,0 +1,127 @@
+/* sample: two jobs' ends for the tests of the report, one good and one bad, with hostile texts. */
+#ifndef SAMPLE_H
+#define SAMPLE_H
+
+#include "report/report.h"
+
+static char *sample_lines[] = {
+    "Traceback (most recent call last):", "  File \"train.py\", line 3, in <module>",
+    "    raise ValueError(\"a<b\")", "ValueError: a<b & \x1b[31mred\x1b[0m \xFF", NULL};
+
+static struct cause sample_cause = {.how = HOW_SIGNALED,
+                                    .machine = 1,
+                                    .host = "vm1",
+                                    .role = ROLE_TRAINER,
+                                    .id = 1,
+                                    .pid = 4711,
+                                    .value = 9,
+                                    .code = 137,
+                                    .age_ms = 2345,
+                                    .log = "/run/logs/vm1.trainer-1.log",
+                                    .last_lines = {.items = sample_lines, .n = 4}};
+
+static struct process_outcome sample_on_vm0[] = {
+    {.role = ROLE_SERVER,
+     .id = 0,
+     .pid = 11,
+     .start_ms = 0,
+     .ready_ms = 2500,
+     .end_ms = 73100,
+     .exit_code = -1,
+     .signal = 15,
+     .stopped = 1,
+     .max_rss_kb = 524288,
+     .user_ms = 1500,
+     .sys_ms = 250,
+     .log = "/run/logs/vm0.server-0.log"},
+    {.role = ROLE_TRAINER,
+     .id = 0,
+     .pid = 12,
+     .start_ms = 3000,
+     .ready_ms = -1,
+     .end_ms = 73050,
+     .exit_code = 0,
+     .signal = 0,
+     .max_rss_kb = 1048576,
+     .user_ms = 60123,
+     .sys_ms = 4000,
+     .log = NULL},
+};
+
+static struct process_outcome sample_on_vm1[] = {
+    {.role = ROLE_SERVER,
+     .id = 1,
+     .pid = 21,
+     .start_ms = 1,
+     .ready_ms = 2700,
+     .end_ms = 73100,
+     .exit_code = 0,
+     .signal = 0,
+     .max_rss_kb = 500000,
+     .user_ms = 1,
+     .sys_ms = 0},
+    {.role = ROLE_TRAINER,
+     .id = 1,
+     .pid = 4711,
+     .start_ms = 3001,
+     .ready_ms = -1,
+     .end_ms = 71000,
+     .exit_code = -1,
+     .signal = 9,
+     .max_rss_kb = 900000,
+     .user_ms = 50000,
+     .sys_ms = 100,
+     .log = "/run/logs/vm1.trainer-1.log"},
+};
+
+static char *sample_warnings[] = {"the log file <vm1> is \"not\" writable \xC0\xAF", NULL};
+
+static struct outcome sample_outcomes[] = {
+    {.machine = 0,
+     .rank = 0,
+     .host = "vm0",
+     .ip = "10.0.0.1",
+     .port = 30050,
+     .cpus = 2,
+     .processes = sample_on_vm0,
+     .n_processes = 2},
+    {.machine = 1,
+     .rank = 1,
+     .host = "vm1",
+     .ip = "10.0.0.2",
+     .port = 30050,
+     .cpus = 2,
+     .processes = sample_on_vm1,
+     .n_processes = 2,
+     .warnings = {.items = sample_warnings, .n = 1}},
+    {.machine = 2, .rank = -1, .host = "vm2", .ip = NULL},
+};
+
+static const struct phase sample_phases[] = {
+    {"servers", 0, 2900}, {"trainers", 2900, 71000}, {"drain", -1, -1}, {"stop", 71000, 73190}};
+
+static const struct report sample_bad = {.version = "0.1.0",
+                                         .job_id = "20261124T104937Z-77-ab12",
+                                         .command = "python3 train.py --name '<b>&\"' \xE2\x82",
+                                         .started_at = "2026-11-24T10:49:37Z",
+                                         .wall_ms = 73200,
+                                         .complete = false,
+                                         .exit_code = 137,
+                                         .phases = sample_phases,
+                                         .n_phases = 4,
+                                         .outcomes = sample_outcomes,
+                                         .n_outcomes = 3,
+                                         .cause = &sample_cause};
+
+static const struct report sample_good = {.version = "0.1.0",
+                                          .job_id = "20261124T104937Z-78-ab13",
+                                          .command = "python3 train.py",
+                                          .started_at = "2026-11-24T10:49:37Z",
+                                          .wall_ms = 73200,
+                                          .complete = true,
+                                          .phases = sample_phases,
+                                          .n_phases = 4,
+                                          .outcomes = sample_outcomes,
+                                          .n_outcomes = 1};
+
+#endif

@@ -1,0 +1,237 @@
+/* base: err, mem, strv, buf, clock, log and file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/strv.h"
+#include "unit.h"
+
+START_TEST(err_keeps_code_and_wraps_text)
+{
+    struct err err = {0};
+
+    ck_assert_int_eq(err_set(&err, EXIT_USAGE, "no '%s'", "x"), -1);
+    ck_assert_int_eq(err_wrap(&err, "while reading %d", 7), -1);
+    ck_assert_int_eq(err.code, EXIT_USAGE);
+    ck_assert_str_eq(err.text, "while reading 7: no 'x'");
+}
+END_TEST
+
+START_TEST(err_never_overflows)
+{
+    struct err err = {0};
+    char *longer = mem_calloc(5000, 1);
+
+    memset(longer, 'a', 4999);
+    err_set(&err, 1, "%s", longer);
+    ck_assert_uint_eq(strlen(err.text), sizeof(err.text) - 1);
+    err_wrap(&err, "%s", longer);
+    ck_assert_uint_eq(strlen(err.text), sizeof(err.text) - 1);
+    free(longer);
+}
+END_TEST
+
+START_TEST(mem_refuses_overflow)
+{
+    mem_realloc(NULL, SIZE_MAX / 2, 4);
+}
+END_TEST
+
+START_TEST(strv_is_null_terminated_and_removes_in_order)
+{
+    struct strv v = {0};
+
+    for (int i = 0; i < 100; i++)
+        strv_addf(&v, "%d", i);
+    ck_assert_ptr_null(v.items[100]);
+    strv_remove(&v, 0);
+    strv_remove(&v, 98);
+    ck_assert_uint_eq(v.n, 98);
+    ck_assert_str_eq(v.items[0], "1");
+    ck_assert_str_eq(v.items[97], "98");
+    ck_assert_ptr_null(v.items[98]);
+    strv_free(&v);
+    ck_assert_uint_eq(v.n, 0);
+}
+END_TEST
+
+START_TEST(strv_as_environment)
+{
+    struct strv v = {0};
+
+    strv_env_set(&v, "A=1");
+    strv_env_set(&v, "AB=2");
+    strv_env_setf(&v, "A=%d", 3);
+    ck_assert_uint_eq(v.n, 2);
+    ck_assert_str_eq(strv_env_get(&v, "A"), "3");
+    ck_assert_str_eq(strv_env_get(&v, "AB"), "2");
+    ck_assert_ptr_null(strv_env_get(&v, "B"));
+    strv_env_set(&v, "E=");
+    ck_assert_str_eq(strv_env_get(&v, "E"), "");
+    strv_env_unset(&v, "A");
+    ck_assert_ptr_null(strv_env_get(&v, "A"));
+    strv_env_unset(&v, "A");
+    strv_free(&v);
+}
+END_TEST
+
+START_TEST(buf_grows_and_consumes)
+{
+    struct buf b = {0};
+
+    for (int i = 0; i < 1000; i++)
+        buf_addf(&b, "%03d,", i);
+    ck_assert_uint_eq(b.len, 4000);
+    buf_consume(&b, 3996);
+    ck_assert_mem_eq(b.data, "999,", 4);
+    buf_add(&b, NULL, 0);
+    buf_consume(&b, 4);
+    ck_assert_uint_eq(b.len, 0);
+    buf_free(&b);
+}
+END_TEST
+
+START_TEST(clock_timeouts)
+{
+    char text[32];
+
+    ck_assert_int_eq(clock_poll_timeout(100, 90), 0);
+    ck_assert_int_eq(clock_poll_timeout(100, 100), 0);
+    ck_assert_int_eq(clock_poll_timeout(100, 350), 250);
+    ck_assert_int_eq(clock_poll_timeout(100, CLOCK_NEVER), -1);
+    ck_assert_int_eq(clock_poll_timeout(0, CLOCK_NEVER - 1), INT_MAX);
+    ck_assert_uint_eq(strlen(clock_utc_extended(text, sizeof(text))), 20);
+    ck_assert_int_eq(text[19], 'Z');
+    ck_assert_uint_eq(strlen(clock_utc_basic(text, sizeof(text))), 16);
+    ck_assert_str_eq(clock_utc_basic(text, 3), "");
+    ck_assert_int_le(clock_ms(), clock_ms());
+}
+END_TEST
+
+static void keep_line(void *arg, const char *line)
+{
+    buf_add(arg, line, strlen(line));
+}
+
+START_TEST(log_levels_and_sink)
+{
+    struct buf said = {0};
+
+    log_set_sink(keep_line, &said);
+    log_verbose("v");
+    log_notice("n");
+    log_set_level(LOG_QUIET);
+    log_warning("w");
+    log_error("e%d", 1);
+    log_set_level(LOG_VERBOSE);
+    log_verbose("v2");
+    buf_add(&said, "", 1);
+    ck_assert_str_eq(said.data, "dgl-mpilaunch: n\ndgl-mpilaunch: error: e1\ndgl-mpilaunch: v2\n");
+    log_set_sink(NULL, NULL);
+    buf_free(&said);
+}
+END_TEST
+
+static char *folder_of_test(void)
+{
+    char pattern[] = "/tmp/mpilaunch-unit-XXXXXX";
+
+    ck_assert_ptr_nonnull(mkdtemp(pattern));
+    return mem_strdup(pattern);
+}
+
+START_TEST(file_reads_what_it_wrote)
+{
+    char *folder = folder_of_test(), *path = file_join(folder, "a/b/c"), *parent;
+    struct buf data = {0};
+    struct err err = {0};
+
+    parent = file_join(folder, "a/b");
+    ck_assert_int_eq(file_make_folders(parent, 0755, &err), 0);
+    ck_assert_int_eq(file_make_folders(parent, 0755, &err), 0);
+    ck_assert_int_eq(file_write(path, "old", 3, &err), 0);
+    ck_assert_int_eq(file_write(path, "new\0x", 5, &err), 0);
+    ck_assert_int_eq(file_read(path, 5, &data, &err), 0);
+    ck_assert_uint_eq(data.len, 5);
+    ck_assert_mem_eq(data.data, "new\0x", 5);
+    data.len = 0;
+    ck_assert_int_eq(file_read(path, 4, &data, &err), -1);
+    ck_assert_int_eq(err.code, EXIT_USAGE);
+    ck_assert_ptr_nonnull(strstr(err.text, "more than 4 bytes"));
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(rmdir(parent), 0); /* so that no temporary file is left */
+    buf_free(&data);
+    free(parent);
+    parent = file_join(folder, "a");
+    ck_assert_int_eq(rmdir(parent), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
+    free(parent);
+    free(path);
+    free(folder);
+}
+END_TEST
+
+START_TEST(file_refuses_what_is_no_file)
+{
+    char *folder = folder_of_test(), *fifo = file_join(folder, "fifo");
+    const char *paths[] = {folder, fifo, "/dev/zero", "/nonexistent/x"};
+    struct buf data = {0};
+    struct err err = {0};
+
+    ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+    for (size_t i = 0; i < 4; i++) {
+        err = (struct err){0};
+        ck_assert_int_eq(file_read(paths[i], 1000, &data, &err), -1);
+        ck_assert_int_eq(err.code, EXIT_USAGE);
+        ck_assert_ptr_nonnull(strstr(err.text, paths[i]));
+    }
+    ck_assert_int_eq(file_write("/nonexistent/x", "", 0, &err), -1);
+    ck_assert_int_eq(file_make_folders("/dev/null/x", 0755, &err), -1);
+    unlink(fifo);
+    rmdir(folder);
+    buf_free(&data);
+    free(fifo);
+    free(folder);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        err_keeps_code_and_wraps_text,
+        err_never_overflows,
+        strv_is_null_terminated_and_removes_in_order,
+        strv_as_environment,
+        buf_grows_and_consumes,
+        clock_timeouts,
+        log_levels_and_sink,
+        file_reads_what_it_wrote,
+        file_refuses_what_is_no_file,
+    };
+    Suite *suite = suite_create("base");
+    TCase *tcase = tcase_create("base"), *aborting = tcase_create("aborting");
+    SRunner *runner;
+    int failed;
+
+    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+        tcase_add_test(tcase, tests[i]);
+    tcase_add_test_raise_signal(aborting, mem_refuses_overflow, 6);
+    suite_add_tcase(suite, tcase);
+    suite_add_tcase(suite, aborting);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

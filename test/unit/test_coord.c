@@ -1,0 +1,314 @@
+/* coord, without MPI: the tree, the heartbeat, who launched us, the announcement, the console, the
+ * sleepers.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "coord/announce.h"
+#include "coord/console.h"
+#include "coord/launch.h"
+#include "coord/peers.h"
+#include "coord/pulse.h"
+#include "coord/signals.h"
+#include "coord/sleepers.h"
+#include "unit.h"
+
+static bool has_link(int rank, int size, int to)
+{
+    int links[PEERS_LINKS_MAX];
+    int n = peers_links(rank, size, links);
+
+    for (int i = 0; i < n; i++)
+        if (links[i] == to)
+            return true;
+    return false;
+}
+
+START_TEST(links_are_a_tree)
+{
+    const int sizes[] = {1, 2, 3, 4, 5, 16, 17, 64, 1000};
+
+    for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+        int size = sizes[s], total = 0;
+
+        for (int rank = 0; rank < size; rank++) {
+            int links[PEERS_LINKS_MAX];
+            int n = peers_links(rank, size, links);
+
+            total += n;
+            for (int i = 0; i < n; i++) {
+                ck_assert_int_ge(links[i], 0);
+                ck_assert_int_lt(links[i], size);
+                ck_assert(has_link(links[i], size, rank)); /* both ends know it */
+            }
+            if (rank)
+                ck_assert_int_lt(links[0], rank); /* so that every rank reaches 0 */
+        }
+        ck_assert_int_eq(total, 2 * (size - 1));
+    }
+}
+END_TEST
+
+START_TEST(links_are_few)
+{
+    int links[PEERS_LINKS_MAX];
+
+    ck_assert_int_eq(peers_links(0, 65536, links), 16);
+    ck_assert_int_eq(peers_links(0, 1 << 30, links), 30);
+}
+END_TEST
+
+START_TEST(silence_is_lost_and_a_word_is_not)
+{
+    struct pulse pulse;
+
+    pulse_start(&pulse, 0, 3, 1000, 0);
+    for (int64_t t = 0; t <= 1000; t += 100)
+        ck_assert_int_eq(pulse_lost(&pulse, t), -1);
+    pulse_heard(&pulse, 2, 1000);
+    ck_assert_int_eq(pulse_lost(&pulse, 1100), 1);
+    pulse_heard(&pulse, 1, 1100);
+    ck_assert_int_eq(pulse_lost(&pulse, 1200), -1);
+}
+END_TEST
+
+START_TEST(own_absence_is_no_silence)
+{
+    struct pulse pulse;
+
+    pulse_start(&pulse, 0, 2, 1000, 0);
+    ck_assert_int_eq(pulse_lost(&pulse, 100), -1);
+    ck_assert_int_eq(pulse_lost(&pulse, 50000), -1); /* we were stopped */
+    ck_assert_int_eq(pulse_lost(&pulse, 50400), -1);
+    ck_assert_int_eq(pulse_lost(&pulse, 50800), -1);
+    ck_assert_int_eq(pulse_lost(&pulse, 51100), 1);
+}
+END_TEST
+
+START_TEST(beats_come_in_quarters_and_may_be_off)
+{
+    struct pulse pulse;
+
+    pulse_start(&pulse, 1, 2, 1000, 0);
+    ck_assert(pulse_beat_due(&pulse, 0));
+    ck_assert(!pulse_beat_due(&pulse, 249));
+    ck_assert(pulse_beat_due(&pulse, 250));
+    ck_assert_int_eq(pulse_deadline(&pulse), 500);
+    pulse_start(&pulse, 1, 2, 60000, 0);
+    ck_assert(pulse_beat_due(&pulse, 0));
+    ck_assert(pulse_beat_due(&pulse, 5000));
+    pulse_start(&pulse, 1, 2, 0, 0);
+    ck_assert(!pulse_beat_due(&pulse, 100));
+    ck_assert_int_eq(pulse_lost(&pulse, 1000000), -1);
+    ck_assert(pulse_deadline(&pulse) == CLOCK_NEVER);
+}
+END_TEST
+
+START_TEST(launchers_are_told_apart)
+{
+    char *open_mpi[] = {"SLURM_STEP_NUM_TASKS=2", "OMPI_COMM_WORLD_SIZE=4",
+                        "OMPI_COMM_WORLD_RANK=3", NULL};
+    char *mpich[] = {"HYDI_CONTROL_FD=7", "PMI_RANK=1", "PMI_SIZE=2", NULL};
+    char *slurm[] = {"SLURM_STEP_NUM_TASKS=4", "SLURM_PROCID=2", NULL};
+    char *shell_in_step[] = {"SLURM_STEP_NUM_TASKS=1", "SLURM_PROCID=0", NULL};
+    char *odd[] = {"OMPI_COMM_WORLD_SIZE=x", "OMPI_COMM_WORLD_RANK=-1", NULL};
+    char *none[] = {"PATH=/bin", NULL};
+    struct launch l;
+
+    launch_look(&l, open_mpi);
+    ck_assert(l.use_mpi && l.rank == 3 && l.size == 4 && !strcmp(l.by, "mpirun"));
+    launch_look(&l, mpich);
+    ck_assert(l.use_mpi && l.rank == 1 && l.size == 2 && !strcmp(l.by, "mpirun"));
+    launch_look(&l, slurm);
+    ck_assert(l.use_mpi && l.rank == 2 && l.size == 4 && !strcmp(l.by, "srun"));
+    launch_look(&l, shell_in_step);
+    ck_assert(!l.use_mpi && l.size == 1);
+    launch_look(&l, odd);
+    ck_assert(l.use_mpi && l.rank == 0 && l.size == 1);
+    launch_look(&l, none);
+    ck_assert(!l.use_mpi && l.rank == 0 && l.size == 1 && !*l.by);
+}
+END_TEST
+
+START_TEST(singletons_are_refused_with_the_remedy)
+{
+    struct launch l = {.by = "srun", .size = 4};
+    struct err err = {0};
+
+    ck_assert_int_eq(launch_check(&l, 4, "MPICH", &err), 0);
+    ck_assert_int_eq(launch_check(&l, 1, "MPICH", &err), -1);
+    ck_assert_int_eq(err.code, EXIT_USAGE);
+    ck_assert_ptr_nonnull(strstr(err.text, "--mpi="));
+    l.by = "mpirun";
+    ck_assert_int_eq(launch_check(&l, 1, "MPICH", &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.text, "built with"));
+}
+END_TEST
+
+static struct announce an_announce(void)
+{
+    struct announce a = {.log_level = 2, .key = 0x8123456789abcdefu, .lost_timeout_ms = 1500};
+
+    a.hosts.n = 2;
+    a.hosts.items = mem_calloc(2, sizeof(*a.hosts.items));
+    a.hosts.items[0] = (struct host){.address = 0x0a4d0001, .port = 30050};
+    a.hosts.items[1] = (struct host){.address = 0x0a4d0002, .port = 40000};
+    buf_addf(&a.ip_config, "10.77.0.1\n10.77.0.2 40000\n");
+    buf_add(&a.part_config, "\0\1", 2);
+    return a;
+}
+
+START_TEST(announcement_arrives_as_sent)
+{
+    struct announce a = an_announce(), b;
+    struct buf bytes = {0};
+    struct err err = {0};
+
+    announce_pack(&bytes, &a);
+    ck_assert_int_eq(announce_unpack(&b, &bytes, &err), 0);
+    ck_assert_uint_eq(b.key, a.key);
+    ck_assert_int_eq(b.log_level, 2);
+    ck_assert_int_eq(b.lost_timeout_ms, 1500);
+    ck_assert_uint_eq(b.hosts.n, 2);
+    ck_assert_str_eq(b.hosts.items[1].ip, "10.77.0.2");
+    ck_assert_int_eq(b.hosts.items[1].port, 40000);
+    ck_assert_uint_eq(b.ip_config.len, a.ip_config.len);
+    ck_assert_mem_eq(b.ip_config.data, a.ip_config.data, a.ip_config.len);
+    ck_assert_uint_eq(b.part_config.len, 2);
+    announce_free(&b);
+    for (size_t len = bytes.len; len-- > 0;) {
+        struct buf shorter = {.data = bytes.data, .len = len};
+
+        ck_assert_int_eq(announce_unpack(&b, &shorter, &err), -1);
+    }
+    buf_add(&bytes, "x", 1);
+    ck_assert_int_eq(announce_unpack(&b, &bytes, &err), -1);
+    announce_free(&a);
+    buf_free(&bytes);
+}
+END_TEST
+
+static void count_written(void *arg, int from, size_t len)
+{
+    *(size_t *)arg += from == 5 ? len : 0;
+}
+
+START_TEST(console_never_blocks_and_gives_credit_when_read)
+{
+    enum { LINE = 1000, LINES = 500 };
+    char line[LINE], *read_back = mem_calloc(LINE, LINES);
+    int pipes[2], saved = dup(STDOUT_FILENO);
+    size_t written = 0, got = 0;
+    struct console *c;
+
+    ck_assert_int_eq(pipe(pipes), 0);
+    dup2(pipes[1], STDOUT_FILENO);
+    c = console_open(count_written, &written);
+    memset(line, 'x', LINE - 1);
+    line[LINE - 1] = '\n';
+    for (int i = 0; i < LINES; i++)
+        console_output(c, 5, line, LINE);
+    console_pump(c); /* returns although nobody reads */
+    ck_assert(console_pending(c));
+    ck_assert_uint_lt(written, LINE * LINES);
+    while (got < LINE * LINES) {
+        ssize_t n = read(pipes[0], read_back + got, LINE * LINES - got);
+
+        ck_assert_int_gt(n, 0);
+        got += (size_t)n;
+        console_pump(c);
+    }
+    dup2(saved, STDOUT_FILENO);
+    ck_assert(!console_pending(c));
+    ck_assert_uint_eq(written, LINE * LINES);
+    for (int i = 0; i < LINES; i++)
+        ck_assert_mem_eq(read_back + i * LINE, line, LINE);
+    ck_assert_int_eq(console_poll(c).fd, -1);
+    console_close(c);
+    free(read_back);
+}
+END_TEST
+
+START_TEST(console_survives_a_reader_that_is_gone)
+{
+    int pipes[2], saved = dup(STDOUT_FILENO);
+    size_t written = 0;
+    struct console *c;
+
+    signal(SIGPIPE, SIG_IGN);
+    ck_assert_int_eq(pipe(pipes), 0);
+    dup2(pipes[1], STDOUT_FILENO);
+    c = console_open(count_written, &written);
+    close(pipes[0]);
+    console_output(c, 5, "a\n", 2);
+    console_pump(c);
+    dup2(saved, STDOUT_FILENO);
+    ck_assert(!console_pending(c));
+    ck_assert_uint_eq(written, 2);
+    console_close(c);
+}
+END_TEST
+
+START_TEST(sleepers_leave_with_the_code_and_pass_signals_on)
+{
+    struct err err = {0};
+    uint64_t key = (uint64_t)getpid() << 20;
+    struct sleepers *s = sleepers_open(key, 3, 1, &err);
+    struct pollfd entries[4];
+    int what, status;
+    pid_t pid;
+
+    ck_assert_ptr_nonnull(s);
+    ck_assert_ptr_null(sleepers_open(key, 3, 1, &err)); /* the name is taken */
+    pid = fork();
+    if (pid == 0) {
+        int fd;
+
+        if (signals_open(&err))
+            _exit(90);
+        signals_hold();
+        fd = sleepers_connect(key, 3, &err);
+        raise(SIGTERM);
+        _exit(fd < 0 ? 91 : sleepers_sleep(fd, signals_fd(), -1));
+    }
+    do {
+        int n = sleepers_poll(s, entries, 4);
+
+        ck_assert_int_gt(poll(entries, (nfds_t)n, 30000), 0);
+        what = sleepers_event(s);
+    } while (!what);
+    ck_assert_int_eq(what, SIGTERM);
+    sleepers_dismiss(s, 42);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+}
+END_TEST
+
+START_TEST(a_sleeper_without_its_elected_rank_leaves)
+{
+    struct err err = {0};
+    uint64_t key = (uint64_t)getpid() << 21;
+    struct sleepers *s = sleepers_open(key, 0, 2, &err);
+    int fd = sleepers_connect(key, 0, &err);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(sleepers_event(s), 0);
+    ck_assert_int_eq(signals_open(&err), 0);
+    sleepers_dismiss(s, 7);
+    ck_assert_int_eq(sleepers_sleep(fd, signals_fd(), -1), 7);
+    ck_assert_int_eq(sleepers_sleep(fd, signals_fd(), -1), EXIT_LAUNCHER);
+    ck_assert_int_eq(sleepers_connect(key, 0, &err), -1);
+}
+END_TEST
+
+UNIT_MAIN("coord", links_are_a_tree, links_are_few, silence_is_lost_and_a_word_is_not,
+          own_absence_is_no_silence, beats_come_in_quarters_and_may_be_off,
+          launchers_are_told_apart, singletons_are_refused_with_the_remedy,
+          announcement_arrives_as_sent, console_never_blocks_and_gives_credit_when_read,
+          console_survives_a_reader_that_is_gone, sleepers_leave_with_the_code_and_pass_signals_on,
+          a_sleeper_without_its_elected_rank_leaves)

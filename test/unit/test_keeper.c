@@ -1,0 +1,352 @@
+/* test_keeper: good runs, and each way in which a machine's part of the job fails; afterwards
+ * nothing lives.
+ */
+#include "keeper_rig.h"
+
+START_TEST(test_good_run)
+{
+    char *dump, *log;
+
+    make_slice(2, 2, "server: print serving; serve; print done",
+               "trainer: dump d; connect; print hi", NULL);
+    go_until_trainers();
+    until(seen.reached[REACHED_ENDED]);
+    send_two(MESSAGE_GO, GO_DRAIN, 0);
+    finish();
+    ck_assert_ptr_null(seen.failed);
+    ck_assert_ptr_null(seen.outcome.cause);
+    ck_assert_uint_eq(seen.outcome.warnings.n, 0);
+    ck_assert_int_eq(seen.outcome.n_processes, 4);
+    ck_assert_int_eq(outcome_of(ROLE_SERVER, 1)->exit_code, 0);
+    ck_assert_int_ge(outcome_of(ROLE_SERVER, 1)->ready_ms, 0);
+    ck_assert_int_eq(outcome_of(ROLE_TRAINER, 0)->exit_code, 0);
+    ck_assert_int_gt(outcome_of(ROLE_TRAINER, 0)->max_rss_kb, 0);
+    ck_assert_ptr_nonnull(memmem(seen.output.data, seen.output.len, "[vm0 trainer 1] hi\n", 19));
+    ck_assert_ptr_nonnull(memmem(seen.output.data, seen.output.len, "[vm0 server 0] done\n", 20));
+    ck_assert_int_eq(seen.waiting.data[seen.waiting.len - 2], '|');
+    dump = content("d.trainer-0");
+    ck_assert_ptr_nonnull(strstr(dump, "\"MASTER_PORT\": \"12345\""));
+    ck_assert_ptr_nonnull(strstr(dump, "\"fds\": {\"0\": \"/dev/null\", \"1\": \"pipe:"));
+    ck_assert_ptr_null(strstr(dump, "\"3\":"));
+    log = content("logs/vm0.server-0.log");
+    ck_assert_str_eq(log, "serving\ndone\n");
+    free(dump);
+    free(log);
+}
+END_TEST
+
+START_TEST(test_no_servers)
+{
+    make_slice(0, 2, "any: print x", NULL);
+    go_until_trainers();
+    until(seen.reached[REACHED_ENDED]);
+    send_two(MESSAGE_GO, GO_DRAIN, 0);
+    finish();
+    ck_assert_ptr_null(seen.failed);
+}
+END_TEST
+
+START_TEST(test_trainer_exits_3)
+{
+    make_slice(1, 2, "trainer 1: connect; lines 30 20; printerr the end; exit 3",
+               "trainer 0: connect; fork daemon stubborn; forever", NULL);
+    go_until_trainers();
+    until(seen.failed != NULL);
+    finish();
+    ck_assert_int_eq(seen.failed->how, HOW_EXITED);
+    ck_assert_int_eq(seen.failed->code, 3);
+    ck_assert_int_eq(seen.failed->role, ROLE_TRAINER);
+    ck_assert_int_eq(seen.failed->id, 1);
+    ck_assert_uint_eq(seen.failed->last_lines.n, 20);
+    ck_assert_str_eq(seen.failed->last_lines.items[19], "the end");
+    ck_assert_ptr_nonnull(seen.failed->log);
+    ck_assert_int_eq(seen.outcome.cause->code, 3);
+    ck_assert_int_eq(outcome_of(ROLE_TRAINER, 0)->stopped, 1);
+    ck_assert_int_eq(outcome_of(ROLE_TRAINER, 0)->signal, SIGTERM);
+    ck_assert_int_eq(outcome_of(ROLE_TRAINER, 1)->stopped, 0);
+}
+END_TEST
+
+START_TEST(test_server_killed)
+{
+    make_slice(2, 1, "server 1: listen; wait go; kill KILL", "server 0: serve",
+               "trainer: touch go; forever", NULL);
+    go_until_trainers();
+    finish();
+    ck_assert_int_eq(seen.failed->how, HOW_SIGNALED);
+    ck_assert_int_eq(seen.failed->value, SIGKILL);
+    ck_assert_int_eq(seen.failed->code, 137);
+    ck_assert_int_eq(seen.failed->role, ROLE_SERVER);
+    ck_assert_int_eq(seen.failed->id, 1);
+}
+END_TEST
+
+START_TEST(test_server_leaves_before_it_listens)
+{
+    make_slice(2, 1, "server 1: print bye", NULL);
+    start_keeper();
+    send_two(MESSAGE_GO, GO_SERVERS, 0);
+    finish();
+    ck_assert_int_eq(seen.failed->how, HOW_LEFT_EARLY);
+    ck_assert_int_eq(seen.failed->code, EXIT_LAUNCHER);
+    ck_assert_int_eq(seen.failed->id, 1);
+    ck_assert(!seen.reached[REACHED_LISTENING]);
+}
+END_TEST
+
+START_TEST(test_servers_leave_while_trainers_run)
+{
+    make_slice(1, 1, "server: listen; wait go", "trainer: touch go; forever", NULL);
+    go_until_trainers();
+    until(seen.left != NULL);
+    ck_assert_int_eq(seen.left->how, HOW_LEFT_EARLY);
+    ck_assert_int_eq(seen.left->role, ROLE_SERVER);
+    ck_assert_ptr_null(seen.failed);
+    send_two(MESSAGE_STOP, 0, 0);
+    finish();
+    ck_assert_ptr_null(seen.failed);
+}
+END_TEST
+
+START_TEST(test_start_timeout)
+{
+    make_slice(2, 1, "server 1: forever", NULL);
+    slice->start_timeout_ms = 1000;
+    start_keeper();
+    send_two(MESSAGE_GO, GO_SERVERS, 0);
+    finish();
+    ck_assert_int_eq(seen.failed->how, HOW_START_TIMEOUT);
+    ck_assert_int_eq(seen.failed->code, EXIT_START_TIME);
+    ck_assert_ptr_nonnull(strstr(seen.failed->text, "server 1 (port "));
+    ck_assert_ptr_null(strstr(seen.failed->text, "server 0"));
+}
+END_TEST
+
+START_TEST(test_server_outstays)
+{
+    make_slice(1, 1, "server: listen; ignore TERM; forever", "trainer: print x", NULL);
+    slice->exit_timeout_ms = 500;
+    go_until_trainers();
+    until(seen.reached[REACHED_ENDED]);
+    send_two(MESSAGE_GO, GO_DRAIN, 0);
+    finish();
+    ck_assert_ptr_null(seen.failed);
+    ck_assert_uint_eq(seen.outcome.warnings.n, 1);
+    ck_assert_ptr_nonnull(strstr(seen.outcome.warnings.items[0], "server 0"));
+    ck_assert_int_eq(outcome_of(ROLE_SERVER, 0)->signal, SIGKILL);
+}
+END_TEST
+
+START_TEST(test_told_to_stop)
+{
+    make_slice(1, 1, "trainer: touch here; fork session stubborn; forever", NULL);
+    go_until_trainers();
+    until(exists("here"));
+    kill(keeper.pid, SIGINT);
+    finish();
+    ck_assert_int_eq(seen.failed->how, HOW_TOLD_TO_STOP);
+    ck_assert_int_eq(seen.failed->code, 130);
+}
+END_TEST
+
+START_TEST(test_hurry)
+{
+    int64_t start;
+
+    make_slice(1, 1, "any: touch here; ignore TERM; listen; forever", NULL);
+    slice->kill_grace_ms = 600000;
+    go_until_trainers();
+    until(exists("here"));
+    start = clock_ms();
+    send_two(MESSAGE_STOP, 0, 0);
+    send_two(MESSAGE_STOP, 1, 0);
+    finish();
+    ck_assert_int_lt(clock_ms() - start, PATIENCE_MS);
+    ck_assert_int_eq(outcome_of(ROLE_SERVER, 0)->stopped, 1);
+}
+END_TEST
+
+START_TEST(test_fork_bomb)
+{
+    make_slice(0, 1, "trainer: forkbomb 300; exit 5", NULL);
+    go_until_trainers();
+    finish();
+    ck_assert_int_eq(seen.failed->code, 5);
+}
+END_TEST
+
+START_TEST(test_rank_dies)
+{
+    int status;
+    char *log;
+
+    make_slice(1, 2, "trainer: fork daemon stubborn; fork worker; touch here; connect; forever",
+               NULL);
+    go_until_trainers();
+    until(exists("here"));
+    ck_assert_int_gt(left_over(), 2);
+    close(keeper.fd);
+    ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(left_over(), 0);
+    log = content("logs/vm0.launcher.log");
+    ck_assert_ptr_nonnull(strstr(log, "vm0: the rank of this machine has died"));
+    free(log);
+    slice_free(slice);
+}
+END_TEST
+
+START_TEST(test_rank_dies_before_start)
+{
+    int status;
+
+    make_slice(1, 1, NULL);
+    start_keeper();
+    close(keeper.fd);
+    ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
+    ck_assert_int_eq(status, 0);
+    ck_assert(!exists("logs"));
+    slice_free(slice);
+}
+END_TEST
+
+START_TEST(test_keeper_killed)
+{
+    int status;
+
+    make_slice(1, 1, "trainer: fork daemon stubborn; touch here; forever", NULL);
+    go_until_trainers();
+    until(exists("here"));
+    kill(keeper.pid, SIGKILL);
+    ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
+    keeper_clean_after(&keeper);
+    ck_assert_int_eq(left_over(), 0);
+    slice_free(slice);
+}
+END_TEST
+
+/* argv[0] of the slice becomes word. */
+static void fail_to_run(const char *word, int code, const char *want)
+{
+    make_slice(0, 1, NULL);
+    free(slice->argv.items[0]);
+    slice->argv.items[0] = mem_strdup(word);
+    go_until_trainers();
+    finish();
+    ck_assert_int_eq(seen.failed->code, code);
+    ck_assert_msg(strstr(seen.failed->text, want) != NULL, "%s", seen.failed->text);
+    forget();
+}
+
+START_TEST(test_cannot_run)
+{
+    struct err err = {0};
+    char *script = mem_printf("%s/script", folder), *plain = mem_printf("%s/plain", folder);
+    char *want = mem_printf("'%s': bad interpreter '#!/no/such/python'", script);
+
+    ck_assert_int_eq(file_write(script, "#!/no/such/python\n", 18, &err), 0);
+    ck_assert_int_eq(file_write(plain, "hello\n", 6, &err), 0);
+    fail_to_run("no-such-python", 127, "'no-such-python': not found in PATH");
+    fail_to_run("./nothing", 127, "not found");
+    fail_to_run("./plain", 126, "not executable");
+    chmod(script, 0755);
+    chmod(plain, 0755);
+    fail_to_run("./script", 127, want);
+    fail_to_run("./plain", 126, "no program");
+    fail_to_run("/", 126, "not executable");
+    free(script);
+    free(plain);
+    free(want);
+}
+END_TEST
+
+START_TEST(test_no_workspace)
+{
+    make_slice(0, 1, NULL);
+    free(slice->workspace);
+    slice->workspace = mem_strdup("/no/such/workspace");
+    go_until_trainers();
+    finish();
+    ck_assert_int_eq(seen.failed->code, EXIT_MACHINE);
+    ck_assert_ptr_nonnull(strstr(seen.failed->text, "/no/such/workspace"));
+}
+END_TEST
+
+/* Without log files nothing is lost, however slow the reader. */
+START_TEST(test_back_pressure)
+{
+    int lines = 0;
+
+    make_slice(0, 1, "trainer: lines 40000 100", NULL);
+    free(slice->log_dir);
+    slice->log_dir = NULL;
+    seen.no_credit = true;
+    go_until_trainers();
+    until(seen.output.len > 900000);
+    for (int i = 0; i < 10; i++)
+        send_two(MESSAGE_CREDIT, 100000, 0);
+    until(seen.output.len > 1900000);
+    seen.no_credit = false;
+    send_two(MESSAGE_CREDIT, 1000000, 0);
+    until(seen.reached[REACHED_ENDED]);
+    send_two(MESSAGE_GO, GO_DRAIN, 0);
+    finish();
+    for (size_t i = 0; i < seen.output.len; i++)
+        lines += seen.output.data[i] == '\n';
+    ck_assert_int_eq(lines, 40000);
+}
+END_TEST
+
+START_TEST(test_malformed)
+{
+    make_slice(0, 1, NULL);
+    start_keeper();
+    send_frame(MESSAGE_GO, "x", 1);
+    finish();
+    ck_assert_int_eq(seen.failed->how, HOW_LAUNCHER);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        test_good_run,
+        test_no_servers,
+        test_trainer_exits_3,
+        test_server_killed,
+        test_server_leaves_before_it_listens,
+        test_servers_leave_while_trainers_run,
+        test_start_timeout,
+        test_server_outstays,
+        test_told_to_stop,
+        test_hurry,
+        test_fork_bomb,
+        test_rank_dies,
+        test_rank_dies_before_start,
+        test_keeper_killed,
+        test_cannot_run,
+        test_no_workspace,
+        test_back_pressure,
+        test_malformed,
+    };
+    const char *path = getenv("FAKE");
+    Suite *suite = suite_create("keeper");
+    TCase *tcase = tcase_create("keeper");
+    SRunner *runner;
+    int failed;
+
+    if (realpath(path == NULL ? "./fake" : path, fake) == NULL) {
+        fprintf(stderr, "the fake workload '%s' is missing\n", path == NULL ? "./fake" : path);
+        return 1;
+    }
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
+        tcase_add_test(tcase, tests[i]);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

@@ -1,0 +1,310 @@
+/* message: frames on a stream, and slices as bytes. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "random.h"
+#include "unit.h"
+#include "wire/message.h"
+#include "wire/pack.h"
+
+START_TEST(frames_are_found_whole_or_not_at_all)
+{
+    struct buf in = {0}, part = {0};
+    enum message_type type = MESSAGE_COUNT;
+    const char *data;
+    size_t len;
+
+    message_frame(&in, MESSAGE_OUTPUT, "hello\n", 6);
+    message_frame(&in, MESSAGE_LEAVE, NULL, 0);
+    for (size_t n = 0; n < MESSAGE_HEADER + 6; n++) {
+        buf_add(&part, in.data, n);
+        ck_assert_int_eq(message_next(&part, &type, &data, &len), 0);
+        buf_free(&part);
+    }
+    ck_assert_int_eq(message_next(&in, &type, &data, &len), 1);
+    ck_assert_int_eq(type, MESSAGE_OUTPUT);
+    ck_assert_uint_eq(len, 6);
+    ck_assert_mem_eq(data, "hello\n", 6);
+    buf_consume(&in, MESSAGE_HEADER + len);
+    ck_assert_int_eq(message_next(&in, &type, &data, &len), 1);
+    ck_assert_int_eq(type, MESSAGE_LEAVE);
+    ck_assert_uint_eq(len, 0);
+    buf_consume(&in, MESSAGE_HEADER + len);
+    ck_assert_int_eq(message_next(&in, &type, &data, &len), 0);
+    buf_free(&in);
+}
+END_TEST
+
+static int next_of_header(uint32_t number, uint32_t size)
+{
+    struct buf in = {0};
+    enum message_type type;
+    const char *data;
+    size_t len;
+    int rc;
+
+    pack_u32(&in, number);
+    pack_u32(&in, size);
+    rc = message_next(&in, &type, &data, &len);
+    buf_free(&in);
+    return rc;
+}
+
+START_TEST(foreign_headers_are_refused_at_once)
+{
+    ck_assert_int_eq(next_of_header(0, 0), -1);
+    ck_assert_int_eq(next_of_header(MESSAGE_COUNT, 0), -1);
+    ck_assert_int_eq(next_of_header(UINT32_MAX, 0), -1);
+    ck_assert_int_eq(next_of_header(MESSAGE_PLAN, MESSAGE_MAX + 1), -1);
+    ck_assert_int_eq(next_of_header(MESSAGE_PLAN, UINT32_MAX), -1);
+    ck_assert_int_eq(next_of_header(MESSAGE_PLAN, MESSAGE_MAX), 0);
+    ck_assert_int_eq(next_of_header(MESSAGE_COUNT - 1, 0), 1);
+}
+END_TEST
+
+START_TEST(a_payload_that_is_too_long_is_refused_by_the_receiver)
+{
+    struct buf in = {0};
+    enum message_type type;
+    const char *data;
+    size_t len;
+
+    message_frame(&in, MESSAGE_OUTPUT, "", (size_t)MESSAGE_MAX + 1);
+    ck_assert_uint_eq(in.len, MESSAGE_HEADER);
+    ck_assert_int_eq(message_next(&in, &type, &data, &len), -1);
+    buf_free(&in);
+}
+END_TEST
+
+static struct slice *random_slice(uint64_t *seed)
+{
+    struct slice *s = mem_calloc(1, sizeof(*s));
+
+    s->machine = random_below(seed, 5);
+    s->machines = s->machine + 1 + random_below(seed, 5);
+    s->job_id = random_text(seed);
+    s->host = random_text(seed);
+    s->ip = random_text(seed);
+    s->port = random_below(seed, 65536);
+    s->cpus = random_below(seed, 256);
+    s->workspace = random_text(seed);
+    s->ip_config = random_text(seed);
+    s->part_config = random_text_or_null(seed);
+    random_strv(seed, &s->part_files, 4);
+    s->command = random_text_or_null(seed);
+    random_strv(seed, &s->argv, 4);
+    strv_add(&s->argv, "python3");
+    random_env(seed, &s->set, 5);
+    random_env(seed, &s->defaults, 2);
+    s->log_dir = random_text_or_null(seed);
+    s->log_required = random_below(seed, 2);
+    s->start_timeout_ms = random_below(seed, 100000);
+    s->exit_timeout_ms = random_below(seed, 100000);
+    s->kill_grace_ms = random_below(seed, 100000);
+    s->lost_timeout_ms = (int64_t)1 << 53;
+    s->n_processes = random_below(seed, 6);
+    s->processes = mem_calloc((size_t)s->n_processes, sizeof(*s->processes));
+    for (int i = 0; i < s->n_processes; i++) {
+        s->processes[i].role = (enum role)random_below(seed, ROLE_LAUNCHER);
+        s->processes[i].id = random_below(seed, 1000);
+        s->processes[i].local = random_below(seed, 1000);
+        s->processes[i].port = random_below(seed, 65536);
+        random_env(seed, &s->processes[i].env, 4);
+    }
+    return s;
+}
+
+static struct buf random_slice_bytes(uint64_t *seed)
+{
+    struct slice *slice = random_slice(seed);
+    struct buf bytes = {0};
+
+    message_pack_slice(&bytes, slice);
+    slice_free(slice);
+    return bytes;
+}
+
+START_TEST(slices_of_all_shapes_come_back)
+{
+    uint64_t seed = 4711;
+
+    for (int i = 0; i < 500; i++) {
+        struct buf bytes = random_slice_bytes(&seed), again = {0};
+        struct slice *got = message_unpack_slice(bytes.data, bytes.len);
+
+        ck_assert_ptr_nonnull(got);
+        message_pack_slice(&again, got);
+        ck_assert_uint_eq(again.len, bytes.len);
+        ck_assert_mem_eq(again.data, bytes.data, bytes.len);
+        slice_free(got);
+        buf_free(&bytes);
+        buf_free(&again);
+    }
+}
+END_TEST
+
+START_TEST(slice_fields_keep_their_places)
+{
+    uint64_t seed = 99;
+    struct slice *s = random_slice(&seed), *got;
+    struct buf bytes = {0};
+
+    s->machine = 3;
+    s->machines = 7;
+    s->port = 30050;
+    s->cpus = 64;
+    s->start_timeout_ms = 1;
+    s->exit_timeout_ms = 2;
+    s->kill_grace_ms = 3;
+    s->lost_timeout_ms = 4;
+    message_pack_slice(&bytes, s);
+    got = message_unpack_slice(bytes.data, bytes.len);
+    ck_assert_ptr_nonnull(got);
+    ck_assert_int_eq(got->machine, 3);
+    ck_assert_int_eq(got->machines, 7);
+    ck_assert_int_eq(got->port, 30050);
+    ck_assert_int_eq(got->cpus, 64);
+    ck_assert_int_eq(got->log_required, s->log_required);
+    ck_assert_int_eq(got->start_timeout_ms, 1);
+    ck_assert_int_eq(got->exit_timeout_ms, 2);
+    ck_assert_int_eq(got->kill_grace_ms, 3);
+    ck_assert_int_eq(got->lost_timeout_ms, 4);
+    ck_assert_str_eq(got->job_id, s->job_id);
+    ck_assert_str_eq(got->host, s->host);
+    ck_assert_str_eq(got->ip, s->ip);
+    ck_assert_str_eq(got->workspace, s->workspace);
+    ck_assert_str_eq(got->ip_config, s->ip_config);
+    ck_assert_pstr_eq(got->part_config, s->part_config);
+    ck_assert_pstr_eq(got->command, s->command);
+    ck_assert_pstr_eq(got->log_dir, s->log_dir);
+    ck_assert_uint_eq(got->argv.n, s->argv.n);
+    ck_assert_uint_eq(got->set.n, s->set.n);
+    ck_assert_uint_eq(got->defaults.n, s->defaults.n);
+    ck_assert_uint_eq(got->part_files.n, s->part_files.n);
+    ck_assert_int_eq(got->n_processes, s->n_processes);
+    slice_free(s);
+    slice_free(got);
+    buf_free(&bytes);
+}
+END_TEST
+
+static bool slice_is_accepted(const struct slice *slice)
+{
+    struct buf bytes = {0};
+    struct slice *got;
+
+    message_pack_slice(&bytes, slice);
+    got = message_unpack_slice(bytes.data, bytes.len);
+    buf_free(&bytes);
+    if (got)
+        slice_free(got);
+    return got != NULL;
+}
+
+/* The field has a value that must be refused; then it gets its own back. */
+#define CHECK_REFUSED(slice, field, wrong)                                                         \
+    do {                                                                                           \
+        __typeof__((slice)->field) kept = (slice)->field;                                          \
+        (slice)->field = (wrong);                                                                  \
+        ck_assert_msg(!slice_is_accepted(slice), #field " = " #wrong);                             \
+        (slice)->field = kept;                                                                     \
+        ck_assert(slice_is_accepted(slice));                                                       \
+    } while (0)
+
+START_TEST(values_out_of_range_are_refused)
+{
+    uint64_t seed = 7;
+    struct slice *s = random_slice(&seed);
+
+    while (s->n_processes == 0) {
+        slice_free(s);
+        s = random_slice(&seed);
+    }
+    CHECK_REFUSED(s, machine, -1);
+    CHECK_REFUSED(s, machine, s->machines);
+    CHECK_REFUSED(s, machines, 0);
+    CHECK_REFUSED(s, port, 65536);
+    CHECK_REFUSED(s, port, -1);
+    CHECK_REFUSED(s, cpus, -1);
+    CHECK_REFUSED(s, log_required, 2);
+    CHECK_REFUSED(s, start_timeout_ms, -1);
+    CHECK_REFUSED(s, kill_grace_ms, INT64_MAX);
+    CHECK_REFUSED(s, workspace, NULL);
+    CHECK_REFUSED(s, host, NULL);
+    CHECK_REFUSED(s, processes[0].role, ROLE_LAUNCHER);
+    CHECK_REFUSED(s, processes[0].role, ROLE_COUNT);
+    CHECK_REFUSED(s, processes[0].id, -1);
+    CHECK_REFUSED(s, processes[0].port, 65536);
+    strv_add(&s->set, "NAME"); /* no value: would never be found in an environment */
+    ck_assert(!slice_is_accepted(s));
+    slice_free(s);
+}
+END_TEST
+
+START_TEST(a_slice_without_a_command_is_refused)
+{
+    uint64_t seed = 8;
+    struct slice *s = random_slice(&seed);
+
+    free(s->command);
+    s->command = NULL;
+    strv_free(&s->argv);
+    ck_assert(!slice_is_accepted(s));
+    slice_free(s);
+}
+END_TEST
+
+START_TEST(truncated_and_longer_slices_are_refused)
+{
+    uint64_t seed = 12;
+
+    for (int i = 0; i < 20; i++) {
+        struct buf bytes = random_slice_bytes(&seed);
+
+        for (size_t len = 0; len < bytes.len; len++) {
+            char *copy = memcpy(mem_calloc(len, 1), bytes.data, len); /* exactly as long */
+
+            ck_assert_ptr_null(message_unpack_slice(copy, len));
+            free(copy);
+        }
+        buf_add(&bytes, "", 1);
+        ck_assert_ptr_null(message_unpack_slice(bytes.data, bytes.len));
+        buf_free(&bytes);
+    }
+    ck_assert_ptr_null(message_unpack_slice(NULL, 0));
+}
+END_TEST
+
+START_TEST(mutated_slices_do_no_harm)
+{
+    uint64_t seed = 20261124;
+
+    for (int i = 0; i < 1000; i++) {
+        struct buf original = random_slice_bytes(&seed);
+
+        for (int k = 0; k < 100; k++) {
+            struct buf bytes = {0}, again = {0};
+            struct slice *got;
+
+            buf_add(&bytes, original.data, original.len);
+            random_mutate(&seed, &bytes);
+            got = message_unpack_slice(bytes.data, bytes.len);
+            if (got) { /* then they say something else, and there is one way to say it */
+                message_pack_slice(&again, got);
+                ck_assert_uint_eq(again.len, bytes.len);
+                ck_assert_mem_eq(again.data, bytes.data, bytes.len);
+                slice_free(got);
+            }
+            buf_free(&bytes);
+            buf_free(&again);
+        }
+        buf_free(&original);
+    }
+}
+END_TEST
+
+UNIT_MAIN("message", frames_are_found_whole_or_not_at_all, foreign_headers_are_refused_at_once,
+          a_payload_that_is_too_long_is_refused_by_the_receiver, slices_of_all_shapes_come_back,
+          slice_fields_keep_their_places, values_out_of_range_are_refused,
+          a_slice_without_a_command_is_refused, truncated_and_longer_slices_are_refused,
+          mutated_slices_do_no_harm)

@@ -1,0 +1,295 @@
+/* outcome: causes and outcomes as owned data and as bytes. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "random.h"
+#include "unit.h"
+#include "wire/message.h"
+#include "wire/outcome.h"
+#include "wire/pack.h"
+
+static struct cause *random_cause(uint64_t *seed)
+{
+    struct cause *c = mem_calloc(1, sizeof(*c));
+
+    c->how = (enum how)random_below(seed, HOW_COUNT);
+    c->machine = random_below(seed, 10) - 1;
+    c->host = random_text_or_null(seed);
+    c->role = (enum role)random_below(seed, ROLE_COUNT);
+    c->id = random_below(seed, 10) - 1;
+    c->pid = random_below(seed, 32768);
+    c->value = random_below(seed, 512) - 256;
+    c->code = random_below(seed, 256);
+    c->age_ms = random_below(seed, 100000);
+    c->text = random_text_or_null(seed);
+    c->log = random_text_or_null(seed);
+    random_strv(seed, &c->last_lines, 20);
+    return c;
+}
+
+static void random_process(uint64_t *seed, struct process_outcome *p)
+{
+    p->role = (enum role)random_below(seed, ROLE_LAUNCHER);
+    p->id = random_below(seed, 100);
+    p->pid = random_below(seed, 32768);
+    p->start_ms = random_below(seed, 1000) - 1;
+    p->ready_ms = random_below(seed, 1000) - 1;
+    p->end_ms = random_below(seed, 1000) - 1;
+    p->exit_code = random_below(seed, 257) - 1;
+    p->signal = random_below(seed, 65);
+    p->stopped = random_below(seed, 2);
+    p->max_rss_kb = random_below(seed, 1 << 30);
+    p->user_ms = random_below(seed, 1 << 30);
+    p->sys_ms = random_below(seed, 1 << 30);
+    p->log = random_text_or_null(seed);
+}
+
+static struct outcome random_outcome(uint64_t *seed)
+{
+    struct outcome o = {0};
+
+    o.machine = random_below(seed, 10) - 1;
+    o.rank = random_below(seed, 10) - 1;
+    o.host = random_text_or_null(seed);
+    o.ip = random_text_or_null(seed);
+    o.port = random_below(seed, 65536);
+    o.cpus = random_below(seed, 256);
+    o.n_processes = random_below(seed, 6);
+    o.processes = mem_calloc((size_t)o.n_processes, sizeof(*o.processes));
+    for (int i = 0; i < o.n_processes; i++)
+        random_process(seed, &o.processes[i]);
+    random_strv(seed, &o.warnings, 4);
+    o.cause = random_below(seed, 2) ? random_cause(seed) : NULL;
+    return o;
+}
+
+static struct buf random_outcome_bytes(uint64_t *seed)
+{
+    struct outcome outcome = random_outcome(seed);
+    struct buf bytes = {0};
+
+    message_pack_outcome(&bytes, &outcome);
+    outcome_clear(&outcome);
+    return bytes;
+}
+
+START_TEST(outcomes_of_all_shapes_come_back)
+{
+    uint64_t seed = 1;
+
+    for (int i = 0; i < 500; i++) {
+        struct buf bytes = random_outcome_bytes(&seed), again = {0};
+        struct outcome got;
+
+        ck_assert_int_eq(message_unpack_outcome(bytes.data, bytes.len, &got), 0);
+        message_pack_outcome(&again, &got);
+        ck_assert_uint_eq(again.len, bytes.len);
+        ck_assert_mem_eq(again.data, bytes.data, bytes.len);
+        outcome_clear(&got);
+        buf_free(&bytes);
+        buf_free(&again);
+    }
+}
+END_TEST
+
+START_TEST(causes_and_their_copies_come_back)
+{
+    uint64_t seed = 2;
+
+    for (int i = 0; i < 500; i++) {
+        struct cause *cause = random_cause(&seed), *copy = cause_copy(cause), *got;
+        struct buf bytes = {0}, again = {0};
+
+        message_pack_cause(&bytes, cause);
+        cause_free(cause);
+        message_pack_cause(&again, copy);
+        cause_free(copy);
+        ck_assert_uint_eq(again.len, bytes.len);
+        ck_assert_mem_eq(again.data, bytes.data, bytes.len);
+        got = message_unpack_cause(bytes.data, bytes.len);
+        ck_assert_ptr_nonnull(got);
+        buf_free(&again);
+        message_pack_cause(&again, got);
+        ck_assert_mem_eq(again.data, bytes.data, bytes.len);
+        cause_free(got);
+        buf_free(&bytes);
+        buf_free(&again);
+    }
+    cause_free(NULL);
+}
+END_TEST
+
+START_TEST(fields_keep_their_places)
+{
+    struct process_outcome process = {.role = ROLE_TRAINER,
+                                      .id = 5,
+                                      .pid = 6,
+                                      .start_ms = 7,
+                                      .ready_ms = -1,
+                                      .end_ms = 8,
+                                      .exit_code = -1,
+                                      .signal = 9,
+                                      .stopped = 1,
+                                      .max_rss_kb = 10,
+                                      .user_ms = 11,
+                                      .sys_ms = 12,
+                                      .log = "/l"};
+    struct outcome o = {.machine = 1,
+                        .rank = 2,
+                        .host = "vm1",
+                        .ip = "10.0.0.1",
+                        .port = 30050,
+                        .cpus = 4,
+                        .processes = &process,
+                        .n_processes = 1};
+    struct outcome got;
+    struct buf bytes = {0};
+
+    message_pack_outcome(&bytes, &o);
+    ck_assert_int_eq(message_unpack_outcome(bytes.data, bytes.len, &got), 0);
+    ck_assert_int_eq(got.machine, 1);
+    ck_assert_int_eq(got.rank, 2);
+    ck_assert_str_eq(got.host, "vm1");
+    ck_assert_str_eq(got.ip, "10.0.0.1");
+    ck_assert_int_eq(got.port, 30050);
+    ck_assert_int_eq(got.cpus, 4);
+    ck_assert_ptr_null(got.cause);
+    ck_assert_str_eq(got.processes[0].log, "/l");
+    ck_assert_int_eq(got.processes[0].role, ROLE_TRAINER);
+    ck_assert_int_eq(got.processes[0].end_ms, 8);
+    ck_assert_int_eq(got.processes[0].exit_code, -1);
+    ck_assert_int_eq(got.processes[0].signal, 9);
+    ck_assert_int_eq(got.processes[0].sys_ms, 12);
+    outcome_clear(&got);
+    ck_assert_ptr_null(got.processes);
+    outcome_clear(&got); /* a cleared one may be cleared again */
+    buf_free(&bytes);
+}
+END_TEST
+
+static bool cause_is_accepted(const struct cause *cause)
+{
+    struct buf bytes = {0};
+    struct cause *got;
+
+    message_pack_cause(&bytes, cause);
+    got = message_unpack_cause(bytes.data, bytes.len);
+    buf_free(&bytes);
+    cause_free(got);
+    return got != NULL;
+}
+
+START_TEST(causes_out_of_range_are_refused)
+{
+    const struct cause good = {.how = HOW_EXITED, .role = ROLE_SERVER};
+    struct cause bad[8];
+
+    for (int i = 0; i < 8; i++)
+        bad[i] = good;
+    bad[0].how = HOW_COUNT;
+    bad[1].role = ROLE_COUNT;
+    bad[2].machine = -2;
+    bad[3].id = -2;
+    bad[4].pid = -1;
+    bad[5].code = 256;
+    bad[6].age_ms = INT64_MAX;
+    bad[7].age_ms = INT64_MIN;
+    ck_assert(cause_is_accepted(&good));
+    for (int i = 0; i < 8; i++)
+        ck_assert_msg(!cause_is_accepted(&bad[i]), "bad[%d]", i);
+}
+END_TEST
+
+static bool process_is_accepted(struct process_outcome process)
+{
+    struct outcome o = {.processes = &process, .n_processes = 1}, got;
+    struct buf bytes = {0};
+    int rc;
+
+    message_pack_outcome(&bytes, &o);
+    rc = message_unpack_outcome(bytes.data, bytes.len, &got);
+    buf_free(&bytes);
+    outcome_clear(&got); /* a refused one is empty */
+    return rc == 0;
+}
+
+START_TEST(processes_out_of_range_are_refused)
+{
+    ck_assert(process_is_accepted((struct process_outcome){0}));
+    ck_assert(!process_is_accepted((struct process_outcome){.role = ROLE_LAUNCHER}));
+    ck_assert(!process_is_accepted((struct process_outcome){.exit_code = 256}));
+    ck_assert(!process_is_accepted((struct process_outcome){.exit_code = -2}));
+    ck_assert(!process_is_accepted((struct process_outcome){.signal = 65}));
+    ck_assert(!process_is_accepted((struct process_outcome){.signal = -1}));
+    ck_assert(!process_is_accepted((struct process_outcome){.start_ms = -2}));
+    ck_assert(!process_is_accepted((struct process_outcome){.end_ms = INT64_MAX}));
+}
+END_TEST
+
+/* Room for a count of processes that the bytes cannot hold must not be allocated. */
+START_TEST(a_huge_count_is_refused)
+{
+    struct outcome o = {0}, got;
+    struct buf bytes = {0};
+
+    message_pack_outcome(&bytes, &o);
+    memset(bytes.data + 40, 0xFF, 4); /* n_processes: behind four i64 and two NULL texts */
+    ck_assert_int_eq(message_unpack_outcome(bytes.data, bytes.len, &got), -1);
+    buf_free(&bytes);
+}
+END_TEST
+
+START_TEST(truncated_and_longer_outcomes_are_refused)
+{
+    uint64_t seed = 3;
+    struct outcome got;
+
+    for (int i = 0; i < 20; i++) {
+        struct buf bytes = random_outcome_bytes(&seed);
+
+        for (size_t len = 0; len < bytes.len; len++) {
+            char *copy = memcpy(mem_calloc(len, 1), bytes.data, len); /* exactly as long */
+
+            ck_assert_int_eq(message_unpack_outcome(copy, len, &got), -1);
+            ck_assert_ptr_null(message_unpack_cause(copy, len));
+            free(copy);
+        }
+        buf_add(&bytes, "", 1);
+        ck_assert_int_eq(message_unpack_outcome(bytes.data, bytes.len, &got), -1);
+        buf_free(&bytes);
+    }
+}
+END_TEST
+
+START_TEST(mutated_outcomes_do_no_harm)
+{
+    uint64_t seed = 20261124;
+
+    for (int i = 0; i < 1000; i++) {
+        struct buf original = random_outcome_bytes(&seed);
+
+        for (int k = 0; k < 100; k++) {
+            struct buf bytes = {0}, again = {0};
+            struct outcome got;
+
+            buf_add(&bytes, original.data, original.len);
+            random_mutate(&seed, &bytes);
+            if (message_unpack_outcome(bytes.data, bytes.len, &got) == 0) {
+                /* then they say something else, and there is one way to say it */
+                message_pack_outcome(&again, &got);
+                ck_assert_uint_eq(again.len, bytes.len);
+                ck_assert_mem_eq(again.data, bytes.data, bytes.len);
+                outcome_clear(&got);
+            }
+            buf_free(&bytes);
+            buf_free(&again);
+        }
+        buf_free(&original);
+    }
+}
+END_TEST
+
+UNIT_MAIN("outcome", outcomes_of_all_shapes_come_back, causes_and_their_copies_come_back,
+          fields_keep_their_places, causes_out_of_range_are_refused,
+          processes_out_of_range_are_refused, a_huge_count_is_refused,
+          truncated_and_longer_outcomes_are_refused, mutated_outcomes_do_no_harm)

@@ -1,0 +1,358 @@
+/* test_output: whole prefixed lines, complete logs, credit with and without log files, long lines,
+ * an unwritable log, and the last lines.
+ */
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "keeper/output.h"
+
+static struct buf shown;
+static int warnings;
+static size_t largest;
+static char folder[64];
+
+static void on_send(void *arg, const char *lines, size_t len)
+{
+    (void)arg;
+    ck_assert_uint_gt(len, 0);
+    ck_assert_int_eq(lines[len - 1], '\n');
+    largest = len > largest ? len : largest;
+    buf_add(&shown, lines, len);
+}
+
+static void on_warn(void *arg, const char *sentence)
+{
+    (void)arg;
+    ck_assert_ptr_nonnull(strstr(sentence, "trainer 1"));
+    warnings++;
+}
+
+static const struct output_sink sink = {on_send, on_warn, NULL};
+
+static void setup(void)
+{
+    snprintf(folder, sizeof folder, "/tmp/test_output.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void teardown(void)
+{
+    char *path = mem_printf("%s/vm_0.trainer-1.log", folder);
+
+    unlink(path);
+    rmdir(folder);
+    free(path);
+}
+
+/* Adds a stream and returns the end to write to. */
+static int add(struct output *o, int id)
+{
+    int ends[2];
+
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    output_add(o, ROLE_TRAINER, id, ends[0]);
+    return ends[1];
+}
+
+static void pump(struct output *o)
+{
+    struct pollfd entries[4];
+    size_t n = output_poll(o, entries);
+
+    poll(entries, n, 0);
+    output_pump(o, entries, n);
+}
+
+static void print(struct output *o, int fd, const char *text)
+{
+    ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    pump(o);
+}
+
+static void shown_is(const char *want)
+{
+    buf_add(&shown, "", 1);
+    ck_assert_str_eq(shown.data, want);
+    shown.len = 0;
+}
+
+START_TEST(test_lines)
+{
+    struct output *o = output_open("vm0", NULL, &sink);
+    int one = add(o, 1), two = add(o, 2);
+
+    print(o, one, "a\nhal");
+    print(o, two, "b\n");
+    shown_is("[vm0 trainer 1] a\n[vm0 trainer 2] b\n");
+    print(o, one, "f\n\nend");
+    shown_is("[vm0 trainer 1] half\n[vm0 trainer 1] \n");
+    close(one);
+    pump(o);
+    shown_is("[vm0 trainer 1] end\n");
+    close(two);
+    ck_assert(output_finish(o, false));
+    ck_assert_uint_eq(shown.len, 0);
+    output_close(o);
+}
+END_TEST
+
+START_TEST(test_long_line_is_cut)
+{
+    struct output *o = output_open("vm0", NULL, &sink);
+    char *text = mem_calloc(OUTPUT_LINE * 2 + 2, 1);
+    int fd = add(o, 1);
+
+    memset(text, 'x', OUTPUT_LINE);
+    text[OUTPUT_LINE] = '\n'; /* exactly as long as allowed: one line, no empty one behind it */
+    print(o, fd, text);
+    ck_assert_uint_eq(shown.len, strlen("[vm0 trainer 1] ") + OUTPUT_LINE + 1);
+    shown.len = 0;
+    text[OUTPUT_LINE] = 'y';
+    text[OUTPUT_LINE + 1] = '\n';
+    print(o, fd, text);
+    ck_assert_uint_eq(shown.len, 2 * (strlen("[vm0 trainer 1] ") + 1) + OUTPUT_LINE + 1);
+    shown.len = 0;
+    close(fd);
+    ck_assert(output_finish(o, false));
+    free(text);
+    output_close(o);
+}
+END_TEST
+
+/* As many bytes as the pipe takes, in numbered lines; returns how many lines went in. */
+static int flood(int fd, int from)
+{
+    char line[101];
+
+    for (int i = from;; i++) {
+        int len = snprintf(line, sizeof line, "%099d\n", i);
+
+        if (write(fd, line, (size_t)len) != len)
+            return i;
+    }
+}
+
+START_TEST(test_log_is_complete_and_console_counts)
+{
+    struct output *o = output_open("vm/0", folder, &sink);
+    struct buf log = {0};
+    struct err err = {0};
+    int fd = add(o, 1), n = 0, lines = 0, hidden = 0;
+
+    while (n < 40000) {
+        n = flood(fd, n);
+        pump(o);
+    }
+    close(fd);
+    pump(o);
+    ck_assert_uint_le(shown.len, OUTPUT_CREDIT);
+    ck_assert_uint_le(largest, OUTPUT_BATCH);
+    ck_assert(output_finish(o, false));
+    ck_assert_int_eq(file_read(output_log(o, 0), 1 << 28, &log, &err), 0);
+    ck_assert_uint_eq(log.len, (size_t)n * 100);
+
+    buf_add(&shown, "", 1);
+    for (char *at = shown.data; (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    ck_assert_ptr_nonnull(strstr(shown.data, " lines not shown here, see vm/0:"));
+    ck_assert_ptr_nonnull(strstr(shown.data, "/vm_0.trainer-1.log\n"));
+    sscanf(strstr(shown.data, "... "), "... %d", &hidden);
+    ck_assert_int_eq(lines - 1 + hidden, n);
+    buf_free(&log);
+    output_close(o);
+}
+END_TEST
+
+START_TEST(test_credit_comes_back)
+{
+    struct output *o = output_open("vm_0", folder, &sink);
+    int fd = add(o, 1), n = 0;
+
+    while (n < 20000) {
+        n = flood(fd, n);
+        pump(o);
+    }
+    buf_add(&shown, "", 1);
+    ck_assert_ptr_null(strstr(shown.data, "not shown"));
+    shown.len = 0;
+    output_credit(o, 1000); /* too little to make a new start */
+    ck_assert_uint_eq(shown.len, 0);
+    output_credit(o, OUTPUT_CREDIT / 2);
+    buf_add(&shown, "", 1);
+    ck_assert_ptr_nonnull(strstr(shown.data, "not shown here, see vm_0:"));
+    shown.len = 0;
+    print(o, fd, "again\n");
+    shown_is("[vm_0 trainer 1] again\n");
+    close(fd);
+    ck_assert(output_finish(o, false));
+    output_close(o);
+}
+END_TEST
+
+/* Nothing is lost: the writer waits, and what was held comes with new credit. */
+START_TEST(test_back_pressure)
+{
+    struct output *o = output_open("vm0", NULL, &sink);
+    struct pollfd entries[1];
+    size_t before;
+    int fd = add(o, 1), n = 0, lines = 0;
+
+    for (int i = 0; i < 200; i++) {
+        n = flood(fd, n);
+        pump(o);
+    }
+    ck_assert_int_lt(n, 13000);
+    ck_assert_uint_eq(output_poll(o, entries), 0);
+    close(fd);
+    ck_assert(!output_finish(o, false));
+    before = shown.len;
+    ck_assert_uint_le(before, OUTPUT_CREDIT);
+    for (int i = 0; i < 100 && !output_finish(o, false); i++)
+        output_credit(o, 10000);
+    for (size_t i = 0; i < shown.len; i++)
+        lines += shown.data[i] == '\n';
+    ck_assert_int_eq(lines, n);
+    output_close(o);
+}
+END_TEST
+
+START_TEST(test_given_up)
+{
+    struct output *o = output_open("vm0", NULL, &sink);
+    int fd = add(o, 1), n = 0, lines = 0, hidden = 0;
+
+    for (int i = 0; i < 200; i++) {
+        n = flood(fd, n);
+        pump(o);
+    }
+    close(fd);
+    ck_assert(output_finish(o, true));
+    buf_add(&shown, "", 1);
+    for (char *at = shown.data; (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    ck_assert_ptr_nonnull(strstr(shown.data, "lines not shown here\n"));
+    sscanf(strstr(shown.data, "... "), "... %d", &hidden);
+    ck_assert_int_eq(lines - 1 + hidden, n);
+    output_close(o);
+}
+END_TEST
+
+START_TEST(test_log_not_writable)
+{
+    struct output *o;
+    int fd;
+
+    o = output_open("vm_0", "/nonexistent/folder", &sink);
+    fd = add(o, 1);
+    ck_assert_int_eq(warnings, 1);
+    print(o, fd, "still here\n");
+    shown_is("[vm_0 trainer 1] still here\n");
+    close(fd);
+    ck_assert(output_finish(o, false));
+    ck_assert_int_eq(warnings, 1);
+    output_close(o);
+}
+END_TEST
+
+START_TEST(test_disk_full)
+{
+    struct output *o;
+    char *path = mem_printf("%s/vm_0.trainer-1.log", folder);
+    int fd;
+
+    ck_assert_int_eq(symlink("/dev/full", path), 0);
+    o = output_open("vm_0", folder, &sink);
+    fd = add(o, 1);
+    print(o, fd, "one\n");
+    print(o, fd, "two\n");
+    shown_is("[vm_0 trainer 1] one\n[vm_0 trainer 1] two\n");
+    ck_assert_int_eq(warnings, 1);
+    close(fd);
+    output_close(o);
+    free(path);
+}
+END_TEST
+
+START_TEST(test_last_lines)
+{
+    struct output *o = output_open("vm0", NULL, &sink);
+    struct strv last = {0};
+    char text[3000];
+    int fd = add(o, 1);
+
+    for (int i = 0; i < 30; i++) {
+        snprintf(text, sizeof text, "line %d\n", i);
+        ck_assert_int_gt(write(fd, text, strlen(text)), 0);
+        if (i % 7 == 0)
+            pump(o);
+    }
+    memset(text, 'z', sizeof text);
+    ck_assert_int_eq(write(fd, text, sizeof text), sizeof text);
+    output_last_lines(o, 0, &last); /* of what is still in the pipe too */
+    ck_assert_uint_eq(last.n, 20);
+    ck_assert_str_eq(last.items[0], "line 11");
+    ck_assert_str_eq(last.items[18], "line 29");
+    ck_assert_uint_eq(strlen(last.items[19]), 1000);
+    strv_free(&last);
+    ck_assert_int_eq(write(fd, "\n", 1), 1);
+    output_last_lines(o, 0, &last);
+    ck_assert_uint_eq(last.n, 20);
+    ck_assert_str_eq(last.items[18], "line 29");
+    strv_free(&last);
+    close(fd);
+    output_close(o);
+}
+END_TEST
+
+START_TEST(test_mute)
+{
+    struct output *o = output_open("vm0", NULL, &sink);
+    int fd = add(o, 1), n = 0;
+
+    output_mute(o);
+    while (n < 30000) {
+        n = flood(fd, n);
+        pump(o);
+    }
+    ck_assert_uint_eq(shown.len, 0);
+    close(fd);
+    ck_assert(output_finish(o, false));
+    output_close(o);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("output");
+    TCase *tcase = tcase_create("output");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, test_lines);
+    tcase_add_test(tcase, test_long_line_is_cut);
+    tcase_add_test(tcase, test_log_is_complete_and_console_counts);
+    tcase_add_test(tcase, test_credit_comes_back);
+    tcase_add_test(tcase, test_back_pressure);
+    tcase_add_test(tcase, test_given_up);
+    tcase_add_test(tcase, test_log_not_writable);
+    tcase_add_test(tcase, test_disk_full);
+    tcase_add_test(tcase, test_last_lines);
+    tcase_add_test(tcase, test_mute);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

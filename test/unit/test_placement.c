@@ -1,0 +1,192 @@
+/* test_placement: the election, with seats made by hand, and a look at this machine. */
+#include <arpa/inet.h>
+#include <check.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "job/placement.h"
+
+static struct hosts hosts;
+static struct err err;
+static int machine_of[64];
+
+static void set_up(void)
+{
+    static const char text[] = "10.0.0.1\n10.0.0.2\n10.0.0.3\n";
+
+    ck_assert_int_eq(hosts_parse(&hosts, "f", text, sizeof(text) - 1, 1, &err), 0);
+}
+
+static void tear_down(void)
+{
+    hosts_free(&hosts);
+}
+
+static struct seat sit(const char *host, int line)
+{
+    struct seat seat = {
+        .line = line, .other_line = -1, .by_secondary = -1, .cpus = 4, .n_addresses = 1};
+
+    snprintf(seat.host, sizeof(seat.host), "%s", host);
+    seat.addresses[0] = line < 0 ? 0xc0a80007 : hosts.items[line].address;
+    return seat;
+}
+
+static int elect(const struct seat *seats, size_t n, const char *by)
+{
+    err = (struct err){0};
+    return placement_elect(&hosts, seats, n, by, machine_of, &err);
+}
+
+START_TEST(another_order)
+{
+    struct seat seats[] = {sit("c", 2), sit("a", 0), sit("b", 1)};
+
+    ck_assert_int_eq(elect(seats, 3, "mpirun"), 0);
+    ck_assert_int_eq(machine_of[0], 2);
+    ck_assert_int_eq(machine_of[1], 0);
+    ck_assert_int_eq(machine_of[2], 1);
+}
+END_TEST
+
+START_TEST(several_a_machine)
+{
+    struct seat seats[] = {sit("b", 1), sit("b", 1), sit("a", 0), sit("c", 2), sit("a", 0)};
+
+    ck_assert_int_eq(elect(seats, 5, "mpirun"), 0);
+    ck_assert_int_eq(machine_of[0], 1);
+    ck_assert_int_eq(machine_of[1], -1);
+    ck_assert_int_eq(machine_of[2], 0);
+    ck_assert_int_eq(machine_of[3], 2);
+    ck_assert_int_eq(machine_of[4], -1);
+}
+END_TEST
+
+#define SAYS(what) ck_assert_msg(strstr(err.text, what), "'%s' is not in: %s", what, err.text)
+
+START_TEST(both_lists)
+{
+    struct seat seats[] = {sit("a", 0), sit("b", 1), sit("x", -1)};
+
+    ck_assert_int_eq(elect(seats, 3, "mpirun"), -1);
+    ck_assert_int_eq(err.code, EXIT_USAGE);
+    SAYS("lines without a rank: line 3 (10.0.0.3)\n");
+    SAYS("ranks without a line: rank 2 on x (192.168.0.7)\n");
+    SAYS("-N 1");
+    SAYS("--map-by node");
+    ck_assert_int_eq(elect(seats, 3, "srun"), -1);
+    SAYS("--ntasks-per-node=1");
+    ck_assert_int_eq(elect(seats, 2, ""), -1);
+    SAYS("ranks without a line: none\n");
+}
+END_TEST
+
+START_TEST(long_lists)
+{
+    struct seat seats[64];
+
+    for (int i = 0; i < 64; i++) {
+        seats[i] = sit("a-host-name-of-the-greatest-length-that-linux-allows-0123456789", -1);
+        seats[i].n_addresses = PLACEMENT_ADDRESSES;
+    }
+    ck_assert_int_eq(elect(seats, 64, "mpirun"), -1);
+    SAYS("rank 7 on ");
+    SAYS(" and 56 more\n");
+    ck_assert_ptr_null(strstr(err.text, "rank 8 on "));
+    SAYS("--map-by node");
+}
+END_TEST
+
+START_TEST(two_lines_on_one_machine)
+{
+    struct seat seats[] = {sit("a", 0), sit("b", 1)};
+
+    seats[0].other_line = 2;
+    ck_assert_int_eq(elect(seats, 2, "mpirun"), -1);
+    SAYS("line 1 (10.0.0.1) and line 3 (10.0.0.3) of ip_config are both the machine 'a'");
+    seats[0].other_line = -1;
+    seats[0].by_secondary = 2;
+    ck_assert_int_eq(elect(seats, 2, "mpirun"), -1);
+    SAYS("are both the machine 'a'");
+}
+END_TEST
+
+START_TEST(secondary_address)
+{
+    struct seat seats[] = {sit("a", 0), sit("b", -1)};
+
+    seats[1].by_secondary = 1;
+    ck_assert_int_eq(elect(seats, 2, "mpirun"), -1);
+    SAYS("line 2 (10.0.0.2) of ip_config is only a secondary address");
+}
+END_TEST
+
+START_TEST(one_address_on_two_machines)
+{
+    struct seat seats[] = {sit("a", 0), sit("b", 0), sit("c", 1), sit("d", 2)};
+
+    ck_assert_int_eq(elect(seats, 4, "mpirun"), -1);
+    SAYS("is an address of both 'a' and 'b'");
+}
+END_TEST
+
+START_TEST(impossible_line)
+{
+    struct seat seats[] = {sit("a", 0)};
+
+    seats[0].line = 3;
+    ck_assert_int_eq(elect(seats, 1, ""), -1);
+    ck_assert_int_eq(err.code, EXIT_LAUNCHER);
+}
+END_TEST
+
+START_TEST(look)
+{
+    static const char text[] = "10.255.255.1\n127.0.0.1\n";
+    struct hosts local;
+    struct seat seat;
+    cpu_set_t before, one, after;
+
+    ck_assert_int_eq(hosts_parse(&local, "f", text, sizeof(text) - 1, 1, &err), 0);
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(before), &before), 0);
+    CPU_ZERO(&one);
+    for (int i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++)
+        if (CPU_ISSET(i, &before))
+            CPU_SET(i, &one);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+    placement_look(&seat, &local);
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(after), &after), 0);
+    ck_assert(CPU_EQUAL(&one, &after));
+    ck_assert_int_ge(seat.cpus, CPU_COUNT(&before)); /* not the one that the mask left */
+    ck_assert_int_ge((int)strlen(seat.host), 1);
+    ck_assert_int_eq(seat.line, 1);
+    ck_assert_str_eq(seat.interface, "lo");
+    ck_assert_int_eq(seat.other_line, -1);
+    hosts_free(&local);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("placement");
+    TCase *tests = tcase_create("placement");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    suite_add_tcase(suite, tests);
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, another_order);
+    tcase_add_test(tests, several_a_machine);
+    tcase_add_test(tests, both_lists);
+    tcase_add_test(tests, long_lists);
+    tcase_add_test(tests, two_lines_on_one_machine);
+    tcase_add_test(tests, secondary_address);
+    tcase_add_test(tests, one_address_on_two_machines);
+    tcase_add_test(tests, impossible_line);
+    tcase_add_test(tests, look);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
