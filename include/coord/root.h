@@ -28,6 +28,10 @@ struct console *root_console(struct root *root);
 /* Rank `from` waits for these servers ("" for none). */
 void root_waiting(struct root *root, int from, const char *text);
 
+/* The file that the command's first word means on the machine of `from`: one warning when two
+ * machines differ. */
+void root_program(struct root *root, int from, const char *path);
+
 /* A phase has begun; the one before ends. */
 void root_phase(struct root *root, enum root_phase phase);
 

@@ -86,6 +86,9 @@ void coord_on_mpi_error(struct coord *c);
 bool coord_pump_keeper(struct coord *c);
 bool coord_pump_peers(struct coord *c);
 
+/* What only rank 0 listens to, from rank `from`, itself included. */
+void coord_on_for_root(struct coord *c, int from, enum message_type type, struct buf *payload);
+
 void coord_send_beat(struct coord *c);
 void coord_on_silence(struct coord *c, int rank);
 void coord_on_signal(struct coord *c, int number);

@@ -33,6 +33,10 @@ int spawn_process(const struct slice *slice, const struct process_plan *plan,
                   const struct spawn_origin *origin, int master_port, struct spawned *spawned,
                   struct err *err);
 
+/* The file that the command's first word means on this machine, in the PATH that the processes get;
+ * NULL when there is none, or the word is not a plain one (a shell's syntax). The caller frees. */
+char *spawn_program(const struct slice *slice);
+
 /* The environment that the process would get, appended to env. */
 void spawn_environment(const struct slice *slice, const struct process_plan *plan,
                        const struct spawn_origin *origin, int master_port, struct strv *env);

@@ -22,17 +22,19 @@ enum message_type {
     MESSAGE_LEAVE,    /* the keeper may exit; only after REACHED_OVER */
     /* keeper -> coordinator */
     MESSAGE_REACHED, /* u32 enum reached */
-    MESSAGE_WAITING, /* text: servers that do not listen yet, "" none (also rank -> rank 0) */
+    MESSAGE_WAITING, /* raw text: servers that do not listen yet, empty: none (also -> rank 0) */
     MESSAGE_FAILED,  /* cause */
     MESSAGE_LEFT,    /* cause HOW_LEFT_EARLY: all servers of this machine have left with 0 */
     MESSAGE_OUTPUT,  /* whole prefixed lines, raw bytes (also rank -> rank 0) */
     MESSAGE_OUTCOME, /* outcome (also rank -> rank 0) */
-    MESSAGE_NOTICE,  /* text: a line for the user (also rank -> rank 0) */
+    MESSAGE_NOTICE,  /* raw text: a line for the user (also rank -> rank 0) */
     /* between coordinators */
-    MESSAGE_SLICE, /* rank 0 -> rank: slice */
-    MESSAGE_ALARM, /* cause, without last_lines: stop */
-    MESSAGE_BEAT,  /* empty: I live */
-    MESSAGE_CLOSE, /* empty: the last on this link */
+    MESSAGE_PROGRAM, /* rank -> rank 0: raw text, the file that the command's first word means there
+                      */
+    MESSAGE_SLICE,   /* rank 0 -> rank: slice */
+    MESSAGE_ALARM,   /* cause, without last_lines: stop */
+    MESSAGE_BEAT,    /* empty: I live */
+    MESSAGE_CLOSE,   /* empty: the last on this link */
     MESSAGE_COUNT
 };
 

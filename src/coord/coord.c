@@ -16,6 +16,7 @@
 #include "coord/check.h"
 #include "coord/signals.h"
 #include "coord/state.h"
+#include "keeper/spawn.h"
 #include "wire/pack.h"
 
 enum {
@@ -26,12 +27,28 @@ enum {
 
 /* ---- the plan ---- */
 
+static void tell_program(struct coord *c)
+{
+    char *program = spawn_program(c->slice);
+    struct buf text = {0};
+
+    if (program)
+        buf_addf(&text, "%s", program);
+    if (program && c->root)
+        coord_on_for_root(c, 0, MESSAGE_PROGRAM, &text);
+    else if (program)
+        coord_send(c, 0, MESSAGE_PROGRAM, &text);
+    buf_free(&text);
+    free(program);
+}
+
 void coord_on_slice(struct coord *c, struct slice *slice)
 {
     struct err err = {0};
 
     c->slice = slice;
     c->checked = true;
+    tell_program(c);
     if (!c->outcome_sent && check_machine(slice, &c->setup->meeting->announce, &err))
         coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
 }
@@ -46,7 +63,6 @@ static void send_slices(struct coord *c)
                                          &c->setup->meeting->seats[r]);
         struct buf data = {0};
 
-        slice->log_required = c->setup->job->options.run_dir != NULL;
         if (r == 0) {
             own = slice;
             continue;

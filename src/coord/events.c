@@ -25,32 +25,28 @@ static void on_reached(struct coord *c, const struct buf *payload)
     }
 }
 
-static void on_waiting(struct coord *c, int from, const struct buf *payload)
+/* Raw text as a string, inside payload. */
+static const char *text_of(struct buf *payload)
 {
-    struct unpack u = {.at = payload->data, .left = payload->len};
-    char *text = unpack_text(&u);
-
-    if (text)
-        root_waiting(c->root, from, text);
-    free(text);
+    buf_add(payload, "", 1);
+    return payload->data;
 }
 
 /* What a keeper says for rank 0's ears, our own or another's. */
-static void on_for_root(struct coord *c, int from, enum message_type type, struct buf *payload)
+void coord_on_for_root(struct coord *c, int from, enum message_type type, struct buf *payload)
 {
     struct outcome outcome = {0};
     struct cause *cause;
 
     switch (type) {
-    case MESSAGE_WAITING: on_waiting(c, from, payload); break;
+    case MESSAGE_WAITING: root_waiting(c->root, from, text_of(payload)); break;
+    case MESSAGE_PROGRAM: root_program(c->root, from, text_of(payload)); break;
     case MESSAGE_OUTPUT:
         console_output(root_console(c->root), from, payload->data, payload->len);
         break;
     case MESSAGE_NOTICE:
-        if (!payload->len)
-            break;
-        buf_add(payload, "", 1);
-        console_say(root_console(c->root), payload->data);
+        if (payload->len)
+            console_say(root_console(c->root), text_of(payload));
         break;
     case MESSAGE_LEFT:
         cause = message_unpack_cause(payload->data, payload->len);
@@ -83,7 +79,7 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
         break;
     default:
         if (c->root)
-            on_for_root(c, 0, type, payload);
+            coord_on_for_root(c, 0, type, payload);
         else
             coord_send(c, 0, type, payload);
     }
@@ -164,7 +160,7 @@ static void on_peer(struct coord *c, struct peers_message *message)
         break;
     default:
         if (c->root)
-            on_for_root(c, message->from, message->type, &message->data);
+            coord_on_for_root(c, message->from, message->type, &message->data);
     }
 }
 

@@ -34,6 +34,9 @@ struct root {
     char **waiting; /* by rank; NULL: nothing */
     int64_t next_waiting;
     bool waiting_changed;
+    char *program; /* of the first rank that told; NULL: none has */
+    int program_from;
+    bool program_warned;
     bool *has_left;
     int n_left;
     struct cause *left; /* of the first that left */
@@ -156,6 +159,7 @@ void root_close(struct root *root)
         free(root->waiting[r]);
     }
     cause_free(root->left);
+    free(root->program);
     free(root->outcomes);
     free(root->came);
     free(root->has_come);
@@ -191,6 +195,20 @@ void root_waiting(struct root *root, int from, const char *text)
     free(root->waiting[from]);
     root->waiting[from] = *text ? mem_strdup(text) : NULL;
     root->waiting_changed = true;
+}
+
+void root_program(struct root *root, int from, const char *path)
+{
+    const struct seat *seats = root->meeting->seats;
+
+    if (!root->program) {
+        root->program = mem_strdup(path);
+        root->program_from = from;
+    } else if (strcmp(root->program, path) && !root->program_warned) {
+        root->program_warned = true;
+        log_warning("the command is '%s' on %s and '%s' on %s; is the same environment there?",
+                    root->program, seats[root->program_from].host, path, seats[from].host);
+    }
 }
 
 static void say_waiting(struct root *root)

@@ -112,6 +112,35 @@ static char *find_program(const char *workspace, const char *path, const char *w
     }
 }
 
+/* The command's first word, when no shell would read more into it. The caller frees. */
+static char *first_word(const struct slice *slice)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789_./+-";
+    const char *start;
+    size_t len;
+
+    if (slice->command == NULL)
+        return slice->argv.n > 0 ? mem_strdup(slice->argv.items[0]) : NULL;
+    start = slice->command + strspn(slice->command, " \t\n");
+    len = strspn(start, plain);
+    return len > 0 && strchr(" \t\n", start[len]) != NULL ? mem_strndup(start, len) : NULL;
+}
+
+char *spawn_program(const struct slice *slice)
+{
+    const char *path = strv_env_get(&slice->set, "PATH");
+    char *word = first_word(slice), *program = NULL;
+    int error;
+
+    if (path == NULL)
+        path = getenv("PATH");
+    if (word != NULL)
+        program = find_program(slice->workspace, path == NULL ? DEFAULT_PATH : path, word, &error);
+    free(word);
+    return program;
+}
+
 /* Fails before fork where it can be known: without the workspace a relative program would be "not
  * found". */
 static int check_workspace(const char *workspace, int *error, struct err *err)

@@ -137,7 +137,10 @@ static bool add_without_process(struct buf *out, const struct cause *cause)
         add_machine(out, cause);
         buf_addf(out, " cannot take part");
         break;
-    case HOW_START_TIMEOUT: buf_addf(out, "not everything was ready in time"); break;
+    case HOW_START_TIMEOUT:
+        add_machine(out, cause);
+        buf_addf(out, " was not ready in time");
+        break;
     default: return false;
     }
     add_text(out, ": ", cause);

@@ -1,0 +1,37 @@
+# lib.sh: what the scripts share, sourced by them: where things are, which packages of Python, how
+# they speak. Changes nothing by itself.
+# shellcheck shell=bash disable=SC2034
+
+source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+cache_dir=${XDG_CACHE_HOME:-$HOME/.cache}/dgl-mpilaunch
+dgl_venv=${MPILAUNCH_VENV:-$cache_dir/dgl-2.1.0}
+test_venv=$cache_dir/tests # pytest alone, for those who do not want DGL
+program=${0##*/}
+
+# The newest that DGL 2.1.0 has wheels for; the others are what it was tried with.
+test_packages=('pytest==8.*' psutil==7.2.2)
+dgl_packages=(torch==2.2.1 dgl==2.1.0 numpy==1.26.4 torchdata==0.7.1 pydantic==2.14.3 PyYAML==6.0.3
+    pandas==3.0.6 setuptools==65.5.0 "${test_packages[@]}")
+
+say() { printf '%s: %s\n' "$program" "$*"; }
+
+fail() {
+    say "$*" >&2
+    exit 1
+}
+
+# venv_is_complete FOLDER PACKAGE...: was all of it installed there, to the end?
+venv_is_complete() {
+    local folder=$1
+    shift
+    [ -x "$folder/bin/python" ] && [ "$(cat "$folder/complete" 2>/dev/null)" = "$*" ]
+}
+
+# The python that has pytest.
+test_python() {
+    if venv_is_complete "$dgl_venv" "${dgl_packages[@]}"; then
+        echo "$dgl_venv/bin/python"
+    else
+        echo "$test_venv/bin/python"
+    fi
+}

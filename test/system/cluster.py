@@ -1,0 +1,91 @@
+"""Virtual machines for the tests, by scripts/vcluster, and what can be seen of them from outside.
+
+Looks through /proc with its own eyes, not through vcluster's, and never signals anything.
+"""
+
+import collections
+import os
+import pathlib
+import subprocess
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+VCLUSTER = SOURCE / "scripts/vcluster"
+
+Listener = collections.namedtuple("Listener", "machine port")
+LISTEN = "0A"  # in /proc/net/tcp
+
+
+def pids():
+    return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+
+
+def read_bytes(path):
+    """b"" when the process has gone or is not ours to see."""
+    try:
+        return pathlib.Path(path).read_bytes()
+    except OSError:
+        return b""
+
+
+def net_of(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net")
+    except OSError:
+        return ""
+
+
+class Cluster:
+    """`size` machines. Its folder is its name; several may be up at once."""
+
+    def __init__(self, folder, size):
+        self.folder, self.size = folder, size
+        self.vcluster("up", str(size))
+        self.ips = self.vcluster("ips").split()
+        self.holders = [int(self.vcluster("pid", str(k))) for k in range(size)]
+        self.nets = [net_of(pid) for pid in self.holders]
+
+    def words(self, *words):
+        return [str(VCLUSTER), "--dir", str(self.folder), *words]
+
+    def vcluster(self, *words):
+        done = subprocess.run(self.words(*words), capture_output=True, text=True, timeout=90)
+        assert done.returncode == 0, f"vcluster {' '.join(words)}: {done.stderr}"
+        return done.stdout
+
+    def on(self, machine, *words, **options):
+        return subprocess.run(self.words("on", str(machine), *words), capture_output=True,
+                              text=True, timeout=30, **options)
+
+    def down(self):
+        self.vcluster("down")
+        assert not os.path.exists(self.folder), "vcluster down leaves its folder"
+
+    def machine_of(self, pid):
+        """The machine that a process is on; None: on none."""
+        net = net_of(pid)
+        return self.nets.index(net) if net in self.nets else None
+
+    def processes(self):
+        """pid -> machine, of all processes on the machines but those that hold them."""
+        found = {pid: self.machine_of(pid) for pid in pids() if pid not in self.holders}
+        return {pid: machine for pid, machine in found.items() if machine is not None}
+
+    def shared_memory(self):
+        """What is in each machine's own /dev/shm: (machine, name)."""
+        return {(k, name) for k, pid in enumerate(self.holders)
+                for name in os.listdir(f"/proc/{pid}/root/dev/shm")}
+
+    def listeners(self):
+        found = set()
+        for k, pid in enumerate(self.holders):
+            for table in ("tcp", "tcp6"):
+                for line in read_bytes(f"/proc/{pid}/net/{table}").decode().splitlines()[1:]:
+                    word = line.split()
+                    if word[3] == LISTEN:
+                        found.add(Listener(k, int(word[1].rpartition(":")[2], 16)))
+        return found
+
+
+def is_gone(pid):
+    """Ended, reaped or not."""
+    return not read_bytes(f"/proc/{pid}/cmdline")

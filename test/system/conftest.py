@@ -1,0 +1,92 @@
+"""Fixtures of the system tests: builds, virtual machines, jobs. Says nothing about the launcher."""
+
+import os
+import pathlib
+
+import pytest
+
+from cluster import Cluster
+from job import Job
+
+MPIS = ("openmpi", "mpich")
+BUILD = "MPILAUNCH_BUILD_"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "dgl: needs real DGL (scripts/setup installs it)")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.name.startswith("test_dgl"):
+            item.add_marker("dgl")
+
+
+def build_of(mpi):
+    """The folder that MPILAUNCH_BUILD_OPENMPI (or _MPICH) names."""
+    name = BUILD + mpi.upper()
+    folder = pathlib.Path(os.environ.get(name, f"{name} is not set")).resolve()
+    for program in ("dgl-mpilaunch", "fake"):
+        if not (folder / program).exists():
+            pytest.fail(f"no '{program}' in {name}={folder}: run the tests by scripts/test")
+    return folder
+
+
+@pytest.fixture(scope="session", params=MPIS)
+def mpi(request):
+    """A test that asks for it runs under both."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def clusters(tmp_path_factory):
+    """size -> the cluster of so many machines, up until the tests end."""
+    known = {}
+
+    def get(size):
+        if size not in known:
+            # short: the agent's path is part of MPI's own command lines
+            known[size] = Cluster(tmp_path_factory.mktemp(f"vc{size}-") / "c", size)
+        return known[size]
+
+    yield get
+    for cluster in known.values():
+        cluster.down()
+
+
+@pytest.fixture(scope="session")
+def cluster(clusters):
+    return clusters(4)
+
+
+@pytest.fixture
+def solo(cluster, tmp_path):
+    """Makes jobs of one machine, without mpirun."""
+    yield from job_maker(cluster, tmp_path, None)
+
+
+@pytest.fixture
+def job(cluster, tmp_path, mpi):
+    """Makes jobs of up to 4 machines under the test's MPI: job('trainer 2: exit 3', machines=4)."""
+    yield from job_maker(cluster, tmp_path, mpi)
+
+
+@pytest.fixture
+def openmpi(cluster, tmp_path):
+    """Makes jobs of up to 4 machines where the MPI makes no difference."""
+    yield from job_maker(cluster, tmp_path, "openmpi")
+
+
+def job_maker(cluster, tmp_path, mpi):
+    made = []
+
+    def make(*script, machines=4, **options):
+        new = Job(cluster, build_of(mpi or "openmpi"), mpi, tmp_path / f"w{len(made)}", machines)
+        new.script = list(script)
+        new.options.update(options)
+        made.append(new)
+        return new
+
+    yield make
+    for each in made:
+        each.abandon()

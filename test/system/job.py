@@ -1,0 +1,257 @@
+"""One job of the launcher on virtual machines: workspace, command line, start, signals, end.
+
+Every job has a deadline, and proves at its end that nothing is left of it.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shlex
+import signal
+import subprocess
+import time
+import uuid
+
+from cluster import net_of, read_bytes
+from leftovers import Before, describe, marked
+
+PART = {"node_feats": "node_feat.dgl", "edge_feats": "edge_feat.dgl", "part_graph": "graph.dgl"}
+SECONDS = 60  # a job of a fake workload: none needs a third of it
+
+
+@dataclasses.dataclass
+class Result:
+    code: int         # exit code of mpirun, or of the launcher; -signal
+    out: str
+    err: str
+    report: dict      # None: there is none
+    run_dir: pathlib.Path
+    seconds: float
+    workspace: pathlib.Path
+
+    @property
+    def said(self):
+        """All of it, for a test's message."""
+        return f"exit code {self.code} after {self.seconds:.1f} s\n{self.out}{self.err}"
+
+    @property
+    def cause(self):
+        return self.report["attempts"][-1]["cause"]
+
+    def processes(self, role=None):
+        return [process for machine in self.report["attempts"][-1]["machines"]
+                for process in machine["processes"] if role in (None, process["role"])]
+
+    def log(self, name):
+        return (self.run_dir / "logs" / name).read_text()
+
+    def dump(self, role, number, name="seen"):
+        """What the fake's 'dump NAME' wrote for this process."""
+        return json.loads((self.workspace / f"{name}.{role}-{number}").read_text())
+
+
+def write_partition(folder, parts, name="graph"):
+    """Looks like DGL's partition of a graph; the files are empty."""
+    known = {"graph_name": name, "part_method": "random", "num_parts": parts, "halo_hops": 1,
+             "num_nodes": 100, "num_edges": 400, "node_map": {"_N": [[0, 100]] * parts},
+             "edge_map": {"_N:_E:_N": [[0, 400]] * parts}, "ntypes": {"_N": 0},
+             "etypes": {"_N:_E:_N": 0}}
+    for part in range(parts):
+        (folder / f"part{part}").mkdir(parents=True, exist_ok=True)
+        for file in PART.values():
+            (folder / f"part{part}" / file).touch()
+        known[f"part-{part}"] = {key: f"part{part}/{file}" for key, file in PART.items()}
+    (folder / f"{name}.json").write_text(json.dumps(known))
+
+
+def plain_environment():
+    """Without the tests' own names that the launcher would take for options."""
+    return {name: value for name, value in os.environ.items()
+            if not name.startswith("DGL_MPILAUNCH_")}
+
+
+class Job:
+    """A job that has not been started. mpi: openmpi, mpich, or None: on machine 0 alone, without
+    mpirun. Attributes may be changed until start()."""
+
+    def __init__(self, cluster, build, mpi, workspace, machines=4):
+        self.cluster, self.build, self.mpi, self.workspace = cluster, build, mpi, workspace
+        self.machines = machines if mpi else 1
+        self.ip_config = [cluster.ips[k] for k in range(self.machines)]
+        self.hosts = None           # the hostfile's lines; None: ip_config's addresses
+        self.mpirun_options = None  # None: one rank a machine
+        self.options = {"num_trainers": 1, "num_samplers": 0, "num_servers": 1,
+                        "ip_config": "ip_config.txt", "part_config": "data/graph.json",
+                        "workspace": str(workspace), "kill_grace": 2}
+        self.more = []              # more words for the launcher, before the command
+        self.command = None         # words after the options; None: the fake with its script
+        self.script = []
+        self.environment = {"OMPI_MCA_odls_base_sigkill_timeout": "0"}
+        self.stdout = None          # a file's descriptor; None: a pipe that is read to its end
+        self.marker = f"TEST_MARKER={uuid.uuid4().hex}"
+        self.process = self.before = None
+        self.started = 0.0
+
+    # ---- before ----
+
+    def write(self):
+        """The workspace's files, unless a test has written its own."""
+        self.workspace.mkdir(parents=True, exist_ok=True)
+        if not (self.workspace / "ip_config.txt").exists():
+            (self.workspace / "ip_config.txt").write_text("\n".join(self.ip_config) + "\n")
+        if not (self.workspace / "data").exists():
+            write_partition(self.workspace / "data", self.machines)
+        hosts = self.hosts or [line.split()[0] for line in self.ip_config]
+        self.hostfile().write_text("\n".join(hosts) + "\n")
+
+    def hostfile(self):
+        return self.workspace.parent / (self.workspace.name + ".hosts")
+
+    def launcher(self):
+        words = [str(self.build / "dgl-mpilaunch")]
+        for name, value in self.options.items():
+            if value is not None:
+                words += [f"--{name}", str(value)]
+        command = self.command
+        if command is None:
+            command = ["--", str(self.build / "fake"), *self.script]
+        return words + self.more + command
+
+    def words(self):
+        if self.mpi is None:
+            return self.cluster.words("on", "0", *self.launcher())
+        options = self.mpirun_options
+        if options is None:
+            options = ["-N", "1"] if self.mpi == "openmpi" else ["-ppn", "1"]
+        file = ["-hostfile" if self.mpi == "openmpi" else "-f", str(self.hostfile())]
+        return self.cluster.words("run", "--mpi", self.mpi, *file, *options, *self.launcher())
+
+    # ---- while it runs ----
+
+    def start(self):
+        name, value = self.marker.split("=")
+        self.write()
+        self.before = Before(self.cluster, self.marker)
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            self.words(), cwd=self.workspace.parent, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if self.stdout is None else self.stdout,
+            stderr=subprocess.PIPE, text=True, errors="replace",
+            env={**plain_environment(), **self.environment, name: value})
+        return self
+
+    def wait_for(self, *names, seconds=SECONDS):
+        """Until these files are in the workspace (the fake's 'touch' and 'dump' make them)."""
+        deadline = time.monotonic() + seconds
+        missing = list(names)
+        while missing:
+            missing = [name for name in missing if not (self.workspace / name).exists()]
+            if missing and (self.process.poll() is not None or time.monotonic() > deadline):
+                self.fail(f"{missing} did not appear")
+            time.sleep(0.02)
+        return self
+
+    def launchers(self):
+        """pid -> parent, of all processes of the launcher's program: ranks and keepers."""
+        found = {}
+        for pid in marked(self.marker):
+            words = read_bytes(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2]
+            try:
+                program = os.readlink(f"/proc/{pid}/exe")
+            except OSError:
+                continue
+            if program == str(self.build / "dgl-mpilaunch") and words:
+                found[pid] = int(words.split()[1])
+        return found
+
+    def own_processes(self):
+        """Ranks, keepers, and all processes of the workload; not MPI's."""
+        workload = str(self.build / "fake").encode()
+        return [*self.launchers(), *(pid for pid in marked(self.marker) if
+                                     read_bytes(f"/proc/{pid}/cmdline").startswith(workload))]
+
+    def rank_on(self, machine):
+        """The pid of the rank on a machine: the launcher whose parent is none."""
+        known = self.launchers()
+        pid, = [pid for pid, parent in known.items()
+                if parent not in known and net_of(pid) == self.cluster.nets[machine]]
+        return pid
+
+    def keeper_on(self, machine):
+        known = self.launchers()
+        pid, = [pid for pid, parent in known.items()
+                if parent in known and net_of(pid) == self.cluster.nets[machine]]
+        return pid
+
+    def signal(self, number):
+        """To mpirun, or to the launcher where there is no mpirun."""
+        os.kill(self.process.pid, number)
+        return self
+
+    # ---- the end ----
+
+    def finish(self, seconds=SECONDS):
+        """Waits for the end, proves that nothing is left, and returns what there was."""
+        try:
+            out, err = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.fail(f"it does not end within {seconds} s")
+        took = time.monotonic() - self.started
+        left = self.before.wait_until_nothing_is_left()
+        result = self.result(out or "", err or "", took)
+        if left:
+            self.kill_all()
+            raise AssertionError("left behind:\n  " + "\n  ".join(left) + "\n" + result.said)
+        return result
+
+    def run(self, seconds=SECONDS):
+        return self.start().finish(seconds)
+
+    def result(self, out, err, seconds):
+        runs = self.workspace / "dgl-mpilaunch-runs"
+        if self.options.get("run_dir") not in (None, "none"):
+            run_dir = self.workspace / self.options["run_dir"]
+        else:
+            run_dir = runs / "latest"
+        report = run_dir / "report.json"
+        return Result(self.process.returncode, out, err,
+                      json.loads(report.read_text()) if report.exists() else None, run_dir,
+                      seconds, self.workspace)
+
+    def kill_all(self):
+        """Ends this job's processes and no others, so that the next test has a clean cluster."""
+        for _ in range(50):
+            alive = {*marked(self.marker), *(set(self.cluster.processes()) - self.before.processes)}
+            if not alive:
+                break
+            for pid in alive:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.02)
+
+    def fail(self, why):
+        alive = [describe(pid) for pid in marked(self.marker)]
+        self.kill_all()
+        out, err = self.process.communicate(timeout=10)
+        raise AssertionError(f"{why}\n{shlex.join(self.words())}\nalive then:\n  "
+                             + "\n  ".join(alive) + f"\n{out or ''}{err or ''}")
+
+    def abandon(self):
+        """After a failed test: nothing stays."""
+        if self.process is not None:
+            self.kill_all()
+            self.process.wait(10)
+            for stream in (self.process.stdout, self.process.stderr):
+                if stream:
+                    stream.close()
+
+
+def wait_until(condition, seconds, what, seen=lambda: ""):
+    """seen() is added to the message of a failure."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}\n{seen()}"
+        time.sleep(0.02)

@@ -1,0 +1,68 @@
+"""What a job has left: processes, shared memory, ports, temporary files. It gets a few seconds, as
+mpirun may return before the last keeper has gone."""
+
+import os
+import pathlib
+import time
+
+from cluster import pids, read_bytes
+
+SECONDS = 6
+# MPI's own, that it leaves when its ranks are killed. Removed here, so that they do not add up.
+MPI_SHARED_MEMORY = ("vader_segment.", "sm_segment.", "osc_", "ucx_shm_posix_", "mpich_",
+                     "mpich_shar_tmp", "psm2_shm")
+
+
+def describe(pid):
+    words = read_bytes(f"/proc/{pid}/cmdline").replace(b"\0", b" ").decode(errors="replace")
+    status = read_bytes(f"/proc/{pid}/status").decode(errors="replace")
+    parent = next((line.split()[1] for line in status.splitlines() if line[:5] == "PPid:"), "?")
+    return f"process {pid} (parent {parent}): {words[:160]}"
+
+
+def marked(marker):
+    """All processes whose environment holds the marker, wherever they are."""
+    return [pid for pid in pids() if marker.encode() in read_bytes(f"/proc/{pid}/environ")]
+
+
+def temporary_files():
+    return {path.name for path in pathlib.Path("/tmp").glob("dgl-mpilaunch*")
+            if not path.name.startswith("dgl-mpilaunch-demo.")}
+
+
+class Before:
+    """What was there before a job that carries the marker."""
+
+    def __init__(self, cluster, marker):
+        self.cluster, self.marker = cluster, marker
+        self.processes = set(cluster.processes())
+        self.shared_memory = cluster.shared_memory()
+        self.listeners = cluster.listeners()
+        self.files = temporary_files()
+
+    def left(self):
+        """Sentences; an empty list when nothing is left."""
+        processes = set(marked(self.marker)) | set(self.cluster.processes()) - self.processes
+        found = [describe(pid) for pid in sorted(processes) if read_bytes(f"/proc/{pid}/cmdline")]
+        found += [f"shared memory on machine {machine}: {name}" for machine, name
+                  in sorted(self.cluster.shared_memory() - self.shared_memory)
+                  if not name.startswith(MPI_SHARED_MEMORY)]
+        found += [f"port {listener.port} in LISTEN on machine {listener.machine}"
+                  for listener in sorted(self.cluster.listeners() - self.listeners)]
+        found += [f"file /tmp/{name}" for name in sorted(temporary_files() - self.files)]
+        return found
+
+    def wait_until_nothing_is_left(self, seconds=SECONDS):
+        """Returns what is left after all."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = self.left()
+            if not found or time.monotonic() > deadline:
+                self._remove_mpi_shared_memory()
+                return found
+            time.sleep(0.05)
+
+    def _remove_mpi_shared_memory(self):
+        for machine, name in self.cluster.shared_memory() - self.shared_memory:
+            if name.startswith(MPI_SHARED_MEMORY):
+                os.unlink(f"/proc/{self.cluster.holders[machine]}/root/dev/shm/{name}")

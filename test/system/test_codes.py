@@ -1,0 +1,56 @@
+"""Exit codes: each value that a child can have comes through."""
+
+import concurrent.futures
+import signal
+import subprocess
+
+import pytest
+
+from job import plain_environment
+
+# Those whose default action ends a process.
+HARMLESS = ("SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU")
+FATAL = [number for number in signal.Signals
+         if number.name not in HARMLESS and number < signal.SIGRTMIN]
+NAMES = {"SIGIO": "SIGPOLL", "SIGIOT": "SIGABRT"}  # as libc calls them
+THROUGH_MPIRUN = [0, 1, 2, 3, 7, 42, 77, 126, 127, 128, 137, 255]
+
+
+def codes_of(it, actions):
+    """Runs the launcher once for each action of the only trainer, four at a time."""
+    def run(action):
+        return subprocess.run([*it.words(), f"any: {action}"], capture_output=True, timeout=30,
+                              stdin=subprocess.DEVNULL, cwd=it.workspace,
+                              env=plain_environment()).returncode
+
+    it.start()  # one as a job, whose end proves that nothing is left of any
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        codes = list(pool.map(run, actions))
+    it.finish()
+    return codes
+
+
+def test_all_exit_codes_without_mpi(solo):
+    it = solo(num_servers=0, part_config=None, run_dir="none")
+    assert codes_of(it, [f"exit {code}" for code in range(256)]) == list(range(256))
+
+
+def test_all_fatal_signals_without_mpi(solo):
+    it = solo(num_servers=0, part_config=None, run_dir="none")
+    assert codes_of(it, [f"kill {NAMES.get(number.name, number.name)}" for number in FATAL]) == [
+        128 + number for number in FATAL]
+
+
+@pytest.mark.parametrize("code", THROUGH_MPIRUN)
+def test_an_exit_code_through_mpirun(job, code):
+    result = job(f"trainer: exit {code}", machines=2, num_servers=0, part_config=None).run()
+    assert result.code == code, result.said
+    assert result.report["exit_code"] == code
+
+
+@pytest.mark.parametrize("code", [0, 3, 255])
+def test_an_exit_code_of_one_trainer_through_mpirun(job, code):
+    """All ranks know it, also where the failure was not."""
+    result = job(f"trainer 3: exit {code}", "trainer: connect; sleep 0.2", num_servers=0,
+                 part_config=None).run()
+    assert result.code == code, result.said

@@ -1,0 +1,241 @@
+"""What each process finds around it: variables, folder, arguments, signals, CPUs, descriptors."""
+
+import resource
+import sys
+
+import pytest
+
+MPI_NAMES = ("OMPI_", "PMIX_", "PMI_", "PMI2_", "PRTE_", "ORTE_", "MPIR_", "HYDRA_", "HYDI_",
+             "MPI_LOCAL", "DGL_MPILAUNCH_")
+SEE = ("server: dump seen; serve", "trainer: dump seen; connect")
+
+
+def have(dump, expected):
+    seen = dump["environment"]
+    assert {name: seen.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("samplers", [0, 2])
+def test_dgls_and_torchs_variables(job, samplers):
+    it = job(*SEE, machines=2, num_trainers=2, num_servers=2, num_samplers=samplers,
+             num_omp_threads=3)
+    result = it.run()
+    assert result.code == 0, result.said
+    common = {"DGL_NUM_SAMPLER": str(samplers), "DGL_NUM_CLIENT": str(4 * (1 + samplers)),
+              "DGL_NUM_SERVER": "2", "DGL_CONF_PATH": "data/graph.json",
+              "DGL_IP_CONFIG": "ip_config.txt", "DGL_GRAPH_FORMAT": "csc",
+              "DGL_JOB_ID": result.report["job_id"], "DGL_JOB_RESTART_COUNT": "0",
+              "PYTHONUNBUFFERED": "1", "GLOO_SOCKET_IFNAME": "eth0"}
+    for k in range(4):
+        server = result.dump("server", k)
+        have(server, {**common, "DGL_ROLE": "server", "DGL_SERVER_ID": str(k),
+                      "OMP_NUM_THREADS": "1", "RANK": None})
+    ports = set()
+    for k in range(4):
+        trainer = result.dump("trainer", k)
+        have(trainer, {**common, "DGL_ROLE": "client", "DGL_DIST_MODE": "distributed",
+                       "DGL_GROUP_ID": "0", "OMP_NUM_THREADS": "3", "DGL_SERVER_ID": None,
+                       "RANK": str(k), "WORLD_SIZE": "4", "LOCAL_RANK": str(k % 2),
+                       "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": str(k // 2),
+                       "GROUP_WORLD_SIZE": "2", "ROLE_RANK": str(k), "ROLE_WORLD_SIZE": "4",
+                       "ROLE_NAME": "default", "MASTER_ADDR": it.ip_config[0],
+                       "TORCHELASTIC_RESTART_COUNT": "0", "TORCHELASTIC_MAX_RESTARTS": "0",
+                       "TORCHELASTIC_USE_AGENT_STORE": "False"})
+        assert trainer["environment"]["TORCHELASTIC_RUN_ID"]
+        assert "TORCHELASTIC_ERROR_FILE" in trainer["environment"]
+        ports.add(trainer["environment"]["MASTER_PORT"])
+    port, = ports
+    assert 1024 <= int(port) <= 65535 and int(port) not in (1234, 30050, 30051)
+
+
+def test_nothing_of_mpi_is_there(job):
+    result = job(*SEE, machines=2).run()
+    assert result.code == 0, result.said
+    for role in ("server", "trainer"):
+        for k in range(2):
+            seen = result.dump(role, k)
+            assert [name for name in seen["environment"] if name.startswith(MPI_NAMES)] == []
+            assert set(seen["fds"]) == {"0", "1", "2"}, seen["fds"]
+            assert seen["fds"]["0"] == "/dev/null"
+
+
+def test_folder_signals_and_cpus_are_the_starts(job):
+    """As the same program has them: signals under the same mpirun, the CPUs without it."""
+    it = job(*SEE, machines=2)
+    it.write()
+    fake = str(it.build / "fake")
+    it.cluster.on(0, fake, f"any: dump {it.workspace}/free")
+    it.cluster.vcluster("run", "--mpi", it.mpi, "-n", "1", fake, f"any: dump {it.workspace}/plain")
+    result = it.run()
+    assert result.code == 0, result.said
+    plain, free = (result.dump("trainer", 0, name) for name in ("plain", "free"))
+    for role in ("server", "trainer"):
+        for k in range(2):
+            seen = result.dump(role, k)
+            assert seen["cwd"] == str(it.workspace)
+            assert seen["argv"] == [fake, *SEE]
+            for name in ("SigBlk", "SigIgn", "SigCgt"):
+                assert seen[name] == plain[name], name
+            assert seen["Cpus_allowed_list"] == free["Cpus_allowed_list"]
+            assert seen["pgid"] == seen["pid"], "no process group of its own"
+
+
+STRANGE_START = """
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGALRM])
+for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    signal.signal(number, signal.SIG_DFL)
+for number in (signal.SIGHUP, signal.SIGUSR2):
+    signal.signal(number, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_a_strange_mask_is_passed_on(solo):
+    """nohup's ignored HUP above all."""
+    it = solo(*SEE)
+    words = it.launcher()
+    it.launcher = lambda: [sys.executable, "-c", STRANGE_START, *words]
+    result = it.run()
+    assert result.code == 0, result.said
+    blocked, ignored = 1 << 9 | 1 << 13, 1 << 0 | 1 << 11
+    for role in ("server", "trainer"):
+        seen = result.dump(role, 0)
+        assert int(seen["SigBlk"], 16) == blocked
+        assert int(seen["SigIgn"], 16) & ignored == ignored
+
+
+def test_omp_num_threads(solo):
+    """max(cpus / 2 / num_trainers, 1), unless the shell has a value, unless the option is given."""
+    without = solo(*SEE)
+    cpus = int(without.cluster.on(0, "nproc").stdout)
+    words = without.launcher()
+    without.launcher = lambda: ["env", "-u", "OMP_NUM_THREADS", *words]
+    have(without.run().dump("trainer", 0), {"OMP_NUM_THREADS": str(max(cpus // 2, 1))})
+    shell = solo(*SEE)
+    shell.environment["OMP_NUM_THREADS"] = "5"
+    result = shell.run()
+    have(result.dump("trainer", 0), {"OMP_NUM_THREADS": "5"})
+    have(result.dump("server", 0), {"OMP_NUM_THREADS": "1"})
+    option = solo(*SEE, num_omp_threads=7, num_server_threads=2)
+    option.environment["OMP_NUM_THREADS"] = "5"
+    result = option.run()
+    have(result.dump("trainer", 0), {"OMP_NUM_THREADS": "7"})
+    have(result.dump("server", 0), {"OMP_NUM_THREADS": "2"})
+
+
+TRAVELS = {"LD_LIBRARY_PATH": "/opt/lib", "PYTHONPATH": "/opt/py", "VIRTUAL_ENV": "/opt/venv",
+           "CONDA_PREFIX": "/opt/conda", "DGLBACKEND": "pytorch", "OMP_PROC_BIND": "true",
+           "MKL_NUM_THREADS": "2", "NCCL_DEBUG": "WARN", "GLOO_SOCKET_IFNAME": "lo",
+           "CUDA_VISIBLE_DEVICES": "0 1"}
+
+
+def test_rank_0s_environment_travels(job):
+    """The agent passes on as little as sshd does."""
+    it = job(*SEE, machines=2)
+    it.environment.update(TRAVELS, VCLUSTER_CLEAN_ENV="1", PATH="/opt/bin:/usr/bin:/bin:/usr/sbin",
+                          SECRET="a", MINE="b c", YOURS_1="d")
+    if it.mpi == "mpich":  # its mpirun passes everything on by itself
+        it.mpirun_options = ["-ppn", "1", "-genvnone"]
+    it.more = ["--pass_env", "MINE,YOURS*"]
+    result = it.run()
+    assert result.code == 0, result.said
+    for role in ("server", "trainer"):
+        seen = result.dump(role, 1)
+        have(seen, {**TRAVELS, "MINE": "b c", "YOURS_1": "d",
+                    "PATH": "/opt/bin:/usr/bin:/bin:/usr/sbin"})
+        if it.mpi == "openmpi":
+            assert "SECRET" not in seen["environment"]
+
+
+def test_pass_env_none(openmpi):
+    it = openmpi(*SEE, machines=2)
+    it.environment.update(DGLBACKEND="mxnet", VCLUSTER_CLEAN_ENV="1")
+    it.more = ["--pass_env", "none"]
+    result = it.run()
+    assert result.code == 0, result.said
+    assert "DGLBACKEND" not in result.dump("trainer", 1)["environment"]
+
+
+def test_envs_that_are_given(job):
+    it = job(machines=2)
+    it.more = ["--server_env", "A=server", "B=server", "--trainer_env=A=trainer",
+               "--extra_envs", "B=all $HOME 'x'", "DGL_GRAPH_FORMAT=coo", "OMP_NUM_THREADS=9"]
+    it.script = list(SEE)
+    result = it.run()
+    assert result.code == 0, result.said
+    for k in range(2):
+        common = {"B": "all $HOME 'x'", "DGL_GRAPH_FORMAT": "coo", "OMP_NUM_THREADS": "9"}
+        have(result.dump("server", k), {**common, "A": "server"})
+        have(result.dump("trainer", k), {**common, "A": "trainer"})
+
+
+def test_extra_envs_last_does_not_swallow_the_command(solo):
+    it = solo(num_servers=0, part_config=None, run_dir="none")
+    it.command = ["--extra_envs", "A=1", "B=2", "echo $A $B"]
+    result = it.run()
+    assert result.code == 0, result.said
+    assert result.out == "[vm0 trainer 0] 1 2\n"
+
+
+def test_no_servers(job):
+    it = job("trainer: dump seen", num_servers=0, part_config=None, num_trainers=2, machines=2)
+    result = it.run()
+    assert result.code == 0, result.said
+    for k in range(4):
+        seen = result.dump("trainer", k)["environment"]
+        assert [name for name in seen if name in ("DGL_ROLE", "DGL_DIST_MODE")
+                or name.startswith("DGL_SERVER")] == []
+        have({"environment": seen}, {"RANK": str(k), "WORLD_SIZE": "4",
+                                     "MASTER_ADDR": it.ip_config[0]})
+    assert {p["role"] for p in result.processes()} == {"trainer"}
+
+
+def console(it):
+    result = it.run()
+    assert result.code == 0, result.said
+    return [line.removeprefix("[vm0 trainer 0] ") for line in result.out.splitlines()]
+
+
+def test_words_after_dashes_meet_no_shell(solo):
+    it = solo(num_servers=0, run_dir="none")
+    hostile = ["a b", "$HOME", "'", '"', "`id`", "*", "\\n", "", "--help", "{other}", "x\ny"]
+    it.command = ["--", sys.executable, "-c", "import sys; print(ascii(sys.argv[1:]))", *hostile,
+                  "{ip_config}", "--conf={part_config}", "{workspace}/x"]
+    assert console(it) == [ascii([*hostile, "ip_config.txt", "--conf=data/graph.json",
+                                  f"{it.workspace}/x"])]
+
+
+def test_a_quoted_command_is_the_shells(solo):
+    it = solo(num_servers=0, run_dir="none")
+    it.command = ["""echo "$DGL_IP_CONFIG" '{ip_config}' $((1 + 1)) 'a"b' "c'd" \\\\ &&
+                  [[ x == x ]] && pwd | tr -d '\\n'"""]
+    assert console(it) == ["ip_config.txt {ip_config} 2 a\"b c'd \\", str(it.workspace)]
+
+
+def test_absolute_and_relative_configs(solo):
+    it = solo(*SEE)
+    it.write()
+    it.options.update(ip_config=str(it.workspace / "ip_config.txt"),
+                      part_config=str(it.workspace / "data/graph.json"),
+                      workspace=it.workspace.name)
+    result = it.run()
+    assert result.code == 0, result.said
+    have(result.dump("trainer", 0), {"DGL_IP_CONFIG": str(it.workspace / "ip_config.txt"),
+                                     "DGL_CONF_PATH": str(it.workspace / "data/graph.json")})
+    assert result.dump("trainer", 0)["cwd"] == str(it.workspace)
+
+
+def test_the_soft_limit_of_open_files_is_raised(solo):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    it = solo(num_servers=0, part_config=None, run_dir="none")
+    words = it.launcher
+    it.command = ["ulimit -Sn; ulimit -Hn"]
+    it.launcher = lambda: ["/bin/sh", "-c", 'ulimit -Sn 256; exec "$@"', "sh", *words()]
+    assert console(it)[0] == str(min(hard, 65536))
+
+
+def test_stdin_is_empty(solo):
+    it = solo(num_servers=0, part_config=None, run_dir="none")
+    it.command = ["wc -c"]
+    assert console(it) == ["0"]

@@ -1,0 +1,161 @@
+"""What reaches the console and the log files: whole lines, all of them, each with its process."""
+
+import collections
+import os
+import re
+import time
+
+import pytest
+
+LINE = re.compile(r"\[(vm\d) (server|trainer) (\d+)\] (.*)")
+NOT_SHOWN = re.compile(r"\.\.\. (\d+) lines? not shown here, see (.*)")
+MANY, WIDTH = 20000, 90
+
+
+def lines_of(text):
+    """(role, id) -> its lines; a line of somebody else's is an error."""
+    found = collections.defaultdict(list)
+    for line in text.splitlines():
+        match = LINE.fullmatch(line)
+        assert match, f"not a whole line of a process: '{line[:300]}'"
+        host, role, number, rest = match.groups()
+        found[role, int(number)].append(rest)
+        assert host == f"vm{number}", line
+    return found
+
+
+def is_numbered(lines, count):
+    return lines == [f"{i} ".ljust(WIDTH, "x") for i in range(count)]
+
+
+def test_whole_lines_from_all_machines(job):
+    """Nothing is written, so that nothing may be lost."""
+    result = job(f"trainer: connect; lines {MANY} {WIDTH}", run_dir="none").run()
+    assert result.code == 0, result.said[-3000:]
+    found = lines_of(result.out)
+    assert set(found) == {("trainer", k) for k in range(4)}
+    for who, lines in found.items():
+        assert is_numbered(lines, MANY), (who, len(lines))
+    assert sorted(os.listdir(result.workspace)) == ["data", "ip_config.txt"]
+
+
+def test_log_files_are_complete(job):
+    result = job(f"trainer: connect; lines {MANY} {WIDTH}").run()
+    assert result.code == 0, result.said[-3000:]
+    shown = lines_of(result.out)
+    for k in range(4):
+        log = f"vm{k}.trainer-{k}.log"
+        assert is_numbered(result.log(log).splitlines(), MANY), k
+        # a reader that is too slow costs lines of the console, and is told how many and where
+        told = [NOT_SHOWN.fullmatch(line) for line in shown["trainer", k]]
+        assert all(match[2].endswith("logs/" + log) for match in told if match)
+        assert sum(int(match[1]) if match else 1 for match in told) == MANY
+    assert {p["log"] for p in result.processes()} == {
+        str(result.run_dir.resolve() / f"logs/vm{k}.{role}-{k}.log")
+        for k in range(4) for role in ("server", "trainer")}
+
+
+def test_a_slow_reader_loses_nothing_without_log_files(job):
+    it = job(f"trainer: connect; lines {MANY} {WIDTH}", run_dir="none")
+    it.start()
+    time.sleep(2)
+    result = it.finish()
+    assert result.code == 0, result.said[-3000:]
+    assert all(is_numbered(lines, MANY) for lines in lines_of(result.out).values())
+
+
+def test_both_streams_and_a_last_line_without_newline(job):
+    result = job("server: printerr serving; serve", "trainer: print one; connect; noeol two",
+                 run_dir="none").run()
+    assert result.code == 0, result.said
+    found = lines_of(result.out)
+    for k in range(4):
+        assert found["server", k] == ["serving"]
+        assert found["trainer", k] == ["one", "two"]
+
+
+def test_output_before_death_is_not_lost(job):
+    result = job("trainer 1: connect; lines 500 90; noeol the very last; kill KILL",
+                 "trainer: connect; forever").run()
+    assert result.code == 137, result.said
+    found = lines_of(result.out)["trainer", 1]
+    assert found[-1] == "the very last" and is_numbered(found[:-1], 500)
+    assert len(result.cause["last_lines"]) == 20
+    assert result.cause["last_lines"][-1] == "the very last"
+
+
+def test_the_cause_is_the_last_that_we_say(job):
+    result = job("trainer 2: connect; print text; exit 3", "trainer: connect; forever").run()
+    ours = result.err[result.err.index("dgl-mpilaunch: the job"):]
+    block = ours.splitlines()
+    assert block[1].startswith("  "), ours
+    end = next((i for i, line in enumerate(block[1:], 1) if not line.startswith("  ")), len(block))
+    assert not any("dgl-mpilaunch: " in line for line in block[end:]), ours
+
+
+def test_quiet_says_errors_only(job):
+    it = job("trainer: connect; print text", run_dir="none")
+    it.more = ["--quiet"]
+    result = it.run()
+    assert result.code == 0, result.said
+    assert result.err == "", result.said
+    assert len(lines_of(result.out)) == 4
+
+
+def test_run_dir_that_is_given(job, tmp_path):
+    result = job(run_dir=str(tmp_path / "runs/mine")).run()
+    assert result.code == 0, result.said
+    run_dir = tmp_path / "runs/mine"
+    assert {path.name for path in run_dir.iterdir()} >= {"logs", "report.json", "report.html"}
+    assert "dgl-mpilaunch-runs" not in os.listdir(result.workspace)
+
+
+def test_run_dir_that_is_given_and_cannot_be_written(job):
+    it = job()
+    it.write()
+    it.options["run_dir"] = str(it.workspace / "ip_config.txt/x")
+    result = it.run()
+    assert result.code == 2, result.said
+    assert "ip_config.txt/x" in result.err, result.said
+
+
+def test_default_run_dir_that_cannot_be_written(job):
+    it = job("trainer: connect; print text")
+    it.write()
+    (it.workspace / "dgl-mpilaunch-runs").touch()
+    result = it.run()
+    assert result.code == 0, result.said
+    assert "warning" in result.err and "dgl-mpilaunch-runs" in result.err, result.said
+    assert result.out.count("text") == 4
+
+
+def test_latest_leads_to_the_last_run(solo):
+    it = solo()
+    first = it.run()
+    there = first.run_dir.resolve()
+    again = it.run()
+    assert again.run_dir.resolve() != there
+    assert there.name == first.report["job_id"]
+    assert re.fullmatch(r"\d{8}T\d{6}Z-\w+-[0-9a-f]{4}", there.name), there.name
+
+
+@pytest.mark.parametrize("bytes_", [b"\xff\xfe\x00bin", "grün ✓".encode(),
+                                    b"a\tb \x1b[31mred\x1b[0m"])
+def test_strange_bytes_pass(solo, bytes_):
+    it = solo(num_servers=0, part_config=None)
+    (it.workspace.parent / "bytes").write_bytes(bytes_ + b"\n")
+    it.command = ["--", "/bin/cat", str(it.workspace.parent / "bytes")]
+    result = it.run()
+    assert result.code == 0, result.said
+    assert (result.run_dir / "logs/vm0.trainer-0.log").read_bytes() == bytes_ + b"\n"
+
+
+def test_a_reader_that_goes_away(solo):
+    """'dgl-mpilaunch … | head': the job goes on, or stops as one; it does not hang."""
+    read, write = os.pipe()
+    it = solo(f"trainer: connect; lines {MANY} {WIDTH}")
+    it.stdout = write
+    it.start()
+    os.close(write)
+    os.close(read)
+    it.finish()

@@ -1,0 +1,216 @@
+"""Signals from outside, parts of the launcher that die, machines that are lost: everything ends."""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from cluster import read_bytes
+from job import wait_until
+from leftovers import describe
+
+SCRIPT = ("server: serve", "trainer: connect; dump up; forever")
+STUBBORN = ("server: fork session stubborn; serve",
+            "trainer: fork daemon stubborn; ignore TERM; connect; dump up; forever")
+
+
+def up(job):
+    """Started, and all its trainers run."""
+    return job.start().wait_for(*(f"up.trainer-{k}" for k in range(job.machines)))
+
+
+def parent_of(pid):
+    stat = read_bytes(f"/proc/{pid}/stat").decode(errors="replace")
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+def still_runs(job, seconds):
+    try:
+        job.process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_to_mpirun(job, number, code):
+    it = job(*SCRIPT)
+    it.environment = {}  # with no time between TERM and KILL the ranks could say nothing
+    result = up(it).signal(number).finish()
+    # Open MPI 4's mpirun returns 1 after a signal, whatever the ranks return [measured]
+    assert result.code == (1 if it.mpi == "openmpi" else code), result.said
+    assert result.report is not None
+    assert result.seconds < 30
+
+
+def test_sigint_twice_to_mpirun(job):
+    it = up(job(*STUBBORN, kill_grace=1)).signal(signal.SIGINT)
+    if still_runs(it, 0.3):
+        it.signal(signal.SIGINT)
+    assert it.finish().code != 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("machine", [0, 2])
+def test_a_signal_to_one_rank(job, number, machine):
+    it = up(job(*SCRIPT))
+    os.kill(it.rank_on(machine), number)
+    result = it.finish()
+    assert result.code == 128 + number, result.said
+    assert f"vm{machine}" in result.err and number.name in result.err, result.said
+    assert (result.cause["signal"], result.cause["host"]) == (number, f"vm{machine}")
+
+
+def test_a_signal_to_a_rank_that_sleeps(job):
+    it = job(*SCRIPT, machines=2)
+    it.mpirun_options = (["-N", "2", "--oversubscribe"] if it.mpi == "openmpi"
+                         else ["-ppn", "2", "-n", "4"])
+    up(it)
+    known = it.launchers()
+    keepers_parents = set(known.values())
+    sleeper = next(pid for pid in known
+                   if pid not in keepers_parents and known[pid] not in known
+                   and it.cluster.machine_of(pid) == 1)
+    os.kill(sleeper, signal.SIGTERM)
+    assert it.finish().code == 143
+
+
+def test_mpirun_is_killed(job):
+    it = up(job(*STUBBORN, kill_grace=1))
+    result = it.signal(signal.SIGKILL).finish()
+    assert result.code == -signal.SIGKILL
+    assert result.report["complete"] is False
+
+
+@pytest.mark.parametrize("machine", [0, 2])
+def test_a_rank_is_killed(job, machine):
+    it = up(job(*STUBBORN, kill_grace=1))
+    os.kill(it.rank_on(machine), signal.SIGKILL)
+    result = it.finish()
+    assert result.code in ((137,) if it.mpi == "openmpi" else (137, 255)), result.said
+    said = result.err + "".join(path.read_text() for path
+                                in (result.run_dir / "logs").glob("*.launcher.log"))
+    assert f"vm{machine}" in said, result.said
+
+
+@pytest.mark.parametrize("machine", [0, 2])
+def test_a_keeper_is_killed(job, machine):
+    it = up(job(*STUBBORN, kill_grace=1))
+    os.kill(it.keeper_on(machine), signal.SIGKILL)
+    result = it.finish()
+    assert result.code == 125, result.said
+    assert f"vm{machine}" in result.err, result.said
+
+
+def test_mpis_daemon_is_killed(job):
+    """Under MPICH nobody but the rank's own look at its parent tells."""
+    it = up(job(*SCRIPT))
+    os.kill(parent_of(it.rank_on(2)), signal.SIGKILL)
+    assert it.finish().code != 0
+
+
+def test_rank_and_keeper_are_killed_together(job):
+    it = up(job(*SCRIPT, machines=2))
+    keeper, rank = it.keeper_on(1), it.rank_on(1)
+    os.kill(keeper, signal.SIGKILL)
+    os.kill(rank, signal.SIGKILL)
+    assert it.finish().code != 0
+
+
+def cut(it, machine):
+    """Cuts that machine off until all of the job has ended, on both sides; then joins it again."""
+    it.cluster.vcluster("link", str(machine), "down")
+    try:
+        wait_until(lambda: not it.own_processes(), 25, "all has ended on both sides of the cut",
+                   lambda: "\n".join(map(describe, it.own_processes())))
+    finally:
+        it.cluster.vcluster("link", str(machine), "up")
+    return it.finish()
+
+
+def test_a_machines_link_is_cut(job):
+    result = cut(up(job(*SCRIPT, lost_timeout=3)), 2)
+    assert result.code == 125, result.said
+    assert "vm2" in result.err and "lost" in result.err, result.said
+
+
+def test_the_link_of_rank_0s_machine_is_cut(job):
+    result = cut(up(job(*SCRIPT, lost_timeout=3)), 0)
+    assert result.code != 0, result.said
+    assert "lost" in result.err, result.said
+
+
+def test_a_short_cut_is_borne(job):
+    it = job("server: serve", "trainer: connect; dump up; wait go", lost_timeout=20)
+    up(it)
+    it.cluster.vcluster("link", "1", "down")
+    try:
+        assert still_runs(it, 2)
+    finally:
+        it.cluster.vcluster("link", "1", "up")
+    (it.workspace / "go").touch()
+    result = it.finish()
+    assert result.code == 0, result.said
+
+
+def test_a_rank_is_stopped(job):
+    it = up(job(*SCRIPT, lost_timeout=3))
+    os.kill(it.rank_on(2), signal.SIGSTOP)
+    result = it.finish()
+    assert result.code == 125, result.said
+    assert "vm2" in result.err, result.said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_launcher_without_mpi(solo, number):
+    result = up(solo(*SCRIPT)).signal(number).finish()
+    assert result.code == 128 + number, result.said
+    assert number.name in result.err, result.said
+    assert result.report["complete"] is True
+
+
+def test_a_second_signal_hurries(solo):
+    it = up(solo(*STUBBORN, kill_grace=30)).signal(signal.SIGINT)
+    assert still_runs(it, 0.5)
+    result = it.signal(signal.SIGINT).finish()
+    assert result.code == 130, result.said
+    assert result.seconds < 10
+
+
+def test_the_launcher_is_killed_without_mpi(solo):
+    result = up(solo(*STUBBORN, kill_grace=1)).signal(signal.SIGKILL).finish()
+    assert result.code == -signal.SIGKILL
+    assert result.report["complete"] is False
+
+
+def test_the_keeper_is_killed_without_mpi(solo):
+    it = up(solo(*STUBBORN, kill_grace=1))
+    os.kill(it.keeper_on(0), signal.SIGKILL)
+    result = it.finish()
+    assert result.code == 125, result.said
+
+
+def test_a_signal_while_servers_start(job):
+    it = job("server: dump up; forever").start()
+    it.wait_for(*(f"up.server-{k}" for k in range(4)))
+    os.kill(it.rank_on(1), signal.SIGTERM)
+    result = it.finish()
+    assert result.code == 143, result.said
+
+
+def test_a_signal_right_at_the_start(solo):
+    """At whatever moment it comes, nothing is left."""
+    for delay in (0.02, 0.05, 0.1, 0.2):
+        it = solo(*SCRIPT).start()
+        assert still_runs(it, delay)
+        it.signal(signal.SIGTERM)
+        assert it.finish().code in (143, -15), delay
+
+
+def test_a_trainer_that_is_killed_by_hand(solo):
+    it = up(solo(*SCRIPT))
+    os.kill(json.loads((it.workspace / "up.trainer-0").read_text())["pid"], signal.SIGKILL)
+    result = it.finish()
+    assert result.code == 137, result.said

@@ -1,0 +1,171 @@
+"""Wrong usage and unreadable configs: exit code 2, said once, whatever the number of ranks; and
+what is answered without starting anything."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from job import plain_environment, write_partition
+
+
+def said_once(result, *words):
+    assert result.code == 2, result.said
+    ours = [line for line in result.err.splitlines() if line.startswith("dgl-mpilaunch: ")]
+    assert len(ours) == 1, result.said
+    for word in words:
+        assert word in result.err, f"'{word}' is not said:\n{result.said}"
+    assert not (result.workspace / "dgl-mpilaunch-runs").exists()
+
+
+WRONG = {
+    "a typing error": (["--num_trianers", "2"], None, ["--num_trianers", "--num_trainers"]),
+    "no number": (["--num_trainers", "two"], None, ["num_trainers", "two"]),
+    "below the least": (["--num_trainers=0"], None, ["num_trainers"]),
+    "nothing after the dashes": ([], ["--"], ["command"]),
+    "bare words": ([], ["python3", "train.py"], ["--", "quote"]),
+    "no command": ([], [], ["command"]),
+    "a wrong format": (["--graph_format", "xyz"], None, ["graph_format"]),
+    "no assignment": (["--server_env", "novalue"], None, ["server_env"]),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_words(job, name):
+    more, command, words = WRONG[name]
+    it = job(machines=2)
+    it.more, it.command = more, command
+    said_once(it.run(), *words)
+
+
+@pytest.mark.parametrize("missing", ["workspace", "ip_config", "part_config", "num_trainers",
+                                     "num_servers"])
+def test_a_missing_option(job, missing):
+    said_once(job(machines=2, **{missing: None}).run(), missing)
+
+
+IP_CONFIGS = {
+    "a name": ["{0}", "vm1"],
+    "IPv6": ["{0}", "fe80::1"],
+    "a third word": ["{0} 30050 1", "{1}"],
+    "a comment": ["# machines", "{0}", "{1}"],
+    "a blank line in between": ["{0}", "", "{1}"],
+    "twice the same": ["{0}", "{0}"],
+    "neighbours' ports": ["{0} 30050", "{0} 30051"],
+    "a port out of range": ["{0} 65535", "{1}"],
+    "no port": ["{0} x", "{1}"],
+    "an address of too many parts": ["{0}.1", "{1}"],
+}
+
+
+@pytest.mark.parametrize("name", IP_CONFIGS)
+def test_a_wrong_ip_config(job, name):
+    it = job(machines=2, num_servers=2)
+    it.write()
+    lines = [line.format(*it.ip_config) for line in IP_CONFIGS[name]]
+    (it.workspace / "ip_config.txt").write_text("\n".join(lines) + "\n")
+    said_once(it.run(), "ip_config.txt:")
+
+
+PART_CONFIGS = {
+    "no JSON": "{", "an array": "[]", "empty": "", "no num_parts": "{}",
+    "too deep": "[" * 100000, "a number of parts that is none": '{"num_parts": 1e99}',
+    "zeros": "\0" * 100,
+}
+
+
+@pytest.mark.parametrize("name", PART_CONFIGS)
+def test_a_wrong_part_config(job, name):
+    it = job(machines=2)
+    it.write()
+    (it.workspace / "data/graph.json").write_text(PART_CONFIGS[name])
+    said_once(it.run(), "graph.json")
+
+
+def test_a_part_config_without_one_of_its_parts(job):
+    it = job(machines=2)
+    write_partition(it.workspace / "data", 2)
+    known = json.loads((it.workspace / "data/graph.json").read_text())
+    del known["part-1"]
+    (it.workspace / "data/graph.json").write_text(json.dumps(known))
+    said_once(it.run(), "part-1")
+
+
+def ask(it, *words):
+    return subprocess.run([str(it.build / "dgl-mpilaunch"), *words], capture_output=True,
+                          text=True, timeout=20, cwd=it.workspace.parent, env=plain_environment())
+
+
+def test_help_and_version_need_no_mpi(solo):
+    it = solo()
+    help_ = ask(it, "--help")
+    assert help_.returncode == 0 and help_.stderr == ""
+    for name in ("--num_trainers", "--dry_run", "--lost_timeout"):
+        assert name in help_.stdout
+    version = ask(it, "--version")
+    assert version.returncode == 0
+    assert re.fullmatch(r"dgl-mpilaunch \d+\.\d+\S*\n", version.stdout)
+
+
+@pytest.mark.parametrize("word", ["--help", "--version"])
+def test_help_and_version_are_said_once(job, word):
+    it = job(machines=2)
+    it.command = [word]
+    result = it.run()
+    assert result.code == 0, result.said
+    assert result.out and result.out == ask(it, word).stdout
+
+
+def test_dry_run_without_mpi(solo):
+    """For machines that are not there, without a trace."""
+    it = solo("any: touch ran", num_trainers=2, num_servers=1)
+    it.ip_config = ["10.1.2.3", "10.1.2.4 31000", "10.1.2.5"]
+    it.machines = 3
+    it.write()
+    done = ask(it, "--dry_run", *it.launcher()[1:])
+    assert done.returncode == 0, done.stderr
+    for word in ("10.1.2.3", "10.1.2.4", "10.1.2.5", "DGL_SERVER_ID=2", "RANK=5", "WORLD_SIZE=6",
+                 "any: touch ran", str(it.workspace)):
+        assert word in done.stdout, f"'{word}' is not in\n{done.stdout}"
+    assert sorted(path.name for path in it.workspace.iterdir()) == ["data", "ip_config.txt"]
+
+
+def test_dry_run_under_mpirun_prints_once(job):
+    it = job("any: touch ran", machines=2)
+    it.more = ["--dry_run"]
+    result = it.run()
+    assert result.code == 0, result.said
+    assert result.out.count("DGL_SERVER_ID=1") == 1, result.said
+    assert not (result.workspace / "ran").exists()
+
+
+def test_all_ways_to_say_an_option(solo):
+    it = solo("trainer: dump seen; connect", num_trainers=None, num_servers=None)
+    it.write()
+    (it.workspace.parent / "job.json").write_text(json.dumps({"num_trainers": 9,
+                                                              "num_servers": 2}))
+    it.more = ["--config", str(it.workspace.parent / "job.json"), "--num-samplers", "1"]
+    it.environment["DGL_MPILAUNCH_NUM_TRAINERS"] = "2"
+    result = it.run()
+    assert result.code == 0, result.said
+    seen = result.dump("trainer", 1)["environment"]
+    assert (seen["WORLD_SIZE"], seen["DGL_NUM_SERVER"], seen["DGL_NUM_SAMPLER"]) == ("2", "2", "1")
+
+
+def test_only_rank_0s_environment_counts(openmpi):
+    """Another machine's DGL_MPILAUNCH_* changes nothing there."""
+    it = openmpi("server: serve", "trainer: dump seen; connect", machines=2)
+    it.mpirun_options = ["-np", "2", "-N", "1", "-x", "DGL_MPILAUNCH_GRAPH_FORMAT=coo"]
+    result = it.run()
+    assert result.code == 0, result.said
+    formats = {result.dump("trainer", k)["environment"]["DGL_GRAPH_FORMAT"] for k in range(2)}
+    assert formats == {"coo"}
+
+
+def test_launch_pys_options_are_taken(solo):
+    it = solo("server: serve", "trainer: connect")
+    it.more = ["--ssh_port", "22", "--ssh_username", "me"]
+    result = it.run()
+    assert result.code == 0, result.said
+    assert "ssh" in result.err and "mpirun" in result.err, result.said
