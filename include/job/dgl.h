@@ -14,6 +14,10 @@
 /* In MASTER_PORT's place until machine 0 has chosen one; the keeper puts the port in. */
 #define DGL_MASTER_PORT_LATER "{master_port}"
 
+/* At the front of DGL_JOB_DIR and TORCHELASTIC_ERROR_FILE; the keeper puts its machine's folder in.
+ */
+#define DGL_JOB_DIR_LATER "{job_dir}"
+
 /* Is NAME (up to '=' or the end) MPI's or a process manager's own, so that a child must not see it?
  * OMPI_* PMIX_* PMI_* PRTE_* ORTE_* MPIR_* HYDRA_* HYDI_* MPI_LOCALNRANKS MPI_LOCALRANKID ..., and
  * DGL_MPILAUNCH_* of our own. */

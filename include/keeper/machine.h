@@ -37,6 +37,7 @@ struct machine {
     struct listen_server *servers; /* one a child of role server, in the same order */
     int n, n_servers;
     int master_port;
+    char *job_dir;         /* DGL_JOB_DIR here; NULL: not made */
     struct output *output; /* NULL before the start */
     char host[256];
 

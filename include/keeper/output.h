@@ -13,8 +13,11 @@
 #include "job/role.h"
 
 #define OUTPUT_CREDIT (1 << 20) /* console bytes, prefixes included, under way at start */
-#define OUTPUT_BATCH  32768     /* bytes of lines given to send at once, at most */
-#define OUTPUT_LINE   8192      /* a longer line is cut into lines of their own */
+/* How long a process with a log file may be held up for credit, until the console has caught up
+ * with all of it again: a burst is shown whole, a slow reader costs lines and not time. */
+#define OUTPUT_PATIENCE_MS 1000
+#define OUTPUT_BATCH       32768 /* bytes of lines given to send at once, at most */
+#define OUTPUT_LINE        8192  /* a longer line is cut into lines of their own */
 
 struct output;
 
@@ -22,6 +25,7 @@ struct output_sink {
     void (*send)(void *arg, const char *lines, size_t len); /* whole prefixed lines */
     void (*warn)(void *arg, const char *sentence);          /* once for each unwritable log file */
     void *arg;
+    int patience_ms; /* OUTPUT_PATIENCE_MS; 0: none */
 };
 
 /* host stands in prefixes and log names. log_dir NULL: no log files; it must exist. */
@@ -44,6 +48,11 @@ void output_pump(struct output *o, const struct pollfd *entries, size_t n);
 
 /* More may be sent. */
 void output_credit(struct output *o, uint32_t bytes);
+
+/* When a process that is held up has been so for too long, or CLOCK_NEVER; then output_tick lets it
+ * go on. */
+int64_t output_deadline(const struct output *o);
+void output_tick(struct output *o, int64_t now);
 
 /* Reads what the stream's pipe holds now, without waiting and whatever the credit; then appends its
  * last lines to v. */

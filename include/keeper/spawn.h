@@ -19,6 +19,12 @@ struct spawn_origin {
 /* Remembers this process's mask, ignored signals and environ. */
 void spawn_remember(struct spawn_origin *origin);
 
+/* What the plan leaves open until start. */
+struct spawn_late {
+    int master_port;     /* for DGL_MASTER_PORT_LATER; 0 before the trainers */
+    const char *job_dir; /* for DGL_JOB_DIR_LATER */
+};
+
 struct spawned {
     pid_t pid;
     int output; /* read end of its stdout and stderr, non-blocking, close-on-exec; the caller's */
@@ -26,12 +32,12 @@ struct spawned {
 };
 
 /* Starts the process and waits until it has exec'd (milliseconds). It gets a process group of its
- * own and dies with this process (PR_SET_PDEATHSIG). master_port replaces DGL_MASTER_PORT_LATER.
- * 0, or -1 with err: EXIT_NOT_FOUND, EXIT_CANNOT_EXEC, EXIT_MACHINE (workspace) or EXIT_LAUNCHER.
+ * own and dies with this process (PR_SET_PDEATHSIG). 0, or -1 with err: EXIT_NOT_FOUND,
+ * EXIT_CANNOT_EXEC, EXIT_MACHINE (workspace) or EXIT_LAUNCHER.
  */
 int spawn_process(const struct slice *slice, const struct process_plan *plan,
-                  const struct spawn_origin *origin, int master_port, struct spawned *spawned,
-                  struct err *err);
+                  const struct spawn_origin *origin, const struct spawn_late *late,
+                  struct spawned *spawned, struct err *err);
 
 /* The file that the command's first word means on this machine, in the PATH that the processes get;
  * NULL when there is none, or the word is not a plain one (a shell's syntax). The caller frees. */
@@ -39,6 +45,7 @@ char *spawn_program(const struct slice *slice);
 
 /* The environment that the process would get, appended to env. */
 void spawn_environment(const struct slice *slice, const struct process_plan *plan,
-                       const struct spawn_origin *origin, int master_port, struct strv *env);
+                       const struct spawn_origin *origin, const struct spawn_late *late,
+                       struct strv *env);
 
 #endif

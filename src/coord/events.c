@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "coord/state.h"
+#include "keeper/jobdir.h"
 #include "wire/pack.h"
 
 /* ---- the keeper ---- */
@@ -89,8 +90,12 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
 static void on_keeper_gone(struct coord *c)
 {
     struct err err = {0};
+    char *job_dir = c->slice ? jobdir_path(c->slice) : NULL;
 
     keeper_clean_after(&c->keeper.keeper);
+    if (job_dir && c->keeper_works)
+        jobdir_remove(job_dir);
+    free(job_dir);
     if (c->over)
         return;
     err_set(&err, EXIT_LAUNCHER,
@@ -178,8 +183,7 @@ bool coord_pump_peers(struct coord *c)
     }
     if (rc < 0 && !c->lost)
         coord_on_mpi_error(c);
-    peers_all_sent(c->peers);
-    return any;
+    return any || !peers_all_sent(c->peers); /* a long message leaves step by step */
 }
 
 void coord_send_beat(struct coord *c)

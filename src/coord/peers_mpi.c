@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "coord/peers.h"
 
-enum { TAG_MESSAGE = 1, LEAVE_SECONDS = 10 };
+enum { TAG_MESSAGE = 1, LEAVE_SECONDS = 10, ABORT_SECONDS = 3 };
 
 enum mpi_kind { KIND_OPEN_MPI, KIND_MPICH /* and its kin: Intel MPI, MVAPICH */ };
 
@@ -45,6 +45,9 @@ struct mpi {
     struct sending *sending; /* oldest first */
     struct sending **sending_tail;
     struct joining *joining;
+    MPI_Request receiving; /* a fragment that has been announced, into fragment */
+    int receiving_from, receiving_len;
+    char fragment[PEERS_FRAGMENT];
     MPI_Request gate;
     int64_t gate_value[2], gate_result[2];
     char version[MPI_MAX_LIBRARY_VERSION_STRING];
@@ -249,26 +252,41 @@ static int join(struct mpi *m, int from, const char *bytes, size_t len,
     return 1;
 }
 
+/* Begins to receive the next fragment that has been announced. 1: begun, 0: none, -1: error. */
+static int receive_begin(struct mpi *m)
+{
+    MPI_Message handle;
+    MPI_Status status;
+    int there = 0, len = 0;
+
+    if (MPI_Improbe(MPI_ANY_SOURCE, TAG_MESSAGE, m->comm, &there, &handle, &status))
+        return -1;
+    if (!there)
+        return 0;
+    MPI_Get_count(&status, MPI_BYTE, &len);
+    if (len < 0 || len > PEERS_FRAGMENT)
+        return -1;
+    m->receiving_from = status.MPI_SOURCE;
+    m->receiving_len = len;
+    return MPI_Imrecv(m->fragment, len, MPI_BYTE, &handle, &m->receiving) == MPI_SUCCESS ? 1 : -1;
+}
+
+/* The bytes of an announced fragment may come later, or never when its sender dies: tested too. */
 static int mpi_receive(struct peers *p, struct peers_message *message)
 {
-    static char bytes[PEERS_FRAGMENT];
     struct mpi *m = of(p);
     int result = 0;
 
     while (!result) {
-        MPI_Message handle;
-        MPI_Status status;
-        int there = 0, len = 0;
+        int done = 0;
 
-        if (MPI_Improbe(MPI_ANY_SOURCE, TAG_MESSAGE, m->comm, &there, &handle, &status))
+        if (m->receiving == MPI_REQUEST_NULL && (result = receive_begin(m)) <= 0)
+            return result;
+        if (MPI_Test(&m->receiving, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
             return -1;
-        if (!there)
+        if (!done)
             return 0;
-        MPI_Get_count(&status, MPI_BYTE, &len);
-        if (len < 0 || len > PEERS_FRAGMENT ||
-            MPI_Mrecv(bytes, len, MPI_BYTE, &handle, &status) != MPI_SUCCESS)
-            return -1;
-        result = join(m, status.MPI_SOURCE, bytes, (size_t)len, message);
+        result = join(m, m->receiving_from, m->fragment, (size_t)m->receiving_len, message);
     }
     return result;
 }
@@ -331,7 +349,7 @@ static _Noreturn void mpi_abort(struct peers *p, int code)
     (void)p;
     leave_code = code;
     signal(SIGALRM, leave_late);
-    alarm(LEAVE_SECONDS);
+    alarm(ABORT_SECONDS); /* a machine that is cut off waits in it for ever */
     MPI_Abort(MPI_COMM_WORLD, code);
     _exit(code);
 }
@@ -381,6 +399,7 @@ struct peers *peers_mpi_open(struct err *err)
     m->peers.ops = &mpi_ops;
     m->comm = MPI_COMM_WORLD;
     m->gate = MPI_REQUEST_NULL;
+    m->receiving = MPI_REQUEST_NULL;
     m->sending_tail = &m->sending;
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_Comm_rank(MPI_COMM_WORLD, &m->peers.rank);

@@ -333,6 +333,17 @@ static void write_report(struct root *root, const struct report *report)
     }
 }
 
+/* The outcomes in ip_config's order; shallow copies, only the array is the caller's. */
+static struct outcome *by_machine(const struct root *root)
+{
+    struct outcome *sorted = mem_calloc((size_t)root->size, sizeof(*sorted));
+
+    for (int r = 0; r < root->size; r++)
+        sorted[root->meeting->machine_of[r]] = root->outcomes[r];
+    return sorted;
+}
+
+/* The caller frees outcomes, the array alone. */
 static struct report make_report(struct root *root, const struct cause *cause, bool complete)
 {
     return (struct report){.version = PACKAGE_VERSION,
@@ -346,7 +357,7 @@ static struct report make_report(struct root *root, const struct cause *cause, b
                                                    : EXIT_LAUNCHER,
                            .phases = root->phases,
                            .n_phases = PHASES,
-                           .outcomes = root->outcomes,
+                           .outcomes = by_machine(root),
                            .n_outcomes = root->size,
                            .cause = cause};
 }
@@ -358,6 +369,7 @@ void root_begin_report(struct root *root)
     fill_missing(root);
     report = make_report(root, NULL, false);
     write_report(root, &report);
+    free((void *)report.outcomes);
 }
 
 /* The first failure, all ages brought to this moment. Borrowed from an outcome, or alarm. */
@@ -426,5 +438,6 @@ int root_conclude(struct root *root, const struct cause *alarm)
         report_cause_block(&text, cause);
         say_lines(root, &text);
     }
+    free((void *)report.outcomes);
     return report.exit_code;
 }

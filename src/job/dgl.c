@@ -170,6 +170,7 @@ static void add_torch(struct strv *env, const struct job *job, int machine, int 
     strv_env_setf(env, "TORCHELASTIC_MAX_RESTARTS=0");
     strv_env_setf(env, "TORCHELASTIC_RUN_ID=%s", job->id);
     strv_env_setf(env, "TORCHELASTIC_USE_AGENT_STORE=False");
+    strv_env_setf(env, "TORCHELASTIC_ERROR_FILE=" DGL_JOB_DIR_LATER "/error-trainer-%d.json", rank);
 }
 
 static void override(struct strv *env, const struct strv *with)
@@ -189,6 +190,7 @@ void dgl_env_make(struct strv *env, const struct job *job, int machine, int cpus
         add_torch(env, job, machine, local);
     }
     strv_env_setf(env, "DGL_JOB_ID=%s", job->id);
+    strv_env_setf(env, "DGL_JOB_DIR=" DGL_JOB_DIR_LATER);
     strv_env_setf(env, "DGL_JOB_RESTART_COUNT=0");
     override(env, role == ROLE_SERVER ? &job->options.server_env : &job->options.trainer_env);
     override(env, &job->options.extra_envs);

@@ -139,6 +139,8 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
         output_pump(m->output, entries + 2, streams);
     if (entries[0].revents & (POLLIN | POLLHUP | POLLERR))
         link_read(m);
+    if (m->output != NULL)
+        output_tick(m->output, clock_ms());
     machine_tick(m, clock_ms());
     if (m->stage == STAGE_KILL) /* as often as anything ends, so that a fork bomb loses */
         proc_kill_all();

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "keeper/jobdir.h"
 #include "keeper/machine.h"
 #include "keeper/proc.h"
 
@@ -42,7 +43,7 @@ static void output_warn(void *arg, const char *sentence)
 
 static int open_output(struct machine *m)
 {
-    struct output_sink sink = {output_send, output_warn, m};
+    struct output_sink sink = {output_send, output_warn, m, OUTPUT_PATIENCE_MS};
     struct err err = {0};
 
     if (m->slice->log_dir != NULL && file_make_folders(m->slice->log_dir, 0777, &err) != 0) {
@@ -51,6 +52,19 @@ static int open_output(struct machine *m)
     }
     m->output = output_open(m->slice->host, m->slice->log_dir, &sink);
     return 0;
+}
+
+static int make_job_dir(struct machine *m)
+{
+    struct err err = {0};
+
+    m->job_dir = jobdir_path(m->slice);
+    if (jobdir_make(m->job_dir, &err) == 0)
+        return 0;
+    free(m->job_dir);
+    m->job_dir = NULL;
+    failure_raise(m, failure_about(m, -1, HOW_CHECK_FAILED, 0, err.code, err.text));
+    return -1;
 }
 
 static enum how how_of(int code)
@@ -63,10 +77,11 @@ static enum how how_of(int code)
 static int start_child(struct machine *m, int i)
 {
     struct child *child = &m->children[i];
-    struct spawned spawned;
+    struct spawn_late late = {m->master_port, m->job_dir};
+    struct spawned spawned = {0};
     struct err err = {0};
 
-    if (spawn_process(m->slice, child->plan, &m->origin, m->master_port, &spawned, &err) != 0) {
+    if (spawn_process(m->slice, child->plan, &m->origin, &late, &spawned, &err) != 0) {
         failure_raise(m, failure_about(m, i, how_of(err.code), spawned.error, err.code, err.text));
         return -1;
     }
@@ -133,7 +148,7 @@ static void enter_servers(struct machine *m)
 {
     m->began = clock_ms();
     m->probe_every = PROBE_FIRST_MS;
-    if (open_output(m) != 0 || start_all(m, true) != 0)
+    if (open_output(m) != 0 || make_job_dir(m) != 0 || start_all(m, true) != 0)
         return;
     if (m->slice->start_timeout_ms > 0)
         m->start_ends = m->began + m->slice->start_timeout_ms;
@@ -198,6 +213,8 @@ static void enter_kill(struct machine *m)
 
 static void enter_over(struct machine *m)
 {
+    if (m->job_dir != NULL)
+        jobdir_remove(m->job_dir);
     m->stage_ends = CLOCK_NEVER;
     m->flush_ends = m->cause == NULL ? CLOCK_NEVER : clock_ms() + FLUSH_MS;
 }
@@ -307,6 +324,8 @@ int64_t machine_deadline(const struct machine *m)
     int64_t first =
         earlier(earlier(m->probe_at, m->start_ends), earlier(m->left_ends, m->stage_ends));
 
+    if (m->output != NULL && !m->rank_gone)
+        first = earlier(first, output_deadline(m->output));
     if (m->stage == STAGE_OVER && !m->reported && m->rank_gone)
         return 0;
     return m->stage == STAGE_OVER && !m->reported ? earlier(first, m->flush_ends) : first;
@@ -320,6 +339,7 @@ void machine_free(struct machine *m)
     free(m->children);
     free(m->servers);
     free(m->waiting);
+    free(m->job_dir);
     if (m->slice != NULL)
         slice_free(m->slice);
     buf_free(&m->in);

@@ -1,8 +1,9 @@
 /* output: pipes -> log files, console lines and last lines. Knows what a stream's process is
  * called, not what it is for, and nothing of sockets.
  *
- * A stream with a log file is always read: what the console has no credit for is counted and left
- * out. A stream without one is not read while its bytes wait for credit, so that its process waits.
+ * A stream with a log file is read even when the console has no credit for it, after a moment of
+ * patience that lets a burst through: its lines are counted and left out. A stream without one is
+ * not read while its bytes wait for credit, so that its process waits.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "keeper/output.h"
 #include "keeper/tail.h"
@@ -36,6 +38,7 @@ struct output {
     struct stream *streams;
     int n, next; /* next: whose turn is first */
     int64_t credit;
+    int64_t starved; /* since when credit has not been full again, once it was short; or never */
     bool muted;
     struct buf batch;
 };
@@ -62,6 +65,7 @@ struct output *output_open(const char *host, const char *log_dir, const struct o
     o->log_dir = mem_strdup(log_dir);
     o->sink = *sink;
     o->credit = OUTPUT_CREDIT;
+    o->starved = CLOCK_NEVER;
     return o;
 }
 
@@ -166,6 +170,11 @@ static void tell_hidden(struct output *o, struct stream *s)
     free(text);
 }
 
+static bool is_patient(const struct output *o)
+{
+    return o->starved == CLOCK_NEVER || clock_ms() - o->starved < o->sink.patience_ms;
+}
+
 /* May this line be sent? Otherwise it is counted, or waits. */
 static bool allowed(struct output *o, struct stream *s, size_t len)
 {
@@ -175,7 +184,9 @@ static bool allowed(struct output *o, struct stream *s, size_t len)
         tell_hidden(o, s);
         return true;
     }
-    if (s->log_fd < 0)
+    if (o->starved == CLOCK_NEVER)
+        o->starved = clock_ms();
+    if (s->log_fd < 0 || (s->hidden == 0 && is_patient(o)))
         s->waits = true;
     else
         s->hidden++;
@@ -294,9 +305,31 @@ void output_pump(struct output *o, const struct pollfd *entries, size_t n)
     flush_batch(o);
 }
 
+int64_t output_deadline(const struct output *o)
+{
+    for (int i = 0; i < o->n && o->starved != CLOCK_NEVER; i++) {
+        if (o->streams[i].waits && o->streams[i].log_fd >= 0)
+            return o->starved + o->sink.patience_ms;
+    }
+    return CLOCK_NEVER;
+}
+
+void output_tick(struct output *o, int64_t now)
+{
+    if (now < output_deadline(o))
+        return;
+    for (int i = 0; i < o->n; i++) {
+        if (o->streams[i].waits)
+            show(o, &o->streams[i], o->streams[i].fd < 0);
+    }
+    flush_batch(o);
+}
+
 void output_credit(struct output *o, uint32_t bytes)
 {
     o->credit += bytes;
+    if (o->credit >= OUTPUT_CREDIT)
+        o->starved = CLOCK_NEVER;
     for (int i = 0; i < o->n; i++) {
         struct stream *s = &o->streams[(o->next + i) % o->n];
 

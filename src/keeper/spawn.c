@@ -57,8 +57,28 @@ void spawn_remember(struct spawn_origin *origin)
     origin->environment = environ;
 }
 
+/* Where the name's value begins with the mark, value stands in the mark's place. */
+static void fill_in(struct strv *env, const char *name, const char *mark, const char *value)
+{
+    const char *now = strv_env_get(env, name);
+
+    if (now != NULL && strncmp(now, mark, strlen(mark)) == 0)
+        strv_env_setf(env, "%s=%s%s", name, value, now + strlen(mark));
+}
+
+static void fill_late(struct strv *env, const struct spawn_late *late)
+{
+    char port[16];
+
+    snprintf(port, sizeof port, "%d", late->master_port);
+    fill_in(env, "MASTER_PORT", DGL_MASTER_PORT_LATER, port);
+    fill_in(env, "DGL_JOB_DIR", DGL_JOB_DIR_LATER, late->job_dir);
+    fill_in(env, "TORCHELASTIC_ERROR_FILE", DGL_JOB_DIR_LATER, late->job_dir);
+}
+
 void spawn_environment(const struct slice *slice, const struct process_plan *plan,
-                       const struct spawn_origin *origin, int master_port, struct strv *env)
+                       const struct spawn_origin *origin, const struct spawn_late *late,
+                       struct strv *env)
 {
     for (char **item = origin->environment; *item != NULL; item++) {
         if (strchr(*item, '=') != NULL && !dgl_env_is_mpi(*item))
@@ -76,9 +96,7 @@ void spawn_environment(const struct slice *slice, const struct process_plan *pla
             strv_env_set(env, item);
         free(name);
     }
-    if (strv_env_get(env, "MASTER_PORT") != NULL &&
-        strcmp(strv_env_get(env, "MASTER_PORT"), DGL_MASTER_PORT_LATER) == 0)
-        strv_env_setf(env, "MASTER_PORT=%d", master_port);
+    fill_late(env, late);
 }
 
 static bool is_program(const char *path)
@@ -343,14 +361,14 @@ static int start(struct launch *launch, struct spawned *spawned, struct err *err
 }
 
 int spawn_process(const struct slice *slice, const struct process_plan *plan,
-                  const struct spawn_origin *origin, int master_port, struct spawned *spawned,
-                  struct err *err)
+                  const struct spawn_origin *origin, const struct spawn_late *late,
+                  struct spawned *spawned, struct err *err)
 {
     struct launch launch = {.origin = origin, .workspace = slice->workspace};
     int rc;
 
     *spawned = (struct spawned){.output = -1};
-    spawn_environment(slice, plan, origin, master_port, &launch.env);
+    spawn_environment(slice, plan, origin, late, &launch.env);
     launch.cpus = CPU_ALLOC(CPUS_MAX);
     launch.cpus_size = CPU_ALLOC_SIZE(CPUS_MAX);
     if (launch.cpus != NULL)

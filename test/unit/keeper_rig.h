@@ -76,6 +76,8 @@ static void process(enum role role, int id, int port, const char *ids)
     strv_add(&plan->env, ids);
 }
 
+static int slices; /* so that each job has a folder of its own */
+
 /* A machine with that many of each, which runs the fake with these clauses (NULL at the end). */
 static void make_slice(int servers, int trainers, ...)
 {
@@ -86,7 +88,7 @@ static void make_slice(int servers, int trainers, ...)
 
     slice = mem_calloc(1, sizeof *slice);
     slice->machines = 1;
-    slice->job_id = mem_strdup("test");
+    slice->job_id = mem_printf("test-%d-%d", (int)getpid(), ++slices);
     slice->host = mem_strdup("vm0");
     slice->ip = mem_strdup("127.0.0.1");
     slice->port = base_port;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -34,7 +35,7 @@ static void on_warn(void *arg, const char *sentence)
     warnings++;
 }
 
-static const struct output_sink sink = {on_send, on_warn, NULL};
+static const struct output_sink sink = {on_send, on_warn, NULL, 0};
 
 static void setup(void)
 {
@@ -198,6 +199,38 @@ START_TEST(test_credit_comes_back)
 }
 END_TEST
 
+/* With a log file too, but only for a while. */
+START_TEST(test_patience)
+{
+    struct output_sink patient = {on_send, on_warn, NULL, 200};
+    struct output *o = output_open("vm0", folder, &patient);
+    struct pollfd entries[1];
+    int fd = add(o, 1), n = 0;
+
+    for (int i = 0; i < 200; i++) {
+        n = flood(fd, n);
+        pump(o);
+    }
+    ck_assert_uint_eq(output_poll(o, entries), 0);
+    ck_assert(output_deadline(o) != CLOCK_NEVER);
+    output_credit(o, OUTPUT_CREDIT);
+    ck_assert_uint_eq(output_poll(o, entries), 1);
+    for (int i = 0; i < 200; i++) {
+        n = flood(fd, n);
+        pump(o);
+    }
+    ck_assert_uint_eq(output_poll(o, entries), 0);
+    output_tick(o, output_deadline(o) - 1);
+    ck_assert_uint_eq(output_poll(o, entries), 0);
+    poll(NULL, 0, clock_poll_timeout(clock_ms(), output_deadline(o)));
+    output_tick(o, clock_ms());
+    ck_assert_uint_eq(output_poll(o, entries), 1);
+    ck_assert(output_deadline(o) == CLOCK_NEVER);
+    close(fd);
+    output_close(o);
+}
+END_TEST
+
 /* Nothing is lost: the writer waits, and what was held comes with new credit. */
 START_TEST(test_back_pressure)
 {
@@ -343,6 +376,7 @@ int main(void)
     tcase_add_test(tcase, test_long_line_is_cut);
     tcase_add_test(tcase, test_log_is_complete_and_console_counts);
     tcase_add_test(tcase, test_credit_comes_back);
+    tcase_add_test(tcase, test_patience);
     tcase_add_test(tcase, test_back_pressure);
     tcase_add_test(tcase, test_given_up);
     tcase_add_test(tcase, test_log_not_writable);
