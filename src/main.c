@@ -1,9 +1,11 @@
 /* main: wiring. Options, the keeper, MPI, the meeting, then the coordinator; no decision of its own
- * but what is done without MPI (--help, --version, --dry_run).
+ * but who answers --help, --version and --dry_run.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -22,28 +24,47 @@
 
 extern char **environ;
 
-/* --help, --version and --dry_run need no other rank; the first rank answers for all. */
-static int answer_alone(struct options *options, const struct launch *launch)
+/* A descriptor of ours must never become 0, 1 or 2, where others read and write. */
+static void open_standard_descriptors(void)
 {
-    struct err err = {0};
-    struct job job;
+    int fd;
 
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    close(fd);
+}
+
+/* --help and --version need neither MPI nor a job; the first rank answers for all. */
+static int answer(const struct options *options, const struct launch *launch)
+{
     if (launch->rank)
         return EXIT_OK;
-    if (options->help) {
+    if (options->help)
         options_help(stdout);
-    } else if (options->version) {
+    else
         printf("dgl-mpilaunch %s\n", PACKAGE_VERSION);
-    } else if (job_load(&job, options, environ, &err)) {
-        log_error("%s", err.text);
-        return err.code;
-    } else {
-        for (size_t i = 0; i < job.notices.n; i++)
-            log_notice("%s", job.notices.items[i]);
-        plan_print(&job, stdout);
-        job_free(&job);
-    }
     return fflush(stdout) ? EXIT_LAUNCHER : EXIT_OK;
+}
+
+static int print_plan(const struct job *job)
+{
+    for (size_t i = 0; i < job->notices.n; i++)
+        log_notice("%s", job->notices.items[i]);
+    plan_print(job, stdout);
+    return fflush(stdout) ? EXIT_LAUNCHER : EXIT_OK;
+}
+
+/* A process manager may not end before its ranks do; a shell that started us alone may (nohup).
+ * Returns a pidfd, or -1 for nobody to watch. */
+static int watch_parent(const struct launch *launch)
+{
+    pid_t parent = getppid();
+    int fd = launch->use_mpi ? (int)syscall(SYS_pidfd_open, parent, 0) : -1;
+
+    if (fd >= 0 && getppid() != parent)
+        _exit(EXIT_LAUNCHER); /* it has gone in between: the job is being ended */
+    return fd;
 }
 
 static struct peers *open_peers(const struct launch *launch, struct err *err)
@@ -62,26 +83,32 @@ static struct peers *open_peers(const struct launch *launch, struct err *err)
 }
 
 /* Rank 0 loads the job unless the options were wrong already; all ranks meet and learn the verdict.
- */
+ * 0, or -1 with err->code to leave with, 0 for a plan that was only to be printed. */
 static int meet(struct coord_setup *setup, struct options *options, const struct launch *launch,
                 struct err *err)
 {
     bool is_first = setup->peers->rank == 0;
+    bool dry_run = options->dry_run; /* job_load takes the options over */
     struct job *job = NULL;
+    int verdict = 0;
 
     if (is_first && !err->code && !job_load(setup->job, options, environ, err))
         job = setup->job;
-    if (!is_first)
-        *err = (struct err){0};
-    if (is_first && err->code)
+    if (is_first && job && dry_run)
+        verdict = print_plan(job) ? EXIT_LAUNCHER : MEETING_DONE;
+    else if (is_first && err->code)
         log_error("%s", err->text);
-    if (meeting_hold(setup->meeting, setup->peers, job, is_first ? err->code : 0, launch, err)) {
-        if (err->text[0])
-            log_error("%s", err->text);
-        return -1;
+    *err = (struct err){.code = is_first ? err->code : 0};
+    if (!meeting_hold(setup->meeting, setup->peers, job, verdict ? verdict : err->code, launch,
+                      err)) {
+        setup->job = job;
+        return 0;
     }
-    setup->job = job;
-    return 0;
+    if (err->text[0])
+        log_error("%s", err->text);
+    if (err->code == MEETING_DONE)
+        err->code = EXIT_OK;
+    return -1;
 }
 
 /* A rank beyond one a machine. */
@@ -91,7 +118,8 @@ static _Noreturn void sleep_until_over(struct coord_setup *setup)
     int code = EXIT_LAUNCHER;
     int fd = sleepers_connect(setup->meeting->announce.key, setup->meeting->machine, &err);
 
-    close(setup->keeper.fd);
+    close(setup->keeper.fd); /* it leaves at once: it has no plan */
+    waitpid(setup->keeper.pid, NULL, 0);
     signals_hold();
     if (fd < 0)
         log_error("%s", err.text);
@@ -109,12 +137,12 @@ int main(int argc, char **argv)
     struct job job;
     struct coord_setup setup = {.meeting = &meeting, .job = &job};
 
+    open_standard_descriptors();
     launch_look(&launch, environ);
     options_parse(&options, argc, argv, environ, &err);
-    if (!err.code && (options.help || options.version || options.dry_run))
-        return answer_alone(&options, &launch);
-    /* a shell that started us alone may end before we do (nohup); a process manager may not */
-    setup.parent_fd = launch.use_mpi ? (int)syscall(SYS_pidfd_open, getppid(), 0) : -1;
+    if (!err.code && (options.help || options.version))
+        return answer(&options, &launch);
+    setup.parent_fd = watch_parent(&launch);
     if (keeper_fork(&setup.keeper, &err) || signals_open(&err) ||
         !(setup.peers = open_peers(&launch, &err))) {
         log_error("%s", err.text);

@@ -34,7 +34,11 @@ struct pollfd console_poll(const struct console *c);
 /* When bytes last left, or when the queue was last empty: whether the reader still reads. */
 int64_t console_progress(const struct console *c);
 
-/* Is stdout a terminal? */
+/* Drops what is queued of other processes' lines and has not begun to leave. Returns how many
+ * lines; our own stay. */
+size_t console_drop_output(struct console *c);
+
+/* Is stderr, where our own lines go, a terminal? */
 bool console_is_terminal(const struct console *c);
 
 /* Drops what is still queued, without calling written. */

@@ -26,9 +26,12 @@ struct meeting {
     int extra_ranks; /* how many sleep, in the whole job */
 };
 
-/* job: rank 0's; NULL elsewhere, and on rank 0 when it could not be loaded: then code is the exit
- * code that all ranks are to leave with. 0; or -1 with err: on rank 0 err says why; elsewhere the
- * text is empty when rank 0 says it. */
+/* A code for meeting_hold: there is nothing to run, all ranks leave with 0. */
+#define MEETING_DONE (-1)
+
+/* job: rank 0's; NULL elsewhere, and on rank 0 when it could not be loaded. code: 0, or what all
+ * ranks are to leave with, MEETING_DONE included. 0; or -1 with err: on rank 0 err says why;
+ * elsewhere the text is empty when rank 0 says it. */
 int meeting_hold(struct meeting *meeting, struct peers *peers, const struct job *job, int code,
                  const struct launch *launch, struct err *err);
 

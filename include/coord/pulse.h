@@ -31,7 +31,4 @@ bool pulse_beat_due(struct pulse *pulse, int64_t now);
  * not look for half the timeout (it was stopped, the machine slept), all are given a new start. */
 int pulse_lost(struct pulse *pulse, int64_t now);
 
-/* When to look again, for poll's deadline. */
-int64_t pulse_deadline(const struct pulse *pulse);
-
 #endif

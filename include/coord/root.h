@@ -18,8 +18,8 @@ enum root_phase { PHASE_SERVERS, PHASE_TRAINERS, PHASE_DRAIN, PHASE_STOP, PHASES
 struct root;
 
 /* size: coordinators. job and meeting stay the caller's and must live longer. credit is called when
- * len console bytes of a rank have left. Makes the run folder: -1 with err (EXIT_USAGE) when an
- * explicit one cannot be made; a default one is dropped with a warning. */
+ * len console bytes of a rank have left. Makes the run folder; one that cannot be made is dropped:
+ * a default one with a warning, an explicit one with err (EXIT_USAGE). Never NULL. */
 struct root *root_open(struct job *job, const struct meeting *meeting, int size,
                        void (*credit)(void *arg, int from, size_t len), void *arg, struct err *err);
 
@@ -42,9 +42,6 @@ void root_left(struct root *root, int from, struct cause *cause);
  * servers left early, the others' not), for the caller to raise and free; NULL mostly. */
 struct cause *root_tick(struct root *root, int64_t now);
 
-/* When root_tick wants to be called next. */
-int64_t root_deadline(const struct root *root);
-
 /* The outcome of rank `from`; takes its contents over. cause->age_ms refers to now. */
 void root_outcome(struct root *root, int from, struct outcome *outcome);
 
@@ -54,9 +51,9 @@ bool root_complete(const struct root *root, int lost);
 /* Writes a report.json that says "complete": false, for the case that nobody is left to do so. */
 void root_begin_report(struct root *root);
 
-/* Chooses the cause (alarm: one that travelled alone, may be NULL), writes the reports, queues the
+/* Chooses the cause (known: one that is in no outcome, may be NULL), writes the reports, queues the
  * closing lines on the console. Returns the job's exit code. */
-int root_conclude(struct root *root, const struct cause *alarm);
+int root_conclude(struct root *root, const struct cause *known);
 
 void root_close(struct root *root);
 

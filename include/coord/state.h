@@ -31,14 +31,17 @@ struct coord {
 
     enum gate gate; /* the next one, or the one that has been entered */
     bool gate_entered;
-    bool checked, keeper_works, listening, ended, over, outcome_sent;
-    bool stopping, outside;
-    int64_t stop_time, over_time;
+    bool checked, keeper_has_plan, listening, ended, over, outcome_sent;
+    bool stopping;
+    bool outside;   /* a signal or a dead parent: MPI_Finalize may never come back */
+    bool signalled; /* this rank itself has got a signal; the next one skips the grace */
+    int64_t stop_time;
 
     struct cause *cause; /* what failed here first, at cause_time */
     int64_t cause_time;
-    struct cause *alarm; /* the first alarm that came from elsewhere */
-    bool lost;           /* a machine is lost: no gate opens any more */
+    struct cause *alarm; /* the first alarm that came from elsewhere, at alarm_time */
+    int64_t alarm_time;
+    bool lost; /* a machine is lost: no gate opens any more */
     int lost_machine;
     bool lost_root; /* and it is rank 0's, so that nobody else will say it */
     struct neighbour neighbours[PEERS_LINKS_MAX]; /* as pulse.links */
@@ -46,7 +49,8 @@ struct coord {
 
     int master_fd; /* holds MASTER_PORT bound, on machine 0; -1 elsewhere */
     int master_port;
-    int code; /* rank 0: the job's, once reported */
+    int code;              /* rank 0: the job's, once reported */
+    int64_t complete_time; /* rank 0: when all outcomes had come; 0 before */
     bool reported, concluded;
     int64_t last_event;
 };

@@ -24,6 +24,6 @@ int keeper_fork(struct keeper *keeper, struct err *err);
 
 /* After a keeper's death: KILLs whatever descendants have come to this process, until none is left.
  * Blocks for milliseconds; never signals a process that is no descendant. */
-void keeper_clean_after(struct keeper *keeper);
+void keeper_clean_after(void);
 
 #endif

@@ -44,6 +44,7 @@ struct machine {
     struct cause *cause; /* the first failure here; NULL: none */
     int64_t failed_at;
     struct strv warnings;
+    int suspect; /* the child that ended badly first, while others may yet weigh more; -1: none */
     int left_first; /* the child that was the first server to leave with 0; -1: none */
 
     /* deadlines, clock_ms or CLOCK_NEVER */
@@ -51,6 +52,7 @@ struct machine {
     int64_t stage_ends; /* exit_timeout, kill_grace, a second of KILL */
     int64_t probe_at;   /* next look at ports */
     int64_t start_ends; /* start_timeout */
+    int64_t judge_ends; /* the suspect becomes the cause */
     int64_t left_ends;  /* servers have left: the rest must follow */
     int64_t flush_ends; /* OVER: no longer waits for credit */
     int probe_every;
@@ -60,12 +62,17 @@ struct machine {
     int socket;
     struct buf in, out;
     bool rank_gone; /* EOF: nobody hears us */
+    bool drained;   /* DRAIN was reached: what ends badly from then on is a warning */
+    bool told;      /* STOP has come: what the console has no credit for is not waited for long */
     bool may_leave; /* LEAVE has come */
     bool reported;  /* OUTCOME and REACHED_OVER are on their way */
 };
 
 /* machine.c: an event; enters the next stage. */
 void machine_event(struct machine *m, enum stage_event event);
+
+/* The rank says STOP; hurry: without grace. */
+void machine_told_to_stop(struct machine *m, bool hurry);
 
 /* Reaps what has ended and judges it; EVENT_EMPTY when nothing is left. */
 void machine_reap(struct machine *m);
@@ -86,6 +93,9 @@ void failure_raise(struct machine *m, struct cause *cause);
  * NULL. */
 struct cause *failure_about(struct machine *m, int i, enum how how, int value, int code,
                             const char *text);
+
+/* The suspect, if there is one, becomes the cause. */
+void failure_decide(struct machine *m);
 
 /* What follows from the ends of these children, reaped together: n numbers in ended. */
 void failure_judge(struct machine *m, const int *ended, int n);

@@ -34,7 +34,6 @@ enum message_type {
     MESSAGE_SLICE,   /* rank 0 -> rank: slice */
     MESSAGE_ALARM,   /* cause, without last_lines: stop */
     MESSAGE_BEAT,    /* empty: I live */
-    MESSAGE_CLOSE,   /* empty: the last on this link */
     MESSAGE_COUNT
 };
 

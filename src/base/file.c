@@ -91,6 +91,7 @@ int file_write(const char *path, const void *data, size_t len, struct err *err)
 int file_make_folders(const char *path, unsigned mode, struct err *err)
 {
     char *copy = mem_strdup(path);
+    struct stat st;
     int rc = 0;
 
     for (char *p = copy + 1; !rc; p++) {
@@ -107,6 +108,8 @@ int file_make_folders(const char *path, unsigned mode, struct err *err)
             break;
     }
     free(copy);
+    if (!rc && (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)))
+        rc = err_set(err, EXIT_MACHINE, "'%s' is not a folder", path);
     return rc;
 }
 

@@ -2,7 +2,6 @@
  * alarm, which overtakes the gates along the links of a binomial tree.
  */
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,7 +13,7 @@
 void coord_send(struct coord *c, int to, enum message_type type, const struct buf *data)
 {
     if (peers_send(c->peers, to, type, data ? data->data : NULL, data ? data->len : 0))
-        log_verbose("MPI cannot send to rank %d", to); /* silence will tell */
+        return; /* silence will tell */
 }
 
 void coord_send_to_links(struct coord *c, enum message_type type, const struct buf *data,
@@ -28,10 +27,11 @@ void coord_send_to_links(struct coord *c, enum message_type type, const struct b
 /* Lines of a rank other than 0 travel to rank 0, which alone prints. */
 void coord_say_through_root(void *arg, const char *line)
 {
-    struct coord *c = arg;
+    struct buf text = {0};
 
-    if (peers_send(c->peers, 0, MESSAGE_NOTICE, line, strlen(line)))
-        return;
+    buf_addf(&text, "%s", line);
+    coord_send(arg, 0, MESSAGE_NOTICE, &text);
+    buf_free(&text);
 }
 
 /* ---- stopping ---- */
@@ -39,9 +39,10 @@ void coord_say_through_root(void *arg, const char *line)
 /* This machine has nothing that a keeper could end. */
 void coord_be_over(struct coord *c)
 {
+    if (c->over)
+        return;
     c->over = true;
-    c->over_time = clock_ms();
-    if (c->keeper_works)
+    if (c->keeper_has_plan)
         return;
     c->outcome = (struct outcome){.machine = c->setup->meeting->machine,
                                   .rank = c->peers->rank,
@@ -63,7 +64,7 @@ void coord_stop(struct coord *c, bool hurry)
     }
     if (c->over)
         return;
-    if (!c->keeper_works) {
+    if (!c->keeper_has_plan) {
         coord_be_over(c);
         return;
     }
@@ -135,10 +136,12 @@ struct cause *coord_own_cause(const struct coord *c, enum how how, int value, in
 
 void coord_on_mpi_error(struct coord *c)
 {
-    if (!c->stopping)
-        coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER,
-                                      "MPI reports an error on the connection to another machine"));
-    c->lost = true; /* no gate can be relied on */
+    struct cause *cause = coord_own_cause(
+        c, HOW_LOST, 0, EXIT_LAUNCHER, "MPI reports an error on its connection to another machine");
+
+    cause->machine = -1; /* it still has an outcome to send, but no gate can be relied on */
+    cause->pid = 0;
+    coord_fail(c, cause);
 }
 
 void coord_on_alarm(struct coord *c, int from, const struct buf *payload)
@@ -149,8 +152,10 @@ void coord_on_alarm(struct coord *c, int from, const struct buf *payload)
         return;
     if (heed(c, cause))
         send_alarm(c, cause, from);
-    if (c->alarm)
+    if (c->alarm) {
         cause_free(cause);
-    else
-        c->alarm = cause;
+        return;
+    }
+    c->alarm = cause;
+    c->alarm_time = clock_ms();
 }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,8 @@ struct chunk {
 struct console {
     int fd[STREAMS];
     bool is_socket[STREAMS];
+    bool may_block[STREAMS]; /* could not be opened anew: written in small pieces, when poll says so
+                              */
     bool is_terminal;
     struct chunk *first, **tail;
     int64_t progress;
@@ -39,18 +42,19 @@ struct console {
 
 /* A description of our own with O_NONBLOCK. A regular file never blocks and must keep its shared
  * offset; a socket cannot be opened anew, but takes MSG_DONTWAIT. */
-static int open_anew(int fd, bool *is_socket)
+static int open_anew(int fd, bool *is_socket, bool *may_block)
 {
     char path[32];
     struct stat st;
     int anew;
 
-    *is_socket = false;
+    *is_socket = *may_block = false;
     if (fstat(fd, &st) < 0 || S_ISREG(st.st_mode))
         return fd;
     *is_socket = S_ISSOCK(st.st_mode);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     anew = *is_socket ? -1 : open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    *may_block = anew < 0 && !*is_socket;
     return anew < 0 ? fd : anew;
 }
 
@@ -58,9 +62,10 @@ struct console *console_open(void (*written)(void *arg, int from, size_t len), v
 {
     struct console *c = mem_calloc(1, sizeof(*c));
 
-    c->fd[STREAM_OUT] = open_anew(STDOUT_FILENO, &c->is_socket[STREAM_OUT]);
-    c->fd[STREAM_ERR] = open_anew(STDERR_FILENO, &c->is_socket[STREAM_ERR]);
-    c->is_terminal = isatty(STDOUT_FILENO);
+    for (int s = 0; s < STREAMS; s++)
+        c->fd[s] = open_anew(s == STREAM_OUT ? STDOUT_FILENO : STDERR_FILENO, &c->is_socket[s],
+                             &c->may_block[s]);
+    c->is_terminal = isatty(STDERR_FILENO);
     c->tail = &c->first;
     c->progress = clock_ms();
     c->written = written;
@@ -93,6 +98,13 @@ void console_say(struct console *c, const char *line)
     queue(c, STREAM_ERR, -1, line, strlen(line));
 }
 
+static bool is_writable(int fd)
+{
+    struct pollfd entry = {.fd = fd, .events = POLLOUT};
+
+    return poll(&entry, 1, 0) > 0;
+}
+
 static ssize_t write_some(struct console *c, const struct chunk *chunk)
 {
     const char *at = chunk->bytes + chunk->done;
@@ -100,6 +112,13 @@ static ssize_t write_some(struct console *c, const struct chunk *chunk)
 
     if (c->is_socket[chunk->stream])
         return send(c->fd[chunk->stream], at, left, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (c->may_block[chunk->stream]) {
+        if (!is_writable(c->fd[chunk->stream])) {
+            errno = EAGAIN;
+            return -1;
+        }
+        left = left < PIPE_BUF ? left : PIPE_BUF; /* that much fits when poll says POLLOUT */
+    }
     return write(c->fd[chunk->stream], at, left);
 }
 
@@ -132,6 +151,34 @@ void console_pump(struct console *c)
             c->written(c->arg, c->first->from, c->first->len);
         drop_first(c);
     }
+}
+
+static size_t lines_in(const struct chunk *chunk)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < chunk->len; i++)
+        n += chunk->bytes[i] == '\n';
+    return n;
+}
+
+size_t console_drop_output(struct console *c)
+{
+    size_t lines = 0;
+
+    c->tail = &c->first;
+    while (*c->tail) {
+        struct chunk *chunk = *c->tail;
+
+        if (chunk->from < 0 || chunk->done) {
+            c->tail = &chunk->next;
+            continue;
+        }
+        lines += lines_in(chunk);
+        *c->tail = chunk->next;
+        free(chunk);
+    }
+    return lines;
 }
 
 bool console_pending(const struct console *c)

@@ -83,10 +83,14 @@ static int hold_master_port(struct coord *c)
     socklen_t len = sizeof(address);
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-        bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &len) < 0)
+    if (fd < 0)
         return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+        bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
+        close(fd);
+        return -1;
+    }
     c->master_fd = fd;
     c->master_port = ntohs(address.sin_port);
     return 0;
@@ -145,7 +149,7 @@ static void begin(struct coord *c)
     message_pack_slice(&data, c->slice);
     keeper_link_send(&c->keeper, MESSAGE_PLAN, data.data, data.len);
     buf_free(&data);
-    c->keeper_works = true;
+    c->keeper_has_plan = true;
     go(c, GO_SERVERS, 0);
 }
 
@@ -155,7 +159,7 @@ static void on_gate(struct coord *c, const int64_t result[2])
 
     c->gate_entered = false;
     if (passed == GATE_LAST)
-        coord_leave(c, (int)result[0], c->outside);
+        coord_leave(c, (int)result[0], c->outside && result[0]);
     if (result[0])
         coord_stop(c, false);
     if (c->stopping)
@@ -209,8 +213,7 @@ static void on_time(struct coord *c, int64_t now)
     console_pump(root_console(c->root));
 }
 
-/* The shorter the longer ago something happened: 2 ms at first, 100 ms after 2 s. A rank alone has
- * nobody to poll for. */
+/* The longer nothing has happened, the longer: 2 ms at first, 100 ms after 2 s. */
 static int poll_timeout(const struct coord *c, int64_t now)
 {
     int64_t pause = POLL_MIN_MS + (now - c->last_event) / 20;
@@ -272,10 +275,8 @@ static void open_root(struct coord *c)
     struct err err = {0};
 
     c->root = root_open(job, meeting, c->peers->size, give_credit, c, &err);
-    if (!c->root) {
-        log_error("%s", err.text);
-        peers_abort(c->peers, err.code);
-    }
+    if (err.code)
+        coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
     for (size_t i = 0; i < job->notices.n; i++)
         log_notice("%s", job->notices.items[i]);
     if (meeting->extra_ranks)
@@ -297,6 +298,7 @@ _Noreturn void coord_run(const struct coord_setup *setup)
 
     signals_hold();
     pulse_start(&c.pulse, c.peers->rank, c.peers->size, announce->lost_timeout_ms, clock_ms());
+    coord_send_beat(&c); /* connects the links now, with or without a heartbeat */
     if (setup->job) {
         open_root(&c);
         send_slices(&c);

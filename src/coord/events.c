@@ -26,6 +26,12 @@ static void on_reached(struct coord *c, const struct buf *payload)
     }
 }
 
+/* Another version on the other side, or a fault of ours. */
+static void fail_unreadable(struct coord *c, const char *text)
+{
+    coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER, text));
+}
+
 /* Raw text as a string, inside payload. */
 static const char *text_of(struct buf *payload)
 {
@@ -55,8 +61,9 @@ void coord_on_for_root(struct coord *c, int from, enum message_type type, struct
             root_left(c->root, from, cause);
         break;
     case MESSAGE_OUTCOME:
-        if (message_unpack_outcome(payload->data, payload->len, &outcome) == 0)
-            root_outcome(c->root, from, &outcome);
+        if (message_unpack_outcome(payload->data, payload->len, &outcome))
+            fail_unreadable(c, "an outcome that came from another rank cannot be read");
+        root_outcome(c->root, from, &outcome);
         break;
     default: break;
     }
@@ -76,7 +83,7 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
     case MESSAGE_OUTCOME: /* kept: the cause goes with it */
         outcome_clear(&c->outcome);
         if (message_unpack_outcome(payload->data, payload->len, &c->outcome))
-            log_error("the keeper's outcome is malformed");
+            fail_unreadable(c, "the keeper's outcome cannot be read");
         break;
     default:
         if (c->root)
@@ -92,8 +99,8 @@ static void on_keeper_gone(struct coord *c)
     struct err err = {0};
     char *job_dir = c->slice ? jobdir_path(c->slice) : NULL;
 
-    keeper_clean_after(&c->keeper.keeper);
-    if (job_dir && c->keeper_works)
+    keeper_clean_after();
+    if (job_dir && c->keeper_has_plan)
         jobdir_remove(job_dir);
     free(job_dir);
     if (c->over)
@@ -102,7 +109,7 @@ static void on_keeper_gone(struct coord *c)
             "the process that keeps this machine's processes (pid %d) has died",
             (int)c->keeper.keeper.pid);
     coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER, err.text));
-    c->keeper_works = false;
+    c->keeper_has_plan = false;
     coord_be_over(c);
 }
 
@@ -158,7 +165,9 @@ static void on_peer(struct coord *c, struct peers_message *message)
         break;
     case MESSAGE_SLICE:
         slice = message_unpack_slice(message->data.data, message->data.len);
-        if (slice && !c->slice)
+        if (!slice)
+            fail_unreadable(c, "the plan that rank 0 sent cannot be read");
+        else if (!c->slice)
             coord_on_slice(c, slice);
         else
             slice_free(slice);
@@ -220,19 +229,24 @@ void coord_on_silence(struct coord *c, int rank)
 
 /* ---- signals and sleepers ---- */
 
+/* The first signal that reaches any rank stops the job; an alarm may have overtaken this one. */
+static void tell_signal(struct coord *c, int number)
+{
+    coord_fail(c, coord_own_cause(c, HOW_TOLD_TO_STOP, number, EXIT_SIGNAL_BASE + number, NULL));
+}
+
 void coord_on_signal(struct coord *c, int number)
 {
-    if (c->stopping) {
+    if (c->signalled)
         coord_stop(c, true);
-        return;
-    }
-    coord_fail(c, coord_own_cause(c, HOW_TOLD_TO_STOP, number, EXIT_SIGNAL_BASE + number, NULL));
+    c->signalled = true;
+    tell_signal(c, number);
 }
 
 void coord_on_sleeper(struct coord *c, int what)
 {
     if (what > 0)
-        coord_on_signal(c, what);
+        tell_signal(c, what); /* the same signal reaches every rank of a machine: no hurry */
     else if (what < 0)
         coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER,
                                       "another rank of this machine has died"));

@@ -1,8 +1,6 @@
 /* pulse: the heartbeat between neighbours, as arithmetic on times. Sends nothing itself. */
 #include "coord/pulse.h"
 
-#include "base/clock.h"
-
 enum { BEAT_MAX_MS = 5000 };
 
 static int64_t beat_every(const struct pulse *pulse)
@@ -51,9 +49,4 @@ int pulse_lost(struct pulse *pulse, int64_t now)
             return pulse->links[i];
     }
     return -1;
-}
-
-int64_t pulse_deadline(const struct pulse *pulse)
-{
-    return pulse->timeout_ms && pulse->n ? pulse->next_beat : CLOCK_NEVER;
 }

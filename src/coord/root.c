@@ -40,7 +40,7 @@ struct root {
     bool *has_left;
     int n_left;
     struct cause *left; /* of the first that left */
-    int64_t left_deadline;
+    int64_t left_came, left_deadline;
     struct phase phases[PHASES];
     int64_t start;
     char started_at[32];
@@ -72,24 +72,25 @@ static void link_latest(const struct root *root)
     free(latest);
 }
 
-static int make_run_dir(struct root *root, struct err *err)
+static void make_run_dir(struct root *root, struct err *err)
 {
     struct job *job = root->job;
+    struct err why = {0};
 
     if (!job->run_dir)
-        return 0;
-    if (!file_make_folders(job->run_dir, 0777, err) && !access(job->run_dir, W_OK)) {
+        return;
+    if (!file_make_folders(job->run_dir, 0777, &why) && !access(job->run_dir, W_OK)) {
         link_latest(root);
-        return 0;
+        return;
     }
+    if (!why.code)
+        err_set(&why, EXIT_USAGE, "cannot write in '%s': %s", job->run_dir, strerror(errno));
     if (job->options.run_dir)
-        return err_set(err, EXIT_USAGE, "--run_dir '%s' cannot be written: %s", job->run_dir,
-                       strerror(errno));
-    log_warning("no report and no log files: cannot write in '%s' (%s); name a folder by --run_dir",
-                job->run_dir, strerror(errno));
+        err_set(err, EXIT_USAGE, "--run_dir: %s", why.text);
+    else
+        log_warning("no report and no log files: %s; name a folder by --run_dir", why.text);
     free(job->run_dir);
     job->run_dir = NULL;
-    return 0;
 }
 
 /* ---- life ---- */
@@ -140,12 +141,9 @@ struct root *root_open(struct job *job, const struct meeting *meeting, int size,
     root->phases[PHASE_TRAINERS].name = "trainers";
     root->phases[PHASE_DRAIN].name = "drain";
     root->phases[PHASE_STOP].name = "stop";
-    if (make_run_dir(root, err)) {
-        root_close(root);
-        return NULL;
-    }
     root->console = console_open(credit, arg);
     log_set_sink(say_line, root->console);
+    make_run_dir(root, err);
     return root;
 }
 
@@ -176,14 +174,17 @@ struct console *root_console(struct root *root)
 
 /* ---- while it runs ---- */
 
-void root_phase(struct root *root, enum root_phase phase)
+static void end_phases(struct root *root)
 {
-    int64_t now = clock_ms() - root->start;
-
     for (int i = 0; i < PHASES; i++)
         if (root->phases[i].start_ms >= 0 && root->phases[i].end_ms < 0)
-            root->phases[i].end_ms = now;
-    root->phases[phase].start_ms = now;
+            root->phases[i].end_ms = clock_ms() - root->start;
+}
+
+void root_phase(struct root *root, enum root_phase phase)
+{
+    end_phases(root);
+    root->phases[phase].start_ms = clock_ms() - root->start;
     log_verbose("%s", phase == PHASE_SERVERS    ? "starting servers"
                       : phase == PHASE_TRAINERS ? "all servers listen; starting trainers"
                       : phase == PHASE_DRAIN    ? "all trainers have ended; servers may leave"
@@ -240,7 +241,8 @@ static void tick_waiting(struct root *root, int64_t now)
         return;
     root->next_waiting = now + WAITING_EVERY_MS;
     root->waiting_changed = false;
-    say_waiting(root);
+    if (root->phases[PHASE_SERVERS].start_ms >= 0 && root->phases[PHASE_SERVERS].end_ms < 0)
+        say_waiting(root);
 }
 
 void root_left(struct root *root, int from, struct cause *cause)
@@ -251,7 +253,8 @@ void root_left(struct root *root, int from, struct cause *cause)
     }
     if (!root->left) {
         root->left = cause;
-        root->left_deadline = clock_ms() + LEFT_GRACE_MS;
+        root->left_came = clock_ms();
+        root->left_deadline = root->left_came + LEFT_GRACE_MS;
     } else {
         cause_free(cause);
     }
@@ -265,12 +268,9 @@ struct cause *root_tick(struct root *root, int64_t now)
     if (now < root->left_deadline || root->phases[PHASE_DRAIN].start_ms >= 0)
         return NULL;
     root->left_deadline = CLOCK_NEVER;
+    root->left->age_ms += now - root->left_came;
+    root->left_came = now;
     return cause_copy(root->left);
-}
-
-int64_t root_deadline(const struct root *root)
-{
-    return root->left_deadline < root->next_waiting ? root->left_deadline : root->next_waiting;
 }
 
 /* ---- the end ---- */
@@ -372,8 +372,8 @@ void root_begin_report(struct root *root)
     free((void *)report.outcomes);
 }
 
-/* The first failure, all ages brought to this moment. Borrowed from an outcome, or alarm. */
-static const struct cause *first_cause(struct root *root, const struct cause *alarm)
+/* The first failure, all ages brought to this moment. Borrowed from an outcome, or known. */
+static const struct cause *first_cause(struct root *root, const struct cause *known)
 {
     const struct cause **causes = mem_calloc((size_t)root->size, sizeof(*causes));
     const struct cause *first;
@@ -387,7 +387,7 @@ static const struct cause *first_cause(struct root *root, const struct cause *al
     }
     first = report_first_cause(causes, root->size);
     free(causes);
-    return first ? first : alarm;
+    return first ? first : known;
 }
 
 /* Lines of text, one call a line: a line of ours is never longer than what a reader can take. */
@@ -416,28 +416,45 @@ static void say_other_checks(struct root *root, const struct cause *first)
     }
 }
 
-int root_conclude(struct root *root, const struct cause *alarm)
+/* Who else was not ready, when time ran out for one machine's servers. */
+static void say_others_waiting(struct root *root, const struct cause *first)
 {
-    const struct cause *cause = first_cause(root, alarm);
-    bool complete = root_complete(root, -1);
+    for (int r = 0; r < root->size; r++)
+        if (root->waiting[r] && root->meeting->machine_of[r] != first->machine)
+            log_error("%s was not ready in time either: %s", root->meeting->seats[r].host,
+                      root->waiting[r]);
+}
+
+static void say_end(struct root *root, const struct report *report)
+{
+    const struct cause *cause = report->cause;
     struct buf text = {0};
+
+    if (!root->job->options.quiet) {
+        report_summary(&text, report, root->job->run_dir);
+        say_lines(root, &text);
+    }
+    if (!cause)
+        return;
+    if (cause->how == HOW_CHECK_FAILED)
+        say_other_checks(root, cause);
+    if (cause->how == HOW_START_TIMEOUT)
+        say_others_waiting(root, cause);
+    report_cause_block(&text, cause);
+    say_lines(root, &text);
+}
+
+int root_conclude(struct root *root, const struct cause *known)
+{
+    const struct cause *cause = first_cause(root, known);
+    bool complete = root_complete(root, -1);
     struct report report;
 
     fill_missing(root);
-    for (int i = 0; i < PHASES; i++)
-        if (root->phases[i].start_ms >= 0 && root->phases[i].end_ms < 0)
-            root->phases[i].end_ms = clock_ms() - root->start;
+    end_phases(root);
     report = make_report(root, cause, complete);
     write_report(root, &report);
-    if (!root->job->options.quiet) {
-        report_summary(&text, &report, root->job->run_dir);
-        say_lines(root, &text);
-    }
-    if (cause) {
-        say_other_checks(root, cause);
-        report_cause_block(&text, cause);
-        say_lines(root, &text);
-    }
+    say_end(root, &report);
     free((void *)report.outcomes);
     return report.exit_code;
 }

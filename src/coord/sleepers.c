@@ -96,7 +96,7 @@ int sleepers_event(struct sleepers *s)
         ssize_t n = read(s->fds[i], &number, 1);
 
         if (n == 1)
-            return number;
+            return number; /* the others' come with the next call */
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             continue;
         close(s->fds[i]);

@@ -17,6 +17,10 @@
  * the trainers' processes have ended. */
 #define LEAVE_TOGETHER_MS 10000
 
+/* Within this time of the first bad end a heavier one is taken for the cause (design: death by
+ * signal before an exit code, a server before a trainer). */
+#define JUDGE_MS 50
+
 void failure_warn(struct machine *m, const char *format, ...)
 {
     char text[2048];
@@ -49,16 +53,25 @@ struct cause *failure_about(struct machine *m, int i, enum how how, int value, i
     return cause;
 }
 
-void failure_raise(struct machine *m, struct cause *cause)
+static void raise_at(struct machine *m, struct cause *cause, int64_t since)
 {
-    if (m->cause != NULL || m->stage >= STAGE_STOP) {
+    if (m->cause != NULL) {
         cause_free(cause);
         return;
     }
     m->cause = cause;
-    m->failed_at = clock_ms();
-    link_send_cause(m, MESSAGE_FAILED, cause, m->failed_at);
+    m->failed_at = since;
+    link_send_cause(m, MESSAGE_FAILED, cause, since);
     machine_event(m, EVENT_FAIL);
+}
+
+/* What is found once everything is being stopped is our own doing. */
+void failure_raise(struct machine *m, struct cause *cause)
+{
+    if (m->stage >= STAGE_STOP)
+        cause_free(cause);
+    else
+        raise_at(m, cause, clock_ms());
 }
 
 void failure_told_to_stop(struct machine *m, int signal)
@@ -84,16 +97,32 @@ static int weight(const struct machine *m, int i)
     return (WIFSIGNALED(m->children[i].status) ? 2 : 0) + (is_server(m, i) ? 1 : 0);
 }
 
-static void raise_end(struct machine *m, int i)
+static struct cause *cause_of_end(struct machine *m, int i)
 {
     int status = m->children[i].status;
 
     if (WIFSIGNALED(status))
-        failure_raise(m, failure_about(m, i, HOW_SIGNALED, WTERMSIG(status),
-                                       EXIT_SIGNAL_BASE + WTERMSIG(status), NULL));
-    else
-        failure_raise(
-            m, failure_about(m, i, HOW_EXITED, WEXITSTATUS(status), WEXITSTATUS(status), NULL));
+        return failure_about(m, i, HOW_SIGNALED, WTERMSIG(status),
+                             EXIT_SIGNAL_BASE + WTERMSIG(status), NULL);
+    return failure_about(m, i, HOW_EXITED, WEXITSTATUS(status), WEXITSTATUS(status), NULL);
+}
+
+static void suspect(struct machine *m, int i)
+{
+    if (m->suspect < 0)
+        m->judge_ends = m->children[i].end + JUDGE_MS;
+    if (m->suspect < 0 || weight(m, i) > weight(m, m->suspect))
+        m->suspect = i;
+}
+
+void failure_decide(struct machine *m)
+{
+    int i = m->suspect;
+
+    m->suspect = -1;
+    m->judge_ends = CLOCK_NEVER;
+    if (i >= 0)
+        raise_at(m, cause_of_end(m, i), m->children[i].end);
 }
 
 static void warn_end(struct machine *m, int i)
@@ -156,6 +185,8 @@ void failure_left_early(struct machine *m)
 /* Nothing but servers is left to run, or not even they. */
 static void judge_done(struct machine *m)
 {
+    if (m->suspect >= 0)
+        return;
     if (m->stage == STAGE_TRAINERS && !machine_running(m, ROLE_TRAINER) &&
         !machine_running(m, ROLE_SAMPLER)) {
         if (!machine_running(m, ROLE_SERVER))
@@ -169,26 +200,21 @@ static void judge_done(struct machine *m)
 void failure_judge(struct machine *m, const int *ended, int n)
 {
     bool left = false;
-    int worst = -1;
 
-    if (n == 0 || m->stage >= STAGE_STOP)
-        return;
     for (int k = 0; k < n; k++) {
         int i = ended[k];
 
-        if (!ended_badly(&m->children[i]))
+        if (m->children[i].stopped || !ended_badly(&m->children[i]))
             continue;
-        if (m->stage == STAGE_DRAIN)
+        if (m->drained)
             warn_end(m, i);
-        else if (worst < 0 || weight(m, i) > weight(m, worst))
-            worst = i;
+        else
+            suspect(m, i);
     }
-    if (worst >= 0) {
-        raise_end(m, worst);
+    if (m->stage >= STAGE_STOP)
         return;
-    }
     for (int k = 0; k < n && m->stage < STAGE_DRAIN; k++) {
-        if (!is_server(m, ended[k]))
+        if (!is_server(m, ended[k]) || ended_badly(&m->children[ended[k]]))
             continue;
         server_left(m, ended[k]);
         left = true;

@@ -153,11 +153,13 @@ static _Noreturn void live(int socket, const struct spawn_origin *origin)
 {
     struct machine m = {.origin = *origin,
                         .socket = socket,
+                        .suspect = -1,
                         .left_first = -1,
                         .began = -1,
                         .stage_ends = CLOCK_NEVER,
                         .probe_at = CLOCK_NEVER,
                         .start_ends = CLOCK_NEVER,
+                        .judge_ends = CLOCK_NEVER,
                         .left_ends = CLOCK_NEVER,
                         .flush_ends = CLOCK_NEVER};
     int signals = take_signals(), room = 0;
@@ -236,14 +238,13 @@ int keeper_fork(struct keeper *keeper, struct err *err)
                    strerror(error), error == ENOSYS ? "; Linux 5.3 or later is needed" : "");
 }
 
-void keeper_clean_after(struct keeper *keeper)
+void keeper_clean_after(void)
 {
     int64_t end = clock_ms() + CLEAN_MS;
     struct rusage usage;
     int status;
     pid_t pid;
 
-    (void)keeper;
     for (;;) {
         proc_kill_all();
         do

@@ -124,38 +124,45 @@ static void let_go_of_stderr(void)
     }
 }
 
-static void tell_last_words(const struct machine *m)
+/* Into the folder of the log files. */
+static void write_last_words(const struct machine *m, const char *line)
 {
-    char *line = mem_printf("dgl-mpilaunch: %s: the rank of this machine has died; ending its "
-                            "processes\n",
-                            m->host);
     char *path;
     int fd;
 
-    say(STDERR_FILENO, line);
-    if (m->slice != NULL && m->slice->log_dir != NULL) {
-        path = output_log_path(m->slice->log_dir, m->host, "launcher");
-        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
-        say(fd, line);
-        if (fd >= 0)
-            close(fd);
-        free(path);
-    }
-    free(line);
+    if (m->slice == NULL || m->slice->log_dir == NULL)
+        return;
+    path = output_log_path(m->slice->log_dir, m->host, "launcher");
+    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+    say(fd, line);
+    if (fd >= 0)
+        close(fd);
+    free(path);
 }
 
 static void lost(struct machine *m)
 {
+    bool had_processes;
+    char *line;
+
     if (m->rank_gone)
         return;
+    line = mem_printf("dgl-mpilaunch: %s: the rank of this machine has died; ending its "
+                      "processes\n",
+                      m->host);
     m->rank_gone = true;
     m->out.len = 0;
-    if (m->stage != STAGE_IDLE && m->stage != STAGE_OVER)
-        tell_last_words(m);
-    let_go_of_stderr();
     if (m->output != NULL)
         output_mute(m->output);
-    machine_event(m, EVENT_FAIL);
+    had_processes = m->stage != STAGE_IDLE && m->stage != STAGE_OVER;
+    machine_event(m,
+                  EVENT_FAIL); /* first: a log file on a file system that hangs must not stop it */
+    if (had_processes)
+        say(STDERR_FILENO, line);
+    let_go_of_stderr();
+    if (had_processes)
+        write_last_words(m, line);
+    free(line);
 }
 
 static int take_plan(struct machine *m, const char *data, size_t len)
@@ -204,7 +211,7 @@ static int take(struct machine *m, enum message_type type, const char *data, siz
     case MESSAGE_GO: return take_go(m, &payload);
     case MESSAGE_STOP:
         value = unpack_u32(&payload);
-        machine_event(m, value != 0 ? EVENT_HURRY : EVENT_FAIL);
+        machine_told_to_stop(m, value != 0);
         return payload.bad ? -1 : 0;
     case MESSAGE_CREDIT:
         value = unpack_u32(&payload);

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "keeper/jobdir.h"
 #include "keeper/machine.h"
@@ -41,17 +40,11 @@ static void output_warn(void *arg, const char *sentence)
     failure_warn(arg, "%s", sentence);
 }
 
-static int open_output(struct machine *m)
+static void open_output(struct machine *m)
 {
     struct output_sink sink = {output_send, output_warn, m, OUTPUT_PATIENCE_MS};
-    struct err err = {0};
 
-    if (m->slice->log_dir != NULL && file_make_folders(m->slice->log_dir, 0777, &err) != 0) {
-        failure_raise(m, failure_about(m, -1, HOW_CHECK_FAILED, 0, EXIT_MACHINE, err.text));
-        return -1;
-    }
     m->output = output_open(m->slice->host, m->slice->log_dir, &sink);
-    return 0;
 }
 
 static int make_job_dir(struct machine *m)
@@ -148,7 +141,8 @@ static void enter_servers(struct machine *m)
 {
     m->began = clock_ms();
     m->probe_every = PROBE_FIRST_MS;
-    if (open_output(m) != 0 || make_job_dir(m) != 0 || start_all(m, true) != 0)
+    open_output(m);
+    if (make_job_dir(m) != 0 || start_all(m, true) != 0)
         return;
     if (m->slice->start_timeout_ms > 0)
         m->start_ends = m->began + m->slice->start_timeout_ms;
@@ -172,11 +166,13 @@ static void enter_trainers(struct machine *m)
 
 static void enter_ended(struct machine *m)
 {
+    m->left_ends = CLOCK_NEVER;
     link_send_u32(m, MESSAGE_REACHED, REACHED_ENDED);
 }
 
 static void enter_drain(struct machine *m)
 {
+    m->drained = true;
     m->left_ends = CLOCK_NEVER;
     m->stage_ends = clock_ms() + m->slice->exit_timeout_ms;
     if (!machine_running(m, ROLE_SERVER))
@@ -187,13 +183,20 @@ static void mark_stopped(struct machine *m)
 {
     for (int i = 0; i < m->n; i++)
         m->children[i].stopped |= m->children[i].running;
-    m->probe_at = m->start_ends = m->left_ends = CLOCK_NEVER;
+}
+
+/* What was due while the job ran is not due any more. */
+static void forget_deadlines(struct machine *m)
+{
+    m->probe_at = m->start_ends = m->left_ends = m->stage_ends = CLOCK_NEVER;
 }
 
 /* Reaped first: what ended before we signalled it did so by itself. */
 static void enter_stop(struct machine *m)
 {
+    forget_deadlines(m);
     machine_reap(m);
+    failure_decide(m);
     if (m->stage != STAGE_STOP)
         return;
     mark_stopped(m);
@@ -203,7 +206,9 @@ static void enter_stop(struct machine *m)
 
 static void enter_kill(struct machine *m)
 {
+    forget_deadlines(m);
     machine_reap(m);
+    failure_decide(m);
     if (m->stage != STAGE_KILL)
         return;
     mark_stopped(m);
@@ -215,8 +220,9 @@ static void enter_over(struct machine *m)
 {
     if (m->job_dir != NULL)
         jobdir_remove(m->job_dir);
-    m->stage_ends = CLOCK_NEVER;
-    m->flush_ends = m->cause == NULL ? CLOCK_NEVER : clock_ms() + FLUSH_MS;
+    forget_deadlines(m);
+    failure_decide(m);
+    m->flush_ends = m->cause == NULL && !m->told ? CLOCK_NEVER : clock_ms() + FLUSH_MS;
 }
 
 static void (*const enter[STAGE_COUNT])(struct machine *m) = {
@@ -225,6 +231,14 @@ static void (*const enter[STAGE_COUNT])(struct machine *m) = {
     [STAGE_DRAIN] = enter_drain,       [STAGE_STOP] = enter_stop,
     [STAGE_KILL] = enter_kill,         [STAGE_OVER] = enter_over,
 };
+
+void machine_told_to_stop(struct machine *m, bool hurry)
+{
+    m->told = true;
+    if (m->stage == STAGE_OVER && m->flush_ends == CLOCK_NEVER && !m->reported)
+        m->flush_ends = clock_ms() + FLUSH_MS;
+    machine_event(m, hurry ? EVENT_HURRY : EVENT_FAIL);
+}
 
 /* KILL is entered anew each second. */
 void machine_event(struct machine *m, enum stage_event event)
@@ -308,6 +322,8 @@ void machine_tick(struct machine *m, int64_t now)
         probe(m, now);
     if (now >= m->start_ends && m->stage == STAGE_SERVERS)
         start_overdue(m);
+    if (now >= m->judge_ends)
+        failure_decide(m);
     if (now >= m->left_ends)
         failure_left_early(m);
     if (now >= m->stage_ends)
@@ -322,7 +338,8 @@ static int64_t earlier(int64_t a, int64_t b)
 int64_t machine_deadline(const struct machine *m)
 {
     int64_t first =
-        earlier(earlier(m->probe_at, m->start_ends), earlier(m->left_ends, m->stage_ends));
+        earlier(earlier(earlier(m->probe_at, m->start_ends), earlier(m->left_ends, m->stage_ends)),
+                m->judge_ends);
 
     if (m->output != NULL && !m->rank_gone)
         first = earlier(first, output_deadline(m->output));

@@ -95,6 +95,7 @@ static void make_slice(int servers, int trainers, ...)
     slice->workspace = mem_strdup(folder);
     slice->ip_config = mem_strdup("ip_config.txt");
     slice->log_dir = mem_printf("%s/logs", folder);
+    ck_assert_int_eq(file_make_folders(slice->log_dir, 0755, &err), 0); /* as check.c does */
     slice->exit_timeout_ms = 20000;
     slice->kill_grace_ms = 300;
     strv_add(&slice->set, marker);

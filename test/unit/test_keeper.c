@@ -206,7 +206,7 @@ START_TEST(test_rank_dies_before_start)
     close(keeper.fd);
     ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
     ck_assert_int_eq(status, 0);
-    ck_assert(!exists("logs"));
+    ck_assert(!exists("logs/vm0.launcher.log"));
     slice_free(slice);
 }
 END_TEST
@@ -221,7 +221,7 @@ START_TEST(test_keeper_killed)
     until(exists("here"));
     kill(keeper.pid, SIGKILL);
     ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
-    keeper_clean_after(&keeper);
+    keeper_clean_after();
     ck_assert_int_eq(left_over(), 0);
     job_dir = jobdir_path(slice);
     ck_assert_int_eq(access(job_dir, F_OK), 0);
