@@ -1,14 +1,13 @@
 /* main: wiring. Options, the keeper, MPI, the meeting, then the coordinator; no decision of its own
  * but who answers --help, --version and --dry_run.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "config.h"
 #include "coord/coord.h"
@@ -23,17 +22,6 @@
 #include "keeper/keeper.h"
 
 extern char **environ;
-
-/* A descriptor of ours must never become 0, 1 or 2, where others read and write. */
-static void open_standard_descriptors(void)
-{
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    close(fd);
-}
 
 /* --help and --version need neither MPI nor a job; the first rank answers for all. */
 static int answer(const struct options *options, const struct launch *launch)
@@ -53,33 +41,6 @@ static int print_plan(const struct job *job)
         log_notice("%s", job->notices.items[i]);
     plan_print(job, stdout);
     return fflush(stdout) ? EXIT_LAUNCHER : EXIT_OK;
-}
-
-/* A process manager may not end before its ranks do; a shell that started us alone may (nohup).
- * Returns a pidfd, or -1 for nobody to watch. */
-static int watch_parent(const struct launch *launch)
-{
-    pid_t parent = getppid();
-    int fd = launch->use_mpi ? (int)syscall(SYS_pidfd_open, parent, 0) : -1;
-
-    if (fd >= 0 && getppid() != parent)
-        _exit(EXIT_LAUNCHER); /* it has gone in between: the job is being ended */
-    return fd;
-}
-
-static struct peers *open_peers(const struct launch *launch, struct err *err)
-{
-#ifdef HAVE_MPI
-    struct peers *peers = launch->use_mpi ? peers_mpi_open(err) : peers_solo_open();
-#else
-    struct peers *peers = peers_solo_open();
-#endif
-
-    if (!peers || !launch_check(launch, peers->size, peers->name, err))
-        return peers;
-    if (launch->rank == 0) /* N singletons would all say it */
-        log_error("%s", err->text);
-    peers_abort(peers, err->code);
 }
 
 /* Rank 0 loads the job unless the options were wrong already; all ranks meet and learn the verdict.
@@ -137,14 +98,14 @@ int main(int argc, char **argv)
     struct job job;
     struct coord_setup setup = {.meeting = &meeting, .job = &job};
 
-    open_standard_descriptors();
+    file_open_standard();
     launch_look(&launch, environ);
     options_parse(&options, argc, argv, environ, &err);
     if (!err.code && (options.help || options.version))
         return answer(&options, &launch);
-    setup.parent_fd = watch_parent(&launch);
+    setup.parent_fd = launch_watch_parent(&launch);
     if (keeper_fork(&setup.keeper, &err) || signals_open(&err) ||
-        !(setup.peers = open_peers(&launch, &err))) {
+        !(setup.peers = peers_open(&launch, &err))) {
         log_error("%s", err.text);
         return err.code;
     }

@@ -17,6 +17,10 @@ int file_write(const char *path, const void *data, size_t len, struct err *err);
 /* mkdir -p with the given mode for what is missing. 0, or -1 with err (EXIT_MACHINE). */
 int file_make_folders(const char *path, unsigned mode, struct err *err);
 
+/* Opens /dev/null as each of 0, 1 and 2 that is closed, so that no descriptor that is opened later
+ * is taken for one of them. */
+void file_open_standard(void);
+
 /* base/path, or path itself when it is absolute. The caller frees. */
 char *file_join(const char *base, const char *path);
 

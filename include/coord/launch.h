@@ -17,6 +17,10 @@ struct launch {
 /* Looks at Open MPI's, MPICH's (PMI), PMIx's and Slurm's names in envp. */
 void launch_look(struct launch *launch, char **envp);
 
+/* A process manager may not end before its ranks do; a shell that started us alone may (nohup).
+ * Returns a pidfd that is readable when the manager's process has gone, or -1: nobody to watch. */
+int launch_watch_parent(const struct launch *launch);
+
 /* Compares with MPI's own world size. srun with the wrong --mpi, or an mpirun of another MPI than
  * this program was built with, gives N singletons of size 1 with status 0, silently [measured]: -1
  * with err (EXIT_USAGE) and the remedy. mpi_name: the library's name for the sentence. */

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "coord/launch.h"
 #include "wire/message.h"
 
 #define PEERS_FRAGMENT                                                                             \
@@ -47,6 +48,10 @@ struct peers {
     int size;
     const char *name; /* "Open MPI v4.1.4, ...", "no MPI": for --version and the report */
 };
+
+/* With MPI or without, as the process was launched. Ends the process when MPI sees another number
+ * of ranks than was started. NULL with err on failure. */
+struct peers *peers_open(const struct launch *launch, struct err *err);
 
 /* Starts MPI. The signal handlers must be in place, the keeper forked. NULL with err on failure. */
 struct peers *peers_mpi_open(struct err *err);

@@ -119,3 +119,14 @@ char *file_join(const char *base, const char *path)
         return mem_strdup(path);
     return mem_printf("%s/%s", base, path);
 }
+
+void file_open_standard(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}

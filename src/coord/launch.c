@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* One process manager's names. rank and size may be NULL. */
 struct manager {
@@ -75,4 +77,14 @@ int launch_check(const struct launch *launch, int world_size, const char *mpi_na
                    "mpirun started %d ranks, but MPI (%s) sees %d: use the mpirun of the MPI that "
                    "dgl-mpilaunch was built with",
                    launch->size, mpi_name, world_size);
+}
+
+int launch_watch_parent(const struct launch *launch)
+{
+    pid_t parent = getppid();
+    int fd = launch->use_mpi ? (int)syscall(SYS_pidfd_open, parent, 0) : -1;
+
+    if (fd >= 0 && getppid() != parent)
+        _exit(EXIT_LAUNCHER); /* it has gone in between: the job is being ended */
+    return fd;
 }
