@@ -1,24 +1,6 @@
 /* peers: what both implementations share: the calls through the table, and the tree. */
 #include "coord/peers.h"
 
-#include "base/log.h"
-#include "config.h"
-
-struct peers *peers_open(const struct launch *launch, struct err *err)
-{
-#ifdef HAVE_MPI
-    struct peers *peers = launch->use_mpi ? peers_mpi_open(err) : peers_solo_open();
-#else
-    struct peers *peers = peers_solo_open();
-#endif
-
-    if (!peers || !launch_check(launch, peers->size, peers->name, err))
-        return peers;
-    if (launch->rank == 0) /* N singletons would all say it */
-        log_error("%s", err->text);
-    peers_abort(peers, err->code);
-}
-
 int peers_broadcast(struct peers *p, struct buf *data, struct err *err)
 {
     return p->ops->broadcast(p, data, err);
