@@ -86,7 +86,7 @@ static _Noreturn void sleep_until_over(struct coord_setup *setup)
         log_error("%s", err.text);
     else
         code = sleepers_sleep(fd, signals_fd(), setup->parent_fd);
-    peers_leave(setup->peers, code);
+    peers_leave(setup->peers, code, false);
 }
 
 int main(int argc, char **argv)
@@ -110,7 +110,7 @@ int main(int argc, char **argv)
         return err.code;
     }
     if (meet(&setup, &options, &launch, &err))
-        peers_leave(setup.peers, err.code);
+        peers_leave(setup.peers, err.code, false);
     if (meeting.sleeps)
         sleep_until_over(&setup);
     coord_run(&setup);

@@ -38,7 +38,7 @@ struct peers_ops {
     bool (*all_sent)(struct peers *p);
     void (*gate_enter)(struct peers *p, const int64_t value[2]);
     int (*gate_passed)(struct peers *p, int64_t result[2]);
-    void (*leave)(struct peers *p, int code) __attribute__((noreturn));
+    void (*leave)(struct peers *p, int code, bool outside) __attribute__((noreturn));
     void (*abort)(struct peers *p, int code) __attribute__((noreturn));
 };
 
@@ -91,9 +91,10 @@ bool peers_all_sent(struct peers *p);
 void peers_gate_enter(struct peers *p, const int64_t value[2]);
 int peers_gate_passed(struct peers *p, int64_t result[2]);
 
-/* Ends this rank after the last gate, when everything has been said. How depends on the MPI that
- * runs (see the file); whatever is called has a deadline. */
-_Noreturn void peers_leave(struct peers *p, int code);
+/* Ends this rank after the last gate, when everything has been said; all ranks call it with the
+ * same values. outside: a signal from outside has come, after which MPI_Finalize may never come
+ * back. How depends on the MPI that runs (see the file); whatever is called has a deadline. */
+_Noreturn void peers_leave(struct peers *p, int code, bool outside);
 
 /* Ends all ranks that can still be reached, now. */
 _Noreturn void peers_abort(struct peers *p, int code);

@@ -110,7 +110,8 @@ void coord_on_slice(struct coord *c, struct slice *slice);
 /* Once this machine is over: outcome to rank 0, its report, and the ways out without a gate. */
 void coord_run_closing(struct coord *c, int64_t now);
 
-/* Says the code to the sleepers, sees the keeper off, and leaves; abort: not by MPI_Finalize. */
-_Noreturn void coord_leave(struct coord *c, int code, bool abort);
+/* Says the code to the sleepers, sees the keeper off, and leaves; alone: no other rank is known to
+ * leave with it, so that it aborts the rest. */
+_Noreturn void coord_leave(struct coord *c, int code, bool alone);
 
 #endif

@@ -19,7 +19,7 @@ enum {
 };
 
 /* Says the code to the sleepers, sees the keeper off, and leaves. */
-_Noreturn void coord_leave(struct coord *c, int code, bool abort)
+_Noreturn void coord_leave(struct coord *c, int code, bool alone)
 {
     if (c->root) {
         console_pump(root_console(c->root));
@@ -37,9 +37,9 @@ _Noreturn void coord_leave(struct coord *c, int code, bool abort)
     }
     if (c->setup->meeting->sleepers)
         sleepers_dismiss(c->setup->meeting->sleepers, code);
-    if (abort)
+    if (alone)
         peers_abort(c->peers, code);
-    peers_leave(c->peers, code);
+    peers_leave(c->peers, code, c->outside);
 }
 
 /* The first failure that this rank knows of, its own or an alarm, its age brought up to now; NULL:

@@ -159,7 +159,7 @@ static void on_gate(struct coord *c, const int64_t result[2])
 
     c->gate_entered = false;
     if (passed == GATE_LAST)
-        coord_leave(c, (int)result[0], c->outside && result[0]);
+        coord_leave(c, (int)result[0], false);
     if (result[0])
         coord_stop(c, false);
     if (c->stopping)

@@ -46,9 +46,9 @@ int peers_gate_passed(struct peers *p, int64_t result[2])
     return p->ops->gate_passed(p, result);
 }
 
-_Noreturn void peers_leave(struct peers *p, int code)
+_Noreturn void peers_leave(struct peers *p, int code, bool outside)
 {
-    p->ops->leave(p, code);
+    p->ops->leave(p, code, outside);
 }
 
 _Noreturn void peers_abort(struct peers *p, int code)

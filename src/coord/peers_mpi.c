@@ -324,34 +324,51 @@ static void leave_late(int signal)
     _exit(leave_code);
 }
 
-/* Open MPI must be finalized (its mpirun takes a rank that left without it for a failure), and its
- * mpirun returns sooner when rank 0 alone carries a code out: 2.4-3.1 s instead of 3.8-4.6 s with
- * version 4.1. MPICH 4.0.2's Finalize hangs after collectives on three machines or more, so that
- * its ranks leave without it, each with the code, since its mpirun combines them. [measured]
- */
-static _Noreturn void mpi_leave(struct peers *p, int code)
+/* At the latest after so many seconds this rank ends with code, whatever it is in. */
+static void be_gone_within(int seconds, int code)
 {
-    struct mpi *m = of(p);
-    int rank = 0;
-
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    leave_code = m->kind == KIND_OPEN_MPI && rank ? 0 : code;
-    if (m->kind == KIND_MPICH)
-        _exit(leave_code);
+    leave_code = code;
     signal(SIGALRM, leave_late);
-    alarm(LEAVE_SECONDS);
-    MPI_Finalize();
-    exit(leave_code);
+    alarm((unsigned)seconds);
 }
 
 static _Noreturn void mpi_abort(struct peers *p, int code)
 {
     (void)p;
-    leave_code = code;
-    signal(SIGALRM, leave_late);
-    alarm(ABORT_SECONDS); /* a machine that is cut off waits in it for ever */
+    be_gone_within(ABORT_SECONDS, code); /* a machine that is cut off waits in it for ever */
     MPI_Abort(MPI_COMM_WORLD, code);
     _exit(code);
+}
+
+/* After a signal from outside. MPICH's mpirun returns the code only if all ranks abort with it
+ * [measured]. Open MPI's was seen to hang after several aborts at once (2 of 11 runs with
+ * odls_base_sigkill_timeout 0): rank 0 aborts, and the others wait for their end. */
+static _Noreturn void leave_after_signal(struct peers *p, int world_rank, int code)
+{
+    if (of(p)->kind == KIND_MPICH || world_rank == 0)
+        mpi_abort(p, code);
+    be_gone_within(LEAVE_SECONDS, code);
+    for (;;)
+        pause();
+}
+
+/* Open MPI must be finalized (its mpirun takes a rank that left without it for a failure), and its
+ * mpirun returns sooner when rank 0 alone carries a code out: 2.4-3.1 s instead of 3.8-4.6 s with
+ * version 4.1. MPICH 4.0.2's Finalize hangs after collectives on three machines or more, so that
+ * its ranks leave without it, each with the code, since its mpirun combines them. [measured]
+ */
+static _Noreturn void mpi_leave(struct peers *p, int code, bool outside)
+{
+    int world_rank = 0;
+
+    MPI_Comm_rank(MPI_COMM_WORLD, &world_rank);
+    if (outside && code)
+        leave_after_signal(p, world_rank, code);
+    if (of(p)->kind == KIND_MPICH)
+        _exit(code);
+    be_gone_within(LEAVE_SECONDS, world_rank ? 0 : code);
+    MPI_Finalize();
+    exit(world_rank ? 0 : code);
 }
 
 /* ---- open ---- */

@@ -68,8 +68,9 @@ static int solo_gate_passed(struct peers *p, int64_t result[2])
     return 1;
 }
 
-static _Noreturn void solo_leave(struct peers *p, int code)
+static _Noreturn void solo_leave(struct peers *p, int code, bool outside)
 {
+    (void)outside;
     free(p);
     exit(code);
 }

@@ -90,3 +90,19 @@ def job_maker(cluster, tmp_path, mpi):
     yield make
     for each in made:
         each.abandon()
+
+
+@pytest.fixture
+def mounted(cluster):
+    """mounted(machine, source, target): that machine alone sees source there; None: nothing."""
+    targets = []
+
+    def mount(machine, source, target, *options):
+        words = ["-t", "tmpfs", "tmpfs"] if source is None else ["--bind", source]
+        done = cluster.on(machine, "mount", *options, *map(str, words), str(target))
+        assert done.returncode == 0, done.stderr
+        targets.append((machine, target))
+
+    yield mount
+    for machine, target in reversed(targets):
+        cluster.on(machine, "umount", "-l", str(target))

@@ -8,8 +8,10 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import uuid
 
@@ -90,7 +92,7 @@ class Job:
         self.environment = {"OMPI_MCA_odls_base_sigkill_timeout": "0"}
         self.stdout = None          # a file's descriptor; None: a pipe that is read to its end
         self.marker = f"TEST_MARKER={uuid.uuid4().hex}"
-        self.process = self.before = None
+        self.process = self.before = self.temporary = None
         self.started = 0.0
 
     # ---- before ----
@@ -129,16 +131,21 @@ class Job:
 
     # ---- while it runs ----
 
-    def start(self):
+    def whole_environment(self):
         name, value = self.marker.split("=")
+        return {**plain_environment(), **self.environment, name: value,
+                "TMPDIR": str(self.temporary)}
+
+    def start(self):
         self.write()
-        self.before = Before(self.cluster, self.marker)
+        # a short path: MPI's sockets are below it
+        self.temporary = pathlib.Path(tempfile.mkdtemp(prefix="mt-", dir="/tmp"))
+        self.before = Before(self.cluster, self.marker, self.temporary)
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             self.words(), cwd=self.workspace.parent, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if self.stdout is None else self.stdout,
-            stderr=subprocess.PIPE, text=True, errors="replace",
-            env={**plain_environment(), **self.environment, name: value})
+            stderr=subprocess.PIPE, text=True, errors="replace", env=self.whole_environment())
         return self
 
     def wait_for(self, *names, seconds=SECONDS):
@@ -171,11 +178,13 @@ class Job:
         return [*self.launchers(), *(pid for pid in marked(self.marker) if
                                      read_bytes(f"/proc/{pid}/cmdline").startswith(workload))]
 
-    def rank_on(self, machine):
-        """The pid of the rank on a machine: the launcher whose parent is none."""
+    def ranks(self):
+        """The pids of all ranks: the launchers whose parent is none."""
         known = self.launchers()
-        pid, = [pid for pid, parent in known.items()
-                if parent not in known and net_of(pid) == self.cluster.nets[machine]]
+        return [pid for pid, parent in known.items() if parent not in known]
+
+    def rank_on(self, machine):
+        pid, = [pid for pid in self.ranks() if net_of(pid) == self.cluster.nets[machine]]
         return pid
 
     def keeper_on(self, machine):
@@ -191,15 +200,18 @@ class Job:
 
     # ---- the end ----
 
-    def finish(self, seconds=SECONDS):
-        """Waits for the end, proves that nothing is left, and returns what there was."""
+    def finish(self, seconds=SECONDS, allowed=()):
+        """Waits for the end, proves that nothing is left, and returns what there was. allowed:
+        the paths that nobody was left to remove."""
         try:
             out, err = self.process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             self.fail(f"it does not end within {seconds} s")
         took = time.monotonic() - self.started
-        left = self.before.wait_until_nothing_is_left()
+        left = self.before.wait_until_nothing_is_left(allowed)
+        self.remove_temporary()
         result = self.result(out or "", err or "", took)
+        left += self.left_in_tmp(result)
         if left:
             self.kill_all()
             raise AssertionError("left behind:\n  " + "\n  ".join(left) + "\n" + result.said)
@@ -218,6 +230,23 @@ class Job:
         return Result(self.process.returncode, out, err,
                       json.loads(report.read_text()) if report.exists() else None, run_dir,
                       seconds, self.workspace)
+
+    def job_dir(self, machine):
+        """The launcher's folder of this job on a machine, while it runs."""
+        path, = self.temporary.glob(f"dgl-mpilaunch-*-{machine}")
+        return path
+
+    @staticmethod
+    def left_in_tmp(result):
+        """Where an agent passes no TMPDIR on, that machine's folder is in /tmp."""
+        if result.report is None:
+            return []
+        pattern = f"dgl-mpilaunch-{result.report['job_id']}-*"
+        return [f"file {path}" for path in pathlib.Path("/tmp").glob(pattern)]
+
+    def remove_temporary(self):
+        """Also what MPI leaves in it when it is killed."""
+        shutil.rmtree(self.temporary, ignore_errors=True)
 
     def kill_all(self):
         """Ends this job's processes and no others, so that the next test has a clean cluster."""
@@ -244,6 +273,7 @@ class Job:
         if self.process is not None:
             self.kill_all()
             self.process.wait(10)
+            self.remove_temporary()
             for stream in (self.process.stdout, self.process.stderr):
                 if stream:
                     stream.close()

@@ -25,23 +25,17 @@ def marked(marker):
     return [pid for pid in pids() if marker.encode() in read_bytes(f"/proc/{pid}/environ")]
 
 
-def temporary_files():
-    return {path.name for path in pathlib.Path("/tmp").glob("dgl-mpilaunch*")
-            if not path.name.startswith("dgl-mpilaunch-demo.")}
-
-
 class Before:
-    """What was there before a job that carries the marker."""
+    """What was there before a job that carries the marker and has this TMPDIR to itself."""
 
-    def __init__(self, cluster, marker):
-        self.cluster, self.marker = cluster, marker
+    def __init__(self, cluster, marker, temporary):
+        self.cluster, self.marker, self.temporary = cluster, marker, pathlib.Path(temporary)
         self.processes = set(cluster.processes())
         self.shared_memory = cluster.shared_memory()
         self.listeners = cluster.listeners()
-        self.files = temporary_files()
 
-    def left(self):
-        """Sentences; an empty list when nothing is left."""
+    def left(self, allowed=()):
+        """Sentences; an empty list when nothing is left but the allowed paths."""
         processes = set(marked(self.marker)) | set(self.cluster.processes()) - self.processes
         found = [describe(pid) for pid in sorted(processes) if read_bytes(f"/proc/{pid}/cmdline")]
         found += [f"shared memory on machine {machine}: {name}" for machine, name
@@ -49,14 +43,15 @@ class Before:
                   if not name.startswith(MPI_SHARED_MEMORY)]
         found += [f"port {listener.port} in LISTEN on machine {listener.machine}"
                   for listener in sorted(self.cluster.listeners() - self.listeners)]
-        found += [f"file /tmp/{name}" for name in sorted(temporary_files() - self.files)]
+        found += [f"file {path}" for path in sorted(self.temporary.glob("dgl-mpilaunch*"))
+                  if path not in allowed]
         return found
 
-    def wait_until_nothing_is_left(self, seconds=SECONDS):
+    def wait_until_nothing_is_left(self, allowed=()):
         """Returns what is left after all."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + SECONDS
         while True:
-            found = self.left()
+            found = self.left(allowed)
             if not found or time.monotonic() > deadline:
                 self._remove_mpi_shared_memory()
                 return found

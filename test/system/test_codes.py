@@ -6,8 +6,6 @@ import subprocess
 
 import pytest
 
-from job import plain_environment
-
 # Those whose default action ends a process.
 HARMLESS = ("SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU")
 FATAL = [number for number in signal.Signals
@@ -21,7 +19,7 @@ def codes_of(it, actions):
     def run(action):
         return subprocess.run([*it.words(), f"any: {action}"], capture_output=True, timeout=30,
                               stdin=subprocess.DEVNULL, cwd=it.workspace,
-                              env=plain_environment()).returncode
+                              env=it.whole_environment()).returncode
 
     it.start()  # one as a job, whose end proves that nothing is left of any
     with concurrent.futures.ThreadPoolExecutor(4) as pool:

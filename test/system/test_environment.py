@@ -1,6 +1,7 @@
 """What each process finds around it: variables, folder, arguments, signals, CPUs, descriptors."""
 
 import resource
+import stat
 import sys
 
 import pytest
@@ -42,10 +43,31 @@ def test_dgls_and_torchs_variables(job, samplers):
                        "TORCHELASTIC_RESTART_COUNT": "0", "TORCHELASTIC_MAX_RESTARTS": "0",
                        "TORCHELASTIC_USE_AGENT_STORE": "False"})
         assert trainer["environment"]["TORCHELASTIC_RUN_ID"]
-        assert "TORCHELASTIC_ERROR_FILE" in trainer["environment"]
         ports.add(trainer["environment"]["MASTER_PORT"])
     port, = ports
     assert 1024 <= int(port) <= 65535 and int(port) not in (1234, 30050, 30051)
+
+
+def test_the_jobs_folder(job):
+    """One a machine, private, with its trainers' error files; finish() sees that it goes."""
+    it = job("server: dump seen; serve", "trainer: dump seen; wait go; connect", machines=2,
+             num_trainers=2)
+    it.start().wait_for(*(f"seen.trainer-{k}" for k in range(4)))
+    modes = [stat.filemode(it.job_dir(k).stat().st_mode) for k in range(2)]
+    folders = [str(it.job_dir(k)) for k in range(2)]
+    (it.workspace / "go").touch()
+    result = it.finish()
+    assert result.code == 0, result.said
+    assert modes == ["drwx------"] * 2
+    error_files = set()
+    for k in range(4):
+        have(result.dump("trainer", k), {"DGL_JOB_DIR": folders[k // 2]})
+        error_file = result.dump("trainer", k)["environment"]["TORCHELASTIC_ERROR_FILE"]
+        assert error_file.startswith(folders[k // 2] + "/"), error_file
+        error_files.add(error_file)
+    assert len(error_files) == 4, error_files
+    for k in range(2):
+        have(result.dump("server", k), {"DGL_JOB_DIR": folders[k]})
 
 
 def test_nothing_of_mpi_is_there(job):
@@ -239,3 +261,31 @@ def test_stdin_is_empty(solo):
     it = solo(num_servers=0, part_config=None, run_dir="none")
     it.command = ["wc -c"]
     assert console(it) == ["0"]
+
+
+def test_a_servers_variables_in_the_users_shell(job):
+    """As in a shell that was opened from a server: without servers DGL must not see them."""
+    it = job(machines=2, num_servers=0, part_config=None)
+    it.environment.update(DGL_ROLE="server", DGL_SERVER_ID="7")
+    it.command = ["env | grep -E '^(DGL_ROLE|DGL_SERVER_ID|RANK)='"]
+    result = it.run()
+    assert result.code == 0, result.said
+    assert [result.log(f"vm{k}.trainer-{k}.log") for k in range(2)] == ["RANK=0\n", "RANK=1\n"]
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "2>&-", "0<&- 2>&-"])
+@pytest.mark.parametrize("mpirun", [False, True])
+def test_standard_descriptors_that_are_closed(solo, job, mpirun, closed):
+    """A socket or log file of ours must not become the children's stderr."""
+    it = (job if mpirun else solo)("server: dump seen; serve",
+                                   "trainer: dump seen; print text; printerr more; connect")
+    words = it.launcher
+    it.launcher = lambda: ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *words()]
+    result = it.run()
+    assert result.code == 0, result.said
+    for k in range(it.machines):
+        assert result.log(f"vm{k}.trainer-{k}.log").split() == ["text", "more"]
+        for role in ("server", "trainer"):
+            fds = result.dump(role, k)["fds"]
+            assert set(fds) == {"0", "1", "2"} and fds["0"] == "/dev/null", fds
+    assert result.out.count("text") == it.machines, result.said

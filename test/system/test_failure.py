@@ -1,6 +1,12 @@
 """The first failure stops everything everywhere, is named, and gives its exit code."""
 
+import os
+import time
+
 import pytest
+
+from cluster import is_gone, read_bytes
+from job import wait_until
 
 WAIT = "trainer: connect; forever"
 
@@ -141,18 +147,44 @@ def test_kill_grace_0_kills_at_once(solo):
     assert result.seconds < 3
 
 
+@pytest.mark.parametrize("time_", range(5))
 @pytest.mark.parametrize("hook", ["servers", "trainers"])
-def test_two_failures_within_50_ms(solo, hook):
+def test_two_failures_within_50_ms(solo, hook, time_):
     """Death by signal goes before an exit code, a server before a trainer."""
     if hook == "trainers":
-        script = ["trainer 0: connect; touch up; wait go; exit 3",
-                  "trainer 1: connect; wait go; kill KILL"]
+        script = ["trainer 0: connect; touch up0; wait go; exit 3",
+                  "trainer 1: connect; touch up1; wait go; kill KILL"]
         expected = (137, "trainer", 1)
     else:
-        script = ["server: listen; wait go; exit 4", "trainer: connect; touch up; wait go; exit 3"]
+        script = ["server: listen; touch up0; wait go; exit 4",
+                  "trainer: connect; touch up1; wait go; exit 3"]
         expected = (4, "server", 0)
     it = solo(*script, num_trainers=2 if hook == "trainers" else 1)
-    it.start().wait_for("up")
+    it.start().wait_for("up0", "up1")
     (it.workspace / "go").touch()
     result = it.finish()
     assert (result.code, result.cause["role"], result.cause["id"]) == expected, result.said
+
+
+def cpu_seconds_until_it_ends(pid, seconds):
+    """What the process has used when it is last seen."""
+    used, deadline = 0.0, time.monotonic() + seconds
+    while not is_gone(pid):
+        assert time.monotonic() < deadline, f"process {pid} does not end within {seconds} s"
+        words = read_bytes(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2].split()
+        if words:
+            used = (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        time.sleep(0.05)
+    return used
+
+
+def test_a_keeper_that_is_done_waits_without_spinning(job):
+    it = job("server 0: wait up.server-1; exit 3", "server 1: ignore TERM; dump up; forever",
+             machines=2, kill_grace=3).start()
+    wait_until(lambda: len(it.launchers()) == 4, 10, "both ranks and both keepers are there")
+    keeper = it.keeper_on(0)
+    used = cpu_seconds_until_it_ends(keeper, 20)
+    result = it.finish()
+    assert result.code == 3, result.said
+    assert result.seconds > 3, "nobody had to wait"
+    assert used < 0.5, f"machine 0's keeper used {used} s"

@@ -19,22 +19,6 @@ def nothing_was_started(result):
     return result.report is None or not [p for p in result.processes() if p["start_s"] is not None]
 
 
-@pytest.fixture
-def mounted(cluster):
-    """mounted(machine, source, target): that machine alone sees source there."""
-    targets = []
-
-    def mount(machine, source, target):
-        words = ["mount", "-t", "tmpfs", "tmpfs"] if source is None else ["mount", "--bind", source]
-        done = cluster.on(machine, *map(str, words), str(target))
-        assert done.returncode == 0, done.stderr
-        targets.append((machine, target))
-
-    yield mount
-    for machine, target in reversed(targets):
-        cluster.on(machine, "umount", "-l", str(target))
-
-
 def test_a_missing_workspace(job):
     result = job(workspace="/no/such/workspace").run()
     assert result.code == 3, result.said
@@ -93,11 +77,20 @@ def test_a_machine_needs_no_other_partition(job, mounted):
     assert result.code == 0, result.said
 
 
+# The port may be in TIME_WAIT after another test's server.
+LISTENS = """
+import signal, socket
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("", 30050))
+s.listen()
+signal.pause()
+"""
+
+
 def test_a_port_that_is_taken(job):
     it = job()
-    server = subprocess.Popen(
-        it.cluster.words("on", "1", sys.executable, "-c", "import socket, signal; s = "
-                         "socket.socket(); s.bind(('', 30050)); s.listen(); signal.pause()"))
+    server = subprocess.Popen(it.cluster.words("on", "1", sys.executable, "-c", LISTENS))
     try:
         wait_until(lambda: any(at.port == 30050 and at.machine == 1
                                for at in it.cluster.listeners()), 10, "a listener")

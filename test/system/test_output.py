@@ -1,11 +1,17 @@
 """What reaches the console and the log files: whole lines, all of them, each with its process."""
 
 import collections
+import fcntl
 import os
 import re
+import signal
+import sys
+import termios
 import time
 
 import pytest
+
+from job import wait_until
 
 LINE = re.compile(r"\[(vm\d) (server|trainer) (\d+)\] (.*)")
 NOT_SHOWN = re.compile(r"\.\.\. (\d+) lines? not shown here, see (.*)")
@@ -119,6 +125,32 @@ def test_run_dir_that_is_given_and_cannot_be_written(job):
     assert "ip_config.txt/x" in result.err, result.said
 
 
+def said_that_nothing_can_be_written(it, where):
+    result = it.run()
+    assert result.code == 2, result.said
+    assert result.err.count(where) == 1, result.said
+    assert "report" not in result.err, result.said
+
+
+@pytest.mark.parametrize("time_", range(5))
+def test_run_dir_that_is_a_file(job, time_):
+    """More than once: MPICH drops what a rank says at the moment when another leaves."""
+    it = job()
+    it.write()
+    it.options["run_dir"] = str(it.workspace / "ip_config.txt")
+    said_that_nothing_can_be_written(it, "ip_config.txt")
+
+
+def test_run_dir_in_a_file_system_that_is_read_only(job, mounted, tmp_path):
+    """Root may write wherever the permissions say no."""
+    it = job()
+    (tmp_path / "ro").mkdir()
+    for machine in range(4):
+        mounted(machine, None, tmp_path / "ro", "-o", "ro")
+    it.options["run_dir"] = str(tmp_path / "ro/mine")
+    said_that_nothing_can_be_written(it, str(tmp_path / "ro/mine"))
+
+
 def test_default_run_dir_that_cannot_be_written(job):
     it = job("trainer: connect; print text")
     it.write()
@@ -159,3 +191,27 @@ def test_a_reader_that_goes_away(solo):
     os.close(write)
     os.close(read)
     it.finish()
+
+
+def bytes_in(pipe):
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+
+
+def test_a_signal_while_nobody_reads(solo):
+    """Without log files nothing may be dropped while it runs; a stop does not wait for a reader."""
+    read, write = os.pipe()
+    it = solo(f"trainer: lines {10 ** 9} {WIDTH}", num_servers=0, part_config=None,
+              run_dir="none")
+    it.stdout = write
+    try:
+        it.start()
+        wait_until(lambda: bytes_in(read) > 60000, 10, "the pipe is full")
+        time.sleep(1)  # all that is between the trainer and the pipe is full then too
+        before = time.monotonic()
+        result = it.signal(signal.SIGTERM).finish(20)
+    finally:
+        os.close(write)
+        os.close(read)
+    assert result.code == 143, result.said
+    # the trainer may take --kill_grace, and the reader a few seconds
+    assert time.monotonic() - before < 12

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -77,6 +78,38 @@ def test_a_signal_to_a_rank_that_sleeps(job):
     assert it.finish().code == 143
 
 
+SLOW_BUT_WELL = """
+import pathlib, signal, sys, time
+def end(number, frame):
+    time.sleep(1)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+pathlib.Path("up").touch()
+while True:
+    signal.pause()
+"""
+
+
+def test_a_signal_to_all_ranks_of_a_machine_counts_once(job):
+    """Taken for a second one it would skip the grace."""
+    it = job(machines=1, num_servers=0, part_config=None, kill_grace=8)
+    # Open MPI 4's mpirun, told to leave no time between TERM and KILL, was seen to stay for ever
+    # after MPI_Abort though all its ranks were gone: in 2 of 11 runs; in 0 of 9 without [measured]
+    it.environment = {}
+    it.mpirun_options = (["-n", "3", "--oversubscribe"] if it.mpi == "openmpi" else ["-n", "3"])
+    it.command = ["--", sys.executable, "-c", SLOW_BUT_WELL]
+    it.start().wait_for("up")
+    ranks = it.ranks()
+    assert len(ranks) == 3, ranks
+    for pid in ranks:
+        os.kill(pid, signal.SIGTERM)
+    result = it.finish()
+    assert result.code == 143, result.said
+    trainer, = result.processes("trainer")
+    assert (trainer["exit_code"], trainer["signal"]) == (0, None), trainer
+    assert result.seconds < 8, "it waited for more than the trainer"
+
+
 def test_mpirun_is_killed(job):
     it = up(job(*STUBBORN, kill_grace=1))
     result = it.signal(signal.SIGKILL).finish()
@@ -114,9 +147,11 @@ def test_mpis_daemon_is_killed(job):
 def test_rank_and_keeper_are_killed_together(job):
     it = up(job(*SCRIPT, machines=2))
     keeper, rank = it.keeper_on(1), it.rank_on(1)
+    # either of them removes the machine's folder; with both gone nobody is left there to do it
+    folder = it.job_dir(1)
     os.kill(keeper, signal.SIGKILL)
     os.kill(rank, signal.SIGKILL)
-    assert it.finish().code != 0
+    assert it.finish(allowed=[folder]).code != 0
 
 
 def cut(it, machine):
@@ -140,6 +175,19 @@ def test_the_link_of_rank_0s_machine_is_cut(job):
     result = cut(up(job(*SCRIPT, lost_timeout=3)), 0)
     assert result.code != 0, result.said
     assert "lost" in result.err, result.said
+
+
+def test_a_lost_machine_is_the_cause_though_another_ends_slowly(job):
+    """The report and the cause come before rank 0 may leave."""
+    it = job("trainer 0: ignore TERM; connect; dump up; forever", *SCRIPT, machines=3,
+             kill_grace=6, lost_timeout=2)
+    result = cut(up(it), 2)
+    assert result.code == 125, result.said
+    assert result.cause is not None, result.said
+    assert (result.cause["how"], result.cause["host"]) == ("lost", "vm2"), result.cause
+    block = result.err[result.err.rfind("dgl-mpilaunch: the job"):]
+    assert block.startswith("dgl-mpilaunch: the job"), result.said
+    assert "lost" in block and "vm2" in block, result.said
 
 
 def test_a_short_cut_is_borne(job):
@@ -198,6 +246,17 @@ def test_a_signal_while_servers_start(job):
     os.kill(it.rank_on(1), signal.SIGTERM)
     result = it.finish()
     assert result.code == 143, result.said
+
+
+def test_a_signal_while_servers_leave(job):
+    """The trainers have ended well, but not the job: the user has stopped it."""
+    it = job("server 1: serve; touch left; sleep 6", machines=2).start().wait_for("left")
+    assert still_runs(it, 0.5), "server 1 holds nobody up"
+    os.kill(it.rank_on(0), signal.SIGTERM)
+    result = it.finish()
+    assert result.code == 143, result.said
+    assert result.report["exit_code"] == 143
+    assert result.seconds < 6
 
 
 def test_a_signal_right_at_the_start(solo):

@@ -123,6 +123,20 @@ def test_start_timeout_names_who_is_late(job):
         p["start_s"] is None for p in result.processes("trainer"))
 
 
+def test_start_timeout_names_the_late_of_all_machines(job):
+    """And while they are being stopped nobody is waited for."""
+    it = job("server 1: ignore TERM; forever", "server 2: forever", machines=3, start_timeout=1,
+             kill_grace=11)
+    result = it.run()
+    assert result.code == 124, result.said
+    for word in ("server 1", "vm1", "server 2", "vm2"):
+        assert word in result.err, f"'{word}' is not said:\n{result.said}"
+    assert "server 0" not in result.err, result.said
+    # each 10 s, and on a terminal after 1 s
+    assert "waiting for" not in result.err, result.said
+    assert result.seconds > 11, "it was not stopped for long enough to see"
+
+
 def test_a_listener_below_the_server_counts(solo):
     """DGL's server may be a grandchild: of a shell, of numactl."""
     it = solo()

@@ -131,9 +131,13 @@ def test_dry_run_without_mpi(solo):
     assert sorted(path.name for path in it.workspace.iterdir()) == ["data", "ip_config.txt"]
 
 
-def test_dry_run_under_mpirun_prints_once(job):
+@pytest.mark.parametrize("by_environment", [False, True])
+def test_dry_run_under_mpirun_prints_once(job, by_environment):
     it = job("any: touch ran", machines=2)
-    it.more = ["--dry_run"]
+    if by_environment:
+        it.environment["DGL_MPILAUNCH_DRY_RUN"] = "1"
+    else:
+        it.more = ["--dry_run"]
     result = it.run()
     assert result.code == 0, result.said
     assert result.out.count("DGL_SERVER_ID=1") == 1, result.said

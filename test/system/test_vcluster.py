@@ -104,6 +104,7 @@ def test_an_ordinary_user():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o777)
         script = shutil.copy(VCLUSTER, folder)
+        shutil.copytree(f"{VCLUSTER}.d", f"{script}.d")
         state = str(pathlib.Path(folder) / "c")
 
         def vcluster(*words):
