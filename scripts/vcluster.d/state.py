@@ -123,7 +123,8 @@ def folder_remove(folder):
         for path in (os.path.join(folder, name), os.path.join(folder, name + ".new")):
             if os.path.lexists(path):
                 os.unlink(path)
-    shutil.rmtree(os.path.join(folder, "hosts"), ignore_errors=True)
+    for name in ("hosts", "tmp"):
+        shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
     for path in (os.path.join(folder, "sys"), folder):
         try:
             os.rmdir(path)

@@ -280,8 +280,8 @@ static void open_root(struct coord *c)
     for (size_t i = 0; i < job->notices.n; i++)
         log_notice("%s", job->notices.items[i]);
     if (meeting->extra_ranks)
-        log_notice("%d ranks more than machines sleep until the end; 'mpirun -N 1' starts one a "
-                   "machine",
+        log_notice("%d of the ranks sleep until the end, because each machine needs one; 'mpirun "
+                   "-N 1' starts one a machine",
                    meeting->extra_ranks);
     log_verbose("%d machines, %s", c->peers->size, c->peers->name);
 }

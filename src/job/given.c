@@ -85,7 +85,7 @@ int given_unknown(const char *where, const char *name, size_t len, struct err *e
     const struct option_spec *nearest = options_table_nearest(name, len);
 
     if (nearest)
-        return err_set(err, EXIT_USAGE, "there is no option %s; did you mean --%s?", where,
+        return err_set(err, EXIT_USAGE, "there is no option %s; the nearest is --%s", where,
                        nearest->name);
     return err_set(err, EXIT_USAGE, "there is no option %s; 'dgl-mpilaunch --help' shows all",
                    where);

@@ -105,6 +105,11 @@ static int read_hosts(struct job *job, struct err *err)
                        o->num_servers, err);
 }
 
+static const char *plural(int n)
+{
+    return n == 1 ? "" : "s";
+}
+
 static int read_partition(struct job *job, struct err *err)
 {
     const struct options *o = &job->options;
@@ -118,10 +123,11 @@ static int read_partition(struct job *job, struct err *err)
     if ((size_t)job->partconf.num_parts == job->hosts.n)
         return 0;
     return err_set(err, EXIT_USAGE,
-                   "'%s' has %d partitions, but '%s' names %zu machines; each machine serves one "
-                   "partition: partition the graph into %zu, or list %d machines",
-                   o->part_config, job->partconf.num_parts, o->ip_config, job->hosts.n,
-                   job->hosts.n, job->partconf.num_parts);
+                   "'%s' has %d partition%s, but '%s' names %zu machine%s; each machine serves one "
+                   "partition: partition the graph into %zu, or list %d machine%s",
+                   o->part_config, job->partconf.num_parts, plural(job->partconf.num_parts),
+                   o->ip_config, job->hosts.n, plural((int)job->hosts.n), job->hosts.n,
+                   job->partconf.num_parts, plural(job->partconf.num_parts));
 }
 
 /* All counts fit an int, as DGL and the plan want them. */

@@ -35,6 +35,13 @@ static const char *find_nul(const char *bytes, size_t len)
     return NULL;
 }
 
+static const char *skip_blanks(const char *at, const char *end)
+{
+    while (at < end && strchr(" \t\r\n", *at) && *at)
+        at++;
+    return at;
+}
+
 cJSON *json_parse(const char *path, const char *bytes, size_t len, struct err *err)
 {
     char shown[EXCERPT_SIZE];
@@ -51,15 +58,19 @@ cJSON *json_parse(const char *path, const char *bytes, size_t len, struct err *e
         return NULL;
     }
     root = cJSON_ParseWithLengthOpts(bytes, len, &end, 0);
-    while (root && end < bytes + len && strchr(" \t\r\n", *end))
-        end++;
+    if (root)
+        end = skip_blanks(end, bytes + len);
     if (root && end == bytes + len)
         return root;
     if (!end || end < bytes || end > bytes + len)
         end = bytes;
-    err_set(err, EXIT_USAGE, "%s:%d: %s near '%s'", path, line_of(bytes, end),
-            root ? "text behind the end of the JSON value," : "not valid JSON,",
-            excerpt(shown, end, (size_t)(bytes + len - end)));
+    if (!root && skip_blanks(end, bytes + len) == bytes + len)
+        err_set(err, EXIT_USAGE, "%s:%d: this is no JSON text: it ends too early", path,
+                line_of(bytes, end));
+    else
+        err_set(err, EXIT_USAGE, "%s:%d: this is no JSON text%s, near '%s'", path,
+                line_of(bytes, end), root ? ": more follows the end of its value" : "",
+                excerpt(shown, end, (size_t)(bytes + len - end)));
     cJSON_Delete(root);
     return NULL;
 }

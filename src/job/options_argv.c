@@ -81,7 +81,7 @@ static void fail_unknown(struct reader *r, const char *word)
         return;
     }
     given_unknown(shown, name, len, &unknown);
-    if (r->words.n)
+    if (r->words.n > 1)
         FAIL(r, "%s. If it belongs to the command, quote the command or put -- before it",
              unknown.text);
     else

@@ -156,7 +156,7 @@ START_TEST(configs)
     WRONG(EXIT_USAGE, "ip.txt:2: 'node2': not an IPv4 address");
     write_text("w/data/g.json", "{");
     write_text("w/ip.txt", "10.0.0.1\n10.0.0.2\n");
-    WRONG(EXIT_USAGE, "data/g.json:1: not valid JSON");
+    WRONG(EXIT_USAGE, "data/g.json:1: this is no JSON text");
 }
 END_TEST
 

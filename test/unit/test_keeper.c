@@ -24,7 +24,9 @@ START_TEST(test_good_run)
     ck_assert_int_gt(outcome_of(ROLE_TRAINER, 0)->max_rss_kb, 0);
     ck_assert_ptr_nonnull(memmem(seen.output.data, seen.output.len, "[vm0 trainer 1] hi\n", 19));
     ck_assert_ptr_nonnull(memmem(seen.output.data, seen.output.len, "[vm0 server 0] done\n", 20));
-    ck_assert_int_eq(seen.waiting.data[seen.waiting.len - 2], '|');
+    /* "text|text|": the last text is empty, and the only one when all listen at the first look */
+    ck_assert_int_eq(seen.waiting.data[seen.waiting.len - 1], '|');
+    ck_assert(seen.waiting.len == 1 || seen.waiting.data[seen.waiting.len - 2] == '|');
     dump = content("d.trainer-0");
     ck_assert_ptr_nonnull(strstr(dump, "\"MASTER_PORT\": \"12345\""));
     ck_assert_ptr_nonnull(strstr(dump, "\"fds\": {\"0\": \"/dev/null\", \"1\": \"pipe:"));

@@ -117,8 +117,8 @@ END_TEST
 static const struct {
     const char *word, *says;
 } bad_words[] = {
-    {"--num_trainer_=2", "there is no option --num_trainer_; did you mean --num_trainers?"},
-    {"--workspce=/w", "--workspce; did you mean --workspace?"},
+    {"--num_trainer_=2", "there is no option --num_trainer_; the nearest is --num_trainers"},
+    {"--workspce=/w", "--workspce; the nearest is --workspace"},
     {"--completely-else", "--help' shows all"},
     {"-n", "there is no option -n; "},
     {"--num_s", "'--num_s' is short for several options"},
@@ -240,7 +240,7 @@ START_TEST(wrong_environment)
     environment[0] = (char *)"DGL_MPILAUNCH_NUM_TRAINERS=x";
     WRONG("DGL_MPILAUNCH_NUM_TRAINERS: 'x' is not a whole number", BASE, "c");
     environment[0] = (char *)"DGL_MPILAUNCH_NUM_TRAINER=1";
-    WRONG("no option DGL_MPILAUNCH_NUM_TRAINER; did you mean --num_trainers?", BASE, "c");
+    WRONG("no option DGL_MPILAUNCH_NUM_TRAINER; the nearest is --num_trainers", BASE, "c");
     environment[0] = (char *)"DGL_MPILAUNCH_HELP=1";
     WRONG("no option DGL_MPILAUNCH_HELP", BASE, "c");
     environment[0] = NULL;
@@ -251,9 +251,9 @@ static const struct {
     const char *text, *says;
 } bad_files[] = {
     {"", "the file is empty"},
-    {"{\n\n,}", ":3: not valid JSON"},
+    {"{\n\n,}", ":3: this is no JSON text"},
     {"[]", "not a JSON object of options"},
-    {"{\"num_trainer\": 1}", "did you mean --num_trainers?"},
+    {"{\"num_trainer\": 1}", "the nearest is --num_trainers"},
     {"{\"zzzzzzzzzzzzzzzzzz\": 1}", "there is no option"},
     {"{\"num_trainers\": 1, \"num-trainers\": 1}", "\"num-trainers\" stands there twice"},
     {"{\"num_trainers\": [1]}", "has the wrong type"},

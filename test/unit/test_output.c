@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "keeper/jobdir.h"
 #include "keeper/output.h"
 
 static struct buf shown;
@@ -45,11 +46,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-    char *path = mem_printf("%s/vm_0.trainer-1.log", folder);
-
-    unlink(path);
-    rmdir(folder);
-    free(path);
+    jobdir_remove(folder);
 }
 
 /* Adds a stream and returns the end to write to. */

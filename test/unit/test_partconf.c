@@ -54,12 +54,12 @@ static const struct {
     const char *text, *says;
 } bad[] = {
     {"", "g.json: the file is empty"},
-    {" \n ", "not valid JSON"},
-    {"{\n\"num_parts\": 1,\n!\n}", "g.json:3: not valid JSON"},
-    {"{", "not valid JSON"},
+    {" \n ", "this is no JSON text"},
+    {"{\n\"num_parts\": 1,\n!\n}", "g.json:3: this is no JSON text"},
+    {"{", "this is no JSON text"},
     {"[1]", "not a JSON object"},
     {"1", "not a JSON object"},
-    {GOOD "\nx", "g.json:4: text behind the end"},
+    {GOOD "\nx", "g.json:4: this is no JSON text: more follows"},
     {"{}", "\"num_parts\" is missing"},
     {"{\"num_parts\": 1, \"num_parts\": 2, \"graph_name\": \"g\"}",
      "\"num_parts\" stands there twice"},
