@@ -43,6 +43,11 @@ def fan_out(text):
     return numbers
 
 
+def counted(number, noun):
+    """'1 trainer', '4 trainers'."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def add_job_options(parser):
     parser.add_argument("--ip_config", required=True, help="a line for each machine")
     parser.add_argument("--part_config", required=True, help="JSON that the partitioning wrote")

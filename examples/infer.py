@@ -34,7 +34,8 @@ def load_model(arguments):
     model.load_state_dict(checkpoint["model"])
     fan_out = arguments.fan_out or checkpoint["fan_out"]
     if len(fan_out) != checkpoint["shape"]["num_layers"]:
-        raise ValueError(f"--fan_out wants {checkpoint['shape']['num_layers']} numbers")
+        raise ValueError("--fan_out wants " +
+                         common.counted(checkpoint["shape"]["num_layers"], "number"))
     return model, fan_out
 
 
@@ -97,8 +98,8 @@ def main():
     predictions = gather_on_rank_0(graph.num_nodes(), ids, classes)
     if predictions is not None:
         write_predictions(arguments.output, predictions)
-        print(f"{len(predictions)} predictions by {dist.get_world_size()} trainers: "
-              f"{arguments.output}", flush=True)
+        print(f"{len(predictions)} predictions by "
+              f"{common.counted(dist.get_world_size(), 'trainer')}: {arguments.output}", flush=True)
         print(f"test accuracy {right / max(count, 1):.4f}", flush=True)
 
 

@@ -11,6 +11,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import time
 
 import dgl
@@ -28,7 +29,9 @@ def parse_arguments():
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--num_parts", type=int, required=True, help="one for each machine")
-    parser.add_argument("--output", default="data", help="folder for the partitions")
+    parser.add_argument("--output", default="data",
+                        help="folder for the parts; an earlier partition of the same graph there "
+                             "is replaced")
     parser.add_argument("--graph_name", default="graph", help="also names OUTPUT/NAME.json")
     parser.add_argument("--num_nodes", type=int, default=10000)
     parser.add_argument("--avg_degree", type=float, default=20, help="neighbours of a node")
@@ -109,6 +112,20 @@ def features_only_accuracy(graph, num_classes):
     return right.float().mean().item()
 
 
+def remove_surplus_parts(part_config, num_parts):
+    """Removes the folders of the graph's earlier partition that the new one does not overwrite."""
+    try:
+        with open(part_config) as file:
+            earlier = json.load(file)["num_parts"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return
+    for part in range(num_parts, earlier):
+        folder = os.path.join(os.path.dirname(part_config), f"part{part}")
+        if os.path.isdir(folder):
+            shutil.rmtree(folder)
+            print(f"removed {folder}: of an earlier partition into {earlier}")
+
+
 def write_partitions(graph, arguments):
     # partition_graph talks a lot; what it says matters only when it fails.
     talk = io.StringIO()
@@ -137,9 +154,11 @@ def main():
     print(f"test accuracy of the features alone: {accuracy:.4f}")
 
     start = time.monotonic()
-    write_partitions(graph, arguments)
     part_config = os.path.join(arguments.output, arguments.graph_name + ".json")
-    print(f"{arguments.num_parts} parts by '{arguments.part_method}' in "
+    remove_surplus_parts(part_config, arguments.num_parts)
+    write_partitions(graph, arguments)
+    parts = "1 part" if arguments.num_parts == 1 else f"{arguments.num_parts} parts"
+    print(f"{parts} by '{arguments.part_method}' in "
           f"{time.monotonic() - start:.1f} s: {part_config}")
 
     facts = {"features_only_test_accuracy": accuracy, "num_classes": arguments.num_classes,

@@ -140,7 +140,12 @@ def main():
     after_step = FirstStep(arguments.print_first_step)
 
     say = print if dist.get_rank() == 0 else lambda *_, **__: None
-    say(f"{dist.get_world_size()} trainers, {graph.num_nodes()} nodes, {training.shape}", flush=True)
+    trainers = common.counted(dist.get_world_size(), "trainer")
+    say(f"{trainers}, {graph.num_nodes()} nodes, {training.shape}", flush=True)
+    if training.epoch >= max(arguments.num_epochs, 1):
+        epochs = common.counted(arguments.num_epochs, "epoch")
+        say(f"nothing left to train: the checkpoint has all {epochs} "
+            f"(--num_epochs {arguments.num_epochs})", flush=True)
     while training.epoch < arguments.num_epochs:
         start = time.monotonic()
         loss = train_epoch(training, graph, train_loader, after_step)
