@@ -17,6 +17,7 @@
 struct meeting {
     struct announce announce;  /* on all ranks */
     int machine;               /* line of ip_config; a sleeper's is its machine's */
+    int root_machine;          /* rank 0's */
     int sleeps;                /* 1: another rank was elected on this machine */
     struct sleepers *sleepers; /* of this machine; NULL: none. The coordinator's to dismiss */
     char host[64];

@@ -93,6 +93,7 @@ static bool heed(struct coord *c, const struct cause *cause)
     if (cause->how == HOW_LOST && !c->lost) {
         c->lost = true;
         c->lost_machine = cause->machine;
+        c->lost_root = cause->machine == c->setup->meeting->root_machine;
         news = true;
     }
     if (cause->how == HOW_TOLD_TO_STOP || cause->how == HOW_PARENT_GONE)

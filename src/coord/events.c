@@ -223,7 +223,8 @@ void coord_on_silence(struct coord *c, int rank)
     }
     if (!cause->host)
         cause->host = mem_printf("the machine of rank %d", rank);
-    c->lost_root = rank == 0;
+    if (rank == 0)
+        cause->machine = c->setup->meeting->root_machine;
     coord_fail(c, cause);
 }
 

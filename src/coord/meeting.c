@@ -14,7 +14,8 @@ struct assignment {
     int32_t code; /* not 0: leave with it, rank 0 has said why */
     int32_t machine;
     int32_t sleeps;
-    int32_t n_sleepers; /* of this machine, for the elected rank */
+    int32_t n_sleepers;   /* of this machine, for the elected rank */
+    int32_t root_machine; /* rank 0's */
 };
 
 static int announce_to_all(struct meeting *meeting, struct peers *peers, const struct job *job,
@@ -49,7 +50,8 @@ static void assign_all(const struct meeting *meeting, const struct seat *seats, 
     for (size_t r = 0; r < n; r++)
         all[r] = (struct assignment){.machine = seats[r].line,
                                      .sleeps = machine_of[r] < 0,
-                                     .n_sleepers = counts[seats[r].line]};
+                                     .n_sleepers = counts[seats[r].line],
+                                     .root_machine = seats[0].line};
     free(counts);
 }
 
@@ -125,6 +127,7 @@ int meeting_hold(struct meeting *meeting, struct peers *peers, const struct job 
     log_set_level(meeting->announce.log_level);
     meeting->machine = mine.machine;
     meeting->sleeps = mine.sleeps;
+    meeting->root_machine = mine.root_machine;
     if (!mine.sleeps && mine.n_sleepers) {
         meeting->sleepers =
             sleepers_open(meeting->announce.key, mine.machine, mine.n_sleepers, err);
