@@ -71,6 +71,20 @@ def test_several_ranks_on_a_machine(job, ranks):
     assert "-N 1" in result.said or it.mpi == "mpich", result.said
 
 
+@pytest.mark.parametrize("script,code", [(["trainer 2: connect; exit 7"], 7), ([], 2)])
+def test_the_code_with_several_ranks_on_a_machine(job, script, code):
+    """A failure's, and a usage error's, which comes before the ranks know their machines."""
+    it = job(*script)
+    if code == 2:
+        it.more = ["--nope"]
+    if it.mpi == "openmpi":
+        it.mpirun_options = ["-N", "3", "--oversubscribe"]
+    else:
+        it.mpirun_options = ["-ppn", "3", "-n", "12"]
+    result = it.run()
+    assert result.code == code, result.said
+
+
 def test_mpirun_without_a_number_of_ranks(job):
     it = job()
     it.mpirun_options = []
