@@ -72,6 +72,13 @@ static int meet(struct coord_setup *setup, struct options *options, const struct
     return -1;
 }
 
+/* It has no plan and leaves at once. Waited for, since it holds the rank's stderr. */
+static void dismiss_keeper(const struct coord_setup *setup)
+{
+    close(setup->keeper.fd);
+    waitpid(setup->keeper.pid, NULL, 0);
+}
+
 /* A rank beyond one a machine. */
 static _Noreturn void sleep_until_over(struct coord_setup *setup)
 {
@@ -79,8 +86,7 @@ static _Noreturn void sleep_until_over(struct coord_setup *setup)
     int code = EXIT_LAUNCHER;
     int fd = sleepers_connect(setup->meeting->announce.key, setup->meeting->machine, &err);
 
-    close(setup->keeper.fd); /* it leaves at once: it has no plan */
-    waitpid(setup->keeper.pid, NULL, 0);
+    dismiss_keeper(setup);
     signals_hold();
     if (fd < 0)
         log_error("%s", err.text);
@@ -109,8 +115,11 @@ int main(int argc, char **argv)
         log_error("%s", err.text);
         return err.code;
     }
-    if (meet(&setup, &options, &launch, &err))
+    if (meet(&setup, &options, &launch, &err)) {
+        dismiss_keeper(&setup);
+        peers_assemble(setup.peers); /* MPICH's mpirun kills those that have not left yet */
         peers_leave(setup.peers, err.code, false);
+    }
     if (meeting.sleeps)
         sleep_until_over(&setup);
     coord_run(&setup);

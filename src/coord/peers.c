@@ -1,6 +1,12 @@
 /* peers: what both implementations share: the calls through the table, and the tree. */
 #include "coord/peers.h"
 
+#include <poll.h>
+
+#include "base/clock.h"
+
+enum { ASSEMBLE_MS = 5000, ASSEMBLE_STEP_MS = 2 };
+
 int peers_broadcast(struct peers *p, struct buf *data, struct err *err)
 {
     return p->ops->broadcast(p, data, err);
@@ -19,6 +25,16 @@ int peers_deal(struct peers *p, const void *all, size_t size, void *mine, struct
 int peers_narrow(struct peers *p, bool stay, struct err *err)
 {
     return p->ops->narrow(p, stay, err);
+}
+
+void peers_assemble(struct peers *p)
+{
+    int64_t deadline = clock_ms() + ASSEMBLE_MS;
+    int64_t value[2] = {0, 0};
+
+    peers_gate_enter(p, value);
+    while (!peers_gate_passed(p, value) && clock_ms() < deadline)
+        poll(NULL, 0, ASSEMBLE_STEP_MS);
 }
 
 int peers_send(struct peers *p, int to, enum message_type type, const void *data, size_t len)
