@@ -76,8 +76,8 @@ int peers_deal(struct peers *p, const void *all, size_t size, void *mine, struct
  * only leave and abort are left. */
 int peers_narrow(struct peers *p, bool stay, struct err *err);
 
-/* Waits until all ranks have called it, or for five seconds: before they leave together without having
- * run a gate. Not while a child lives. */
+/* Waits until all ranks have called it, or for five seconds: before they leave together without
+ * having run a gate. Not while a child lives. */
 void peers_assemble(struct peers *p);
 
 /* Queues a message; order is kept between two ranks. -1: MPI reports an error for that peer. */

@@ -15,6 +15,7 @@
 
 struct job {
     struct options options;
+    int attempt;            /* 0, then one more after each restart */
     char id[80];            /* 20261124T104937Z-SLURMID_or_PID-ab12 */
     char *workspace;        /* absolute */
     struct buf ip_config;   /* the file's bytes */

@@ -5,10 +5,13 @@
 #define JOB_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/err.h"
 #include "base/strv.h"
+
+enum private_shm { PRIVATE_SHM_OFF, PRIVATE_SHM_AUTO, PRIVATE_SHM_ON };
 
 struct options {
     /* as tools/launch.py */
@@ -35,6 +38,14 @@ struct options {
     bool pass_none;
     struct strv server_env; /* NAME=VALUE */
     struct strv trainer_env;
+    int watch_samplers; /* 1: a trainer's dead sampler fails the job */
+    int python_hook;    /* 1: a trainer's uncaught Python exception ends it */
+    int max_restarts;   /* after failures */
+    long restart_delay_ms;
+    int preempt_signal; /* number; 0: none */
+    long preempt_grace_ms;
+    int private_shm;  /* enum private_shm */
+    int64_t shm_size; /* bytes; 0: half of the machine's memory */
     bool quiet, verbose, help, version;
 
     /* the command: exactly one is set after a successful parse without help/version */

@@ -13,6 +13,8 @@
 enum option_kind {
     OPTION_FLAG,    /* bool */
     OPTION_COUNT,   /* int in min..max */
+    OPTION_SIZE,    /* int64_t, bytes: digits and perhaps K, M, G or T (powers of 1024) */
+    OPTION_CHOICE,  /* int: the value of one of `choices` */
     OPTION_SECONDS, /* long, stored in milliseconds; min..max in seconds */
     OPTION_TEXT,    /* char *, not empty */
     OPTION_FORMATS, /* char *, a comma list of DGL's graph formats */
@@ -22,11 +24,18 @@ enum option_kind {
     OPTION_CONFIG,  /* path of the file; not stored */
 };
 
+/* A word that may be given, and what it stores. */
+struct option_choice {
+    const char *word;
+    int value;
+};
+
 enum option_group {
     GROUP_WHAT,
     GROUP_PROCESSES,
     GROUP_ENVIRONMENT,
     GROUP_TIME,
+    GROUP_FAILURE,
     GROUP_OUTPUT,
     GROUP_OTHER,
     GROUP_COUNT
@@ -41,6 +50,7 @@ struct option_spec {
     const char *fallback; /* the default as text, stored as if it were given; NULL: none */
     const char *says;     /* the default in words for --help; NULL: shows fallback */
     const char *metavar;
+    const struct option_choice *choices; /* OPTION_CHOICE; the last word is NULL */
     long min, max;
     bool required;
     bool not_in_file; /* makes no sense in the environment or the file */

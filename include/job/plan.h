@@ -41,6 +41,12 @@ struct slice {
     struct strv defaults; /* NAME=VALUE where the name is still unset: PYTHONUNBUFFERED, GLOO_... */
     char *log_dir;        /* absolute, or NULL: no log files */
     int log_required;     /* 1: --run_dir was given, so that a missing folder is an error */
+    int attempt;          /* 0, then one more after each restart */
+    int watch_samplers;   /* 1: trainers' samplers are watched */
+    int python_hook;      /* 1: trainers' Python gets the exception hook */
+    int preempt_signal;   /* 0: none */
+    int private_shm;      /* enum private_shm */
+    int64_t shm_size;     /* bytes; 0: half of the machine's memory */
     int64_t start_timeout_ms, exit_timeout_ms, kill_grace_ms, lost_timeout_ms;
     struct process_plan *processes; /* servers first, then trainers */
     int n_processes;

@@ -19,7 +19,9 @@ enum message_type {
     MESSAGE_GO,       /* u32 enum go, u32 master_port */
     MESSAGE_STOP,     /* u32 hurry: 1 skips the grace */
     MESSAGE_CREDIT,   /* u32 bytes of console output that may be sent more (also rank 0 -> rank) */
-    MESSAGE_LEAVE,    /* the keeper may exit; only after REACHED_OVER */
+    MESSAGE_PREEMPT,  /* u32 signal: for the trainers (between coordinators: u32 attempt, cause) */
+    MESSAGE_PING,  /* empty: answered by PONG; a keeper that does not answer is stopped or stuck */
+    MESSAGE_LEAVE, /* the keeper may exit; only after REACHED_OVER */
     /* keeper -> coordinator */
     MESSAGE_REACHED, /* u32 enum reached */
     MESSAGE_WAITING, /* raw text: servers that do not listen yet, empty: none (also -> rank 0) */
@@ -27,12 +29,15 @@ enum message_type {
     MESSAGE_LEFT,    /* cause HOW_LEFT_EARLY: all servers of this machine have left with 0 */
     MESSAGE_OUTPUT,  /* whole prefixed lines, raw bytes (also rank -> rank 0) */
     MESSAGE_OUTCOME, /* outcome (also rank -> rank 0) */
+    MESSAGE_PONG,    /* empty */
     MESSAGE_NOTICE,  /* raw text: a line for the user (also rank -> rank 0) */
     /* between coordinators */
     MESSAGE_PROGRAM, /* rank -> rank 0: raw text, the file that the command's first word means there
                       */
     MESSAGE_SLICE,   /* rank 0 -> rank: slice */
-    MESSAGE_ALARM,   /* cause, without last_lines: stop */
+    MESSAGE_ALARM,   /* u32 attempt, cause without last_lines: stop */
+    MESSAGE_HURRY,   /* u32 attempt: end the grace */
+    MESSAGE_HERE,    /* rank -> rank 0 when it has lost a neighbour: answered by BEAT */
     MESSAGE_BEAT,    /* empty: I live */
     MESSAGE_COUNT
 };

@@ -19,6 +19,7 @@ enum how {
     HOW_TOLD_TO_STOP,  /* a signal from outside to a rank or keeper; value: signal */
     HOW_PARENT_GONE,   /* the process that started the rank is gone */
     HOW_LOST,          /* a machine fell silent; machine/host are the silent one's */
+    HOW_PREEMPTED,     /* the pre-emption signal came to a rank; value: signal */
     HOW_LAUNCHER,      /* the launcher itself failed; text: why */
     HOW_COUNT
 };
@@ -35,6 +36,7 @@ struct cause {
     int code;               /* the exit code that the job ends with if this is the first failure */
     int64_t age_ms;         /* since it happened, at the moment of packing */
     char *text;             /* a sentence, or NULL */
+    char *exception;        /* "ValueError: ..." from torch's error file, or NULL */
     char *log;              /* path of the log file, or NULL */
     struct strv last_lines; /* at most 20, the last that the process printed */
 };

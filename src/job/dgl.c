@@ -166,8 +166,8 @@ static void add_torch(struct strv *env, const struct job *job, int machine, int 
     strv_env_setf(env, "ROLE_WORLD_SIZE=%d", world);
     strv_env_setf(env, "MASTER_ADDR=%s", job->hosts.items[0].ip);
     strv_env_setf(env, "MASTER_PORT=" DGL_MASTER_PORT_LATER);
-    strv_env_setf(env, "TORCHELASTIC_RESTART_COUNT=0");
-    strv_env_setf(env, "TORCHELASTIC_MAX_RESTARTS=0");
+    strv_env_setf(env, "TORCHELASTIC_RESTART_COUNT=%d", job->attempt);
+    strv_env_setf(env, "TORCHELASTIC_MAX_RESTARTS=%d", job->options.max_restarts);
     strv_env_setf(env, "TORCHELASTIC_RUN_ID=%s", job->id);
     strv_env_setf(env, "TORCHELASTIC_USE_AGENT_STORE=False");
     strv_env_setf(env, "TORCHELASTIC_ERROR_FILE=" DGL_JOB_DIR_LATER "/error-trainer-%d.json", rank);
@@ -191,7 +191,7 @@ void dgl_env_make(struct strv *env, const struct job *job, int machine, int cpus
     }
     strv_env_setf(env, "DGL_JOB_ID=%s", job->id);
     strv_env_setf(env, "DGL_JOB_DIR=" DGL_JOB_DIR_LATER);
-    strv_env_setf(env, "DGL_JOB_RESTART_COUNT=0");
+    strv_env_setf(env, "DGL_JOB_RESTART_COUNT=%d", job->attempt);
     override(env, role == ROLE_SERVER ? &job->options.server_env : &job->options.trainer_env);
     override(env, &job->options.extra_envs);
 }

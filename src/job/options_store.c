@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "job/excerpt.h"
 
@@ -48,6 +49,44 @@ static int store_count(int *out, const struct option_spec *spec, const char *tex
                        SHOWN(text), spec->min, spec->max);
     *out = (int)value;
     return 0;
+}
+
+static int store_size(int64_t *out, const char *text, const char *where, struct err *err)
+{
+    static const char units[] = "KMGT";
+    const char *end = text, *unit;
+    int64_t value = digits(text, &end, 1L << 52);
+
+    if (value > 0 && *end && (unit = strchr(units, toupper((unsigned char)*end))) && !end[1]) {
+        value = value > INT64_MAX >> (10 * (unit - units + 1)) ? -1
+                                                               : value << (10 * (unit - units + 1));
+        end++;
+    }
+    if (value < 1 || *end)
+        return err_set(err, EXIT_USAGE,
+                       "%s: '%s' is not a number of bytes, such as 500M or 8G (K, M, G, T)", where,
+                       SHOWN(text));
+    *out = value;
+    return 0;
+}
+
+static int store_choice(int *out, const struct option_spec *spec, const char *text,
+                        const char *where, struct err *err)
+{
+    struct buf words = {0};
+
+    for (const struct option_choice *c = spec->choices; c->word; c++) {
+        if (!strcasecmp(text, c->word)) {
+            *out = c->value;
+            buf_free(&words);
+            return 0;
+        }
+        buf_addf(&words, "%s%s", words.len ? ", " : "", c->word);
+    }
+    err_set(err, EXIT_USAGE, "%s: '%s' is none of %.*s", where, SHOWN(text), (int)words.len,
+            words.data);
+    buf_free(&words);
+    return -1;
 }
 
 /* Milliseconds of a decimal fraction of a second, rounded up: 0.0001 must not become 0, which means
@@ -172,6 +211,8 @@ int options_store(struct options *o, const struct option_spec *spec, const char 
     switch (spec->kind) {
     case OPTION_FLAG: return store_flag(MEMBER(o, spec->offset, bool), text, where, err);
     case OPTION_COUNT: return store_count(MEMBER(o, spec->offset, int), spec, text, where, err);
+    case OPTION_SIZE: return store_size(MEMBER(o, spec->offset, int64_t), text, where, err);
+    case OPTION_CHOICE: return store_choice(MEMBER(o, spec->offset, int), spec, text, where, err);
     case OPTION_SECONDS:
         return store_seconds(MEMBER(o, spec->offset, long), spec, text, where, err);
     case OPTION_TEXT: return store_text(MEMBER(o, spec->offset, char *), text, where, err);

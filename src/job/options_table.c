@@ -4,6 +4,7 @@
  */
 #include "job/options_table.h"
 
+#include <signal.h>
 #include <string.h>
 
 #define AT(member)  .offset = offsetof(struct options, member)
@@ -16,9 +17,16 @@ const char *const options_group_titles[GROUP_COUNT] = {
     [GROUP_PROCESSES] = "Processes",
     [GROUP_ENVIRONMENT] = "Environment of the processes",
     [GROUP_TIME] = "Time limits, in seconds (0.5 is allowed)",
+    [GROUP_FAILURE] = "Failures, pre-emption, shared memory",
     [GROUP_OUTPUT] = "Output",
     [GROUP_OTHER] = "Other",
 };
+
+static const struct option_choice off_or_on[] = {{"off", 0}, {"on", 1}, {NULL, 0}};
+static const struct option_choice shm_choices[] = {
+    {"auto", PRIVATE_SHM_AUTO}, {"on", PRIVATE_SHM_ON}, {"off", PRIVATE_SHM_OFF}, {NULL, 0}};
+static const struct option_choice signals[] = {
+    {"none", 0}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {NULL, 0}};
 
 const struct option_spec options_table[] = {
     {"workspace", OPTION_TEXT, GROUP_WHAT, AT(workspace), .metavar = "DIR", .required = true,
@@ -73,6 +81,38 @@ const struct option_spec options_table[] = {
     {"lost_timeout", OPTION_SECONDS, GROUP_TIME, AT(lost_timeout_ms), .fallback = "60",
      .metavar = "SECONDS", .max = YEAR,
      .help = "Of silence until a machine counts as lost and the job is stopped. 0: never."},
+    {"max_restarts", OPTION_COUNT, GROUP_FAILURE, AT(max_restarts), .fallback = "0", .metavar = "N",
+     .max = 1000000,
+     .help = "How often the whole job is started again after a failure of its processes, on the "
+             "same ranks. Not after wrong usage, a signal from outside or a lost machine."},
+    {"restart_delay", OPTION_SECONDS, GROUP_FAILURE, AT(restart_delay_ms), .fallback = "1",
+     .metavar = "SECONDS", .max = YEAR,
+     .help = "Before the first restart; each further one waits twice as long, up to 60 s or what "
+             "was given here."},
+    {"preempt_signal", OPTION_CHOICE, GROUP_FAILURE, AT(preempt_signal), .fallback = "none",
+     .metavar = "SIGNAL", .choices = signals,
+     .help = "none, USR1 or USR2: when a rank gets this signal (Slurm's --signal; mpirun hands it "
+             "on), the trainers alone get it, to write a checkpoint; the job then ends with 75. "
+             "MPICH's mpirun dies of USR2."},
+    {"preempt_grace", OPTION_SECONDS, GROUP_FAILURE, AT(preempt_grace_ms), .fallback = "60",
+     .metavar = "SECONDS", .max = YEAR,
+     .help = "For the job to end by itself after --preempt_signal; then it is stopped."},
+    {"watch_samplers", OPTION_CHOICE, GROUP_FAILURE, AT(watch_samplers), .fallback = "on",
+     .metavar = "on|off", .choices = off_or_on,
+     .help = "Whether a sampler process of a trainer that dies fails the job; DGL itself would "
+             "wait 1800 s for it. Looks at trainers' children that multiprocessing has spawned."},
+    {"python_hook", OPTION_CHOICE, GROUP_FAILURE, AT(python_hook), .fallback = "on",
+     .metavar = "on|off", .choices = off_or_on,
+     .help = "Whether a trainer that ends by a Python exception leaves soon; without it DGL's "
+             "barrier at exit keeps it alive for ever. A sitecustomize.py in front of the "
+             "trainers' PYTHONPATH."},
+    {"private_shm", OPTION_CHOICE, GROUP_FAILURE, AT(private_shm), .fallback = "auto",
+     .metavar = "auto|on|off", .choices = shm_choices,
+     .help = "Whether the job's processes of a machine have a /dev/shm of their own, which "
+             "vanishes with them. auto: where CAP_SYS_ADMIN allows it; elsewhere what they leave "
+             "is removed. on: by a user namespace if need be."},
+    {"shm_size", OPTION_SIZE, GROUP_FAILURE, AT(shm_size), .says = "half of the machine's memory",
+     .metavar = "BYTES", .help = "Size of a private /dev/shm, such as 8G or 500M."},
     {"run_dir", OPTION_TEXT, GROUP_OUTPUT, AT(run_dir), .metavar = "DIR",
      .says = "WORKSPACE/dgl-mpilaunch-runs/JOB_ID",
      .help = "Where log files and the report go. 'none': nothing is written."},

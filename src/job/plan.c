@@ -115,6 +115,18 @@ static void add_logs_and_times(struct slice *slice, const struct job *job)
     slice->lost_timeout_ms = o->lost_timeout_ms;
 }
 
+static void add_care(struct slice *slice, const struct job *job)
+{
+    const struct options *o = &job->options;
+
+    slice->attempt = job->attempt;
+    slice->watch_samplers = o->watch_samplers && o->num_samplers > 0;
+    slice->python_hook = o->python_hook;
+    slice->preempt_signal = o->preempt_signal;
+    slice->private_shm = o->private_shm;
+    slice->shm_size = o->shm_size;
+}
+
 struct slice *plan_slice(const struct job *job, int machine, const struct seat *seat)
 {
     const struct host *host = &job->hosts.items[machine];
@@ -138,6 +150,7 @@ struct slice *plan_slice(const struct job *job, int machine, const struct seat *
     if (seat && seat->interface[0])
         strv_addf(&slice->defaults, "GLOO_SOCKET_IFNAME=%s", seat->interface);
     add_logs_and_times(slice, job);
+    add_care(slice, job);
     add_processes(slice, job);
     return slice;
 }

@@ -3,6 +3,7 @@
  */
 #include "job/plan.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +154,21 @@ static void put_counts(const struct printer *p, const struct job *job)
                 plan_num_clients(job));
 }
 
+/* What is kept quiet about where it is as usual. */
+static void put_unusual(const struct printer *p, const struct job *job)
+{
+    const struct options *o = &job->options;
+
+    if (o->max_restarts)
+        fprintf(p->out, "%-14s%d, the first after %g s\n", "restarts", o->max_restarts,
+                (double)o->restart_delay_ms / 1000);
+    if (o->preempt_signal)
+        fprintf(p->out, "%-14s%s to the trainers, then %g s\n", "pre-emption",
+                o->preempt_signal == SIGUSR1 ? "USR1" : "USR2", (double)o->preempt_grace_ms / 1000);
+    if (o->private_shm != PRIVATE_SHM_AUTO)
+        put_fact(p, "private shm", o->private_shm == PRIVATE_SHM_ON ? "on" : "off");
+}
+
 /* What is the same on all machines. */
 static void put_job(const struct printer *p, const struct job *job, const struct slice *slice)
 {
@@ -164,6 +180,7 @@ static void put_job(const struct printer *p, const struct job *job, const struct
     put_time(p, "exit_timeout", slice->exit_timeout_ms, "0 s");
     put_time(p, "kill_grace", slice->kill_grace_ms, "0 s");
     put_time(p, "lost_timeout", slice->lost_timeout_ms, "none");
+    put_unusual(p, job);
     if (slice->command)
         put_fact(p, "shell", SHELL ", or /bin/sh on a machine without it");
     put_passed(p, slice);

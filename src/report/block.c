@@ -41,11 +41,12 @@ static void add_last_lines(struct buf *out, const struct cause *cause)
 
 void report_cause_block(struct buf *out, const struct cause *cause)
 {
-    const char *exception = words_exception(&cause->last_lines);
+    const char *exception = words_exception(cause);
     const char *hint = words_hint(cause);
 
     buf_addf(out, "dgl-mpilaunch: the job %s: ",
-             cause->how == HOW_TOLD_TO_STOP ? "was stopped" : "failed");
+             cause->how == HOW_TOLD_TO_STOP || cause->how == HOW_PREEMPTED ? "was stopped"
+                                                                           : "failed");
     report_sentence(out, cause);
     buf_add(out, "\n", 1);
     if (exception) {

@@ -6,15 +6,16 @@
 #define SAME_MOMENT_MS 50
 
 /* How likely it is that a failure of this kind brought the others about; 0 most. A process that
- * loses its peers exits with a code, so that a death by signal near it comes first; what happens to
+ * loses its peers exits with a code, so that a death by signal near it comes first, and one that
+ * gets the pre-emption signal may die of it; what happens to
  * processes does not make the launcher fail, the reverse it does. */
 static int kind_order(enum how how)
 {
     static const int order[HOW_COUNT] = {
-        [HOW_SIGNALED] = 0,      [HOW_LAUNCHER] = 1,     [HOW_EXITED] = 2,
-        [HOW_LEFT_EARLY] = 2,    [HOW_EXEC_FAILED] = 2,  [HOW_CHECK_FAILED] = 2,
-        [HOW_START_TIMEOUT] = 2, [HOW_TOLD_TO_STOP] = 3, [HOW_PARENT_GONE] = 3,
-        [HOW_LOST] = 3,          [HOW_NONE] = 4,
+        [HOW_PREEMPTED] = 0,    [HOW_SIGNALED] = 1,      [HOW_LAUNCHER] = 2,
+        [HOW_EXITED] = 3,       [HOW_LEFT_EARLY] = 3,    [HOW_EXEC_FAILED] = 3,
+        [HOW_CHECK_FAILED] = 3, [HOW_START_TIMEOUT] = 3, [HOW_TOLD_TO_STOP] = 4,
+        [HOW_PARENT_GONE] = 4,  [HOW_LOST] = 4,          [HOW_NONE] = 5,
     };
 
     return (unsigned)how < HOW_COUNT ? order[how] : order[HOW_NONE];

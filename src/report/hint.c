@@ -63,6 +63,8 @@ static const char *const of_how[HOW_COUNT] = {
         "for none, gives them more time",
     [HOW_TOLD_TO_STOP] = "a user, mpirun, srun or the batch system sent it (its time limit?)",
     [HOW_PARENT_GONE] = "mpirun, srun or their daemon on that machine was killed or has crashed",
+    [HOW_PREEMPTED] = "75 asks a batch script to queue the job again; the trainers had got the "
+                      "signal, to write a checkpoint",
     [HOW_LOST] = "is that machine up and reachable, and its rank not stopped? --lost_timeout sets "
                  "how long silence is borne",
 };

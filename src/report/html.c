@@ -105,7 +105,7 @@ static void add_last_lines(struct buf *out, const struct cause *cause)
 
 static void add_cause(struct buf *out, const struct cause *cause)
 {
-    const char *exception = words_exception(&cause->last_lines);
+    const char *exception = words_exception(cause);
     const char *hint = words_hint(cause);
     struct buf sentence = {0};
 

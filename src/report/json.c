@@ -77,7 +77,8 @@ static int64_t cause_exit_code(const struct cause *cause)
 
 static void add_cause(cJSON *attempt, const struct cause *cause)
 {
-    bool by_signal = cause && (cause->how == HOW_SIGNALED || cause->how == HOW_TOLD_TO_STOP);
+    bool by_signal = cause && (cause->how == HOW_SIGNALED || cause->how == HOW_TOLD_TO_STOP ||
+                               cause->how == HOW_PREEMPTED);
     cJSON *object;
 
     if (!cause) {
@@ -94,6 +95,7 @@ static void add_cause(cJSON *attempt, const struct cause *cause)
     add_number(object, "exit_code", cause_exit_code(cause), 0);
     add_number(object, "signal", by_signal ? cause->value : 0, 1);
     add_seconds(object, "age_s", cause->age_ms > 0 ? cause->age_ms : 0);
+    add_text(object, "exception", words_exception(cause));
     add_texts(object, "last_lines", &cause->last_lines, LINES_MOST);
     add_hint(object, cause);
 }

@@ -24,6 +24,7 @@ static const char *const hows[HOW_COUNT] = {
     [HOW_TOLD_TO_STOP] = "told to stop",
     [HOW_PARENT_GONE] = "parent gone",
     [HOW_LOST] = "lost",
+    [HOW_PREEMPTED] = "pre-empted",
     [HOW_LAUNCHER] = "launcher failed",
 };
 
@@ -51,7 +52,7 @@ static bool is_exception_line(const char *line)
     return *c == '\0' || *c == '\r' || (c[0] == ':' && c[1] == ' ');
 }
 
-const char *words_exception(const struct strv *lines)
+static const char *exception_in(const struct strv *lines)
 {
     bool in_traceback = false;
     const char *found = NULL;
@@ -69,6 +70,11 @@ const char *words_exception(const struct strv *lines)
         }
     }
     return found;
+}
+
+const char *words_exception(const struct cause *cause)
+{
+    return cause->exception ? cause->exception : exception_in(&cause->last_lines);
 }
 
 /* "vm2", "machine 2" where the name is not known, "an unknown machine". */
@@ -159,6 +165,9 @@ void report_sentence(struct buf *out, const struct cause *cause)
     case HOW_EXEC_FAILED: add_exec_failed(out, cause); return;
     case HOW_TOLD_TO_STOP:
         buf_addf(out, " was told to stop by %s from outside", report_signal_name(cause->value));
+        break;
+    case HOW_PREEMPTED:
+        buf_addf(out, " was pre-empted by %s", report_signal_name(cause->value));
         break;
     case HOW_PARENT_GONE: buf_addf(out, " lost the process that had started it"); break;
     default: buf_addf(out, " failed"); break;

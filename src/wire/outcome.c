@@ -17,6 +17,7 @@ void cause_clear(struct cause *cause)
 {
     free(cause->host);
     free(cause->text);
+    free(cause->exception);
     free(cause->log);
     strv_free(&cause->last_lines);
     *cause = (struct cause){0};
@@ -37,6 +38,7 @@ struct cause *cause_copy(const struct cause *cause)
     *copy = *cause;
     copy->host = mem_strdup(cause->host);
     copy->text = mem_strdup(cause->text);
+    copy->exception = mem_strdup(cause->exception);
     copy->log = mem_strdup(cause->log);
     copy->last_lines = (struct strv){0};
     strv_add_all(&copy->last_lines, &cause->last_lines);
@@ -67,6 +69,7 @@ void message_pack_cause(struct buf *out, const struct cause *cause)
     pack_i64(out, cause->code);
     pack_i64(out, cause->age_ms);
     pack_text(out, cause->text);
+    pack_text(out, cause->exception);
     pack_text(out, cause->log);
     pack_strv(out, &cause->last_lines);
 }
@@ -85,6 +88,7 @@ static struct cause *unpack_cause(struct unpack *u)
     cause->code = field_int(u, 0, 255);
     cause->age_ms = field_i64(u, -FIELD_LARGEST, FIELD_LARGEST);
     cause->text = unpack_text(u);
+    cause->exception = unpack_text(u);
     cause->log = unpack_text(u);
     unpack_strv(u, &cause->last_lines);
     return cause;

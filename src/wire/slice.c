@@ -1,6 +1,7 @@
 /* slice: a machine's part of the plan <-> bytes. What comes out of the decoder can be run without
  * further checks: texts are there, environment entries have a '=', numbers are in range.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,12 @@ void message_pack_slice(struct buf *out, const struct slice *slice)
     pack_i64(out, slice->port);
     pack_i64(out, slice->cpus);
     pack_i64(out, slice->log_required);
+    pack_i64(out, slice->attempt);
+    pack_i64(out, slice->watch_samplers);
+    pack_i64(out, slice->python_hook);
+    pack_i64(out, slice->preempt_signal);
+    pack_i64(out, slice->private_shm);
+    pack_i64(out, slice->shm_size);
     pack_i64(out, slice->start_timeout_ms);
     pack_i64(out, slice->exit_timeout_ms);
     pack_i64(out, slice->kill_grace_ms);
@@ -110,6 +117,12 @@ struct slice *message_unpack_slice(const char *data, size_t len)
     slice->port = field_int(&u, 0, UINT16_MAX);
     slice->cpus = field_int(&u, 0, INT_MAX);
     slice->log_required = field_int(&u, 0, 1);
+    slice->attempt = field_int(&u, 0, INT_MAX);
+    slice->watch_samplers = field_int(&u, 0, 1);
+    slice->python_hook = field_int(&u, 0, 1);
+    slice->preempt_signal = field_int(&u, 0, NSIG - 1);
+    slice->private_shm = field_int(&u, PRIVATE_SHM_OFF, PRIVATE_SHM_ON);
+    slice->shm_size = field_i64(&u, 0, INT64_MAX);
     slice->start_timeout_ms = field_i64(&u, 0, FIELD_LARGEST);
     slice->exit_timeout_ms = field_i64(&u, 0, FIELD_LARGEST);
     slice->kill_grace_ms = field_i64(&u, 0, FIELD_LARGEST);

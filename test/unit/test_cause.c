@@ -41,8 +41,8 @@ END_TEST
 
 START_TEST(kinds_have_an_order_within_50_ms)
 {
-    static const enum how order[] = {HOW_SIGNALED, HOW_LAUNCHER, HOW_EXITED, HOW_TOLD_TO_STOP,
-                                     HOW_NONE};
+    static const enum how order[] = {HOW_PREEMPTED, HOW_SIGNALED,     HOW_LAUNCHER,
+                                     HOW_EXITED,    HOW_TOLD_TO_STOP, HOW_NONE};
 
     for (int i = 0; i + 1 < 5; i++)
         ck_assert_int_eq(

@@ -102,6 +102,12 @@ static struct slice *random_slice(uint64_t *seed)
     s->exit_timeout_ms = random_below(seed, 100000);
     s->kill_grace_ms = random_below(seed, 100000);
     s->lost_timeout_ms = (int64_t)1 << 53;
+    s->attempt = random_below(seed, 100);
+    s->watch_samplers = random_below(seed, 2);
+    s->python_hook = random_below(seed, 2);
+    s->preempt_signal = random_below(seed, 32);
+    s->private_shm = random_below(seed, 3);
+    s->shm_size = (int64_t)random_below(seed, 1000) << 30;
     s->n_processes = random_below(seed, 6);
     s->processes = mem_calloc((size_t)s->n_processes, sizeof(*s->processes));
     for (int i = 0; i < s->n_processes; i++) {
@@ -153,6 +159,10 @@ START_TEST(slice_fields_keep_their_places)
     s->machines = 7;
     s->port = 30050;
     s->cpus = 64;
+    s->attempt = 5;
+    s->preempt_signal = 10;
+    s->private_shm = 2;
+    s->shm_size = 1 << 30;
     s->start_timeout_ms = 1;
     s->exit_timeout_ms = 2;
     s->kill_grace_ms = 3;
@@ -165,6 +175,12 @@ START_TEST(slice_fields_keep_their_places)
     ck_assert_int_eq(got->port, 30050);
     ck_assert_int_eq(got->cpus, 64);
     ck_assert_int_eq(got->log_required, s->log_required);
+    ck_assert_int_eq(got->attempt, 5);
+    ck_assert_int_eq(got->watch_samplers, s->watch_samplers);
+    ck_assert_int_eq(got->python_hook, s->python_hook);
+    ck_assert_int_eq(got->preempt_signal, 10);
+    ck_assert_int_eq(got->private_shm, 2);
+    ck_assert_int_eq(got->shm_size, 1 << 30);
     ck_assert_int_eq(got->start_timeout_ms, 1);
     ck_assert_int_eq(got->exit_timeout_ms, 2);
     ck_assert_int_eq(got->kill_grace_ms, 3);
@@ -227,6 +243,12 @@ START_TEST(values_out_of_range_are_refused)
     CHECK_REFUSED(s, port, -1);
     CHECK_REFUSED(s, cpus, -1);
     CHECK_REFUSED(s, log_required, 2);
+    CHECK_REFUSED(s, attempt, -1);
+    CHECK_REFUSED(s, watch_samplers, 2);
+    CHECK_REFUSED(s, python_hook, -1);
+    CHECK_REFUSED(s, preempt_signal, 65);
+    CHECK_REFUSED(s, private_shm, 3);
+    CHECK_REFUSED(s, shm_size, -1);
     CHECK_REFUSED(s, start_timeout_ms, -1);
     CHECK_REFUSED(s, kill_grace_ms, INT64_MAX);
     CHECK_REFUSED(s, workspace, NULL);

@@ -3,6 +3,8 @@
  */
 #include "options_case.h"
 
+#include <signal.h>
+
 #include "base/mem.h"
 
 START_TEST(defaults)
@@ -38,6 +40,14 @@ START_TEST(spellings)
     ck_assert_int_eq(o.start_timeout_ms, 7000);
     ck_assert_str_eq(o.command, "cmd");
     ck_assert_ptr_null(o.part_config);
+    options_free(&o);
+    OK(BASE, "c", "--shm_size=8g", "--private-shm=ON", "--preempt_signal", "usr1",
+       "--watch_samplers", "off");
+    ck_assert_int_eq(o.shm_size, INT64_C(8) << 30);
+    ck_assert_int_eq(o.private_shm, PRIVATE_SHM_ON);
+    ck_assert_int_eq(o.preempt_signal, SIGUSR1);
+    ck_assert_int_eq(o.watch_samplers, 0);
+    ck_assert_int_eq(o.python_hook, 1);
     options_free(&o);
     OK(BASE, "c", "--kill_grace=0.0001");
     ck_assert_int_eq(o.kill_grace_ms, 1); /* not "off" */
@@ -135,6 +145,15 @@ static const struct {
     {"--kill_grace=1e3", "--kill_grace: '1e3' is"},
     {"--kill_grace=99999999999999999999", "is not a number of seconds"},
     {"--kill_grace=.", "--kill_grace: '.' is"},
+    {"--private_shm=maybe", "--private_shm: 'maybe' is none of auto, on, off"},
+    {"--preempt_signal=KILL", "--preempt_signal: 'KILL' is none of none, USR1, USR2"},
+    {"--watch_samplers=", "--watch_samplers: '' is none of off, on"},
+    {"--shm_size=0", "--shm_size: '0' is not a number of bytes"},
+    {"--shm_size=8X", "--shm_size: '8X' is"},
+    {"--shm_size=8GB", "--shm_size: '8GB' is"},
+    {"--shm_size=G", "--shm_size: 'G' is"},
+    {"--shm_size=4503599627370496T", "is not a number of bytes"},
+    {"--max_restarts=-1", "--max_restarts: '-1' is"},
     {"--workspace=", "--workspace: the value is empty"},
     {"--graph_format=cscx", "--graph_format: 'cscx' is not a comma list"},
     {"--graph_format=csc,", "--graph_format: 'csc,' is not a comma list"},

@@ -9,13 +9,23 @@
 #include "base/mem.h"
 #include "job/options_table.h"
 
+/* One that is not the default. */
+static const struct option_choice *unusual_choice(const struct option_spec *spec)
+{
+    const struct option_choice *choice = spec->choices;
+
+    return strcmp(choice->word, spec->fallback) ? choice : choice + 1;
+}
+
 /* A good value of an option, and whether it arrived. */
 static const char *good_value(const struct option_spec *spec)
 {
     switch (spec->kind) {
     case OPTION_FLAG: return "yes";
     case OPTION_COUNT:
-    case OPTION_SECONDS: return "7";
+    case OPTION_SECONDS:
+    case OPTION_SIZE: return "7";
+    case OPTION_CHOICE: return unusual_choice(spec)->word;
     case OPTION_FORMATS: return "coo";
     case OPTION_ENVS: return "A=1";
     default: return "value";
@@ -31,6 +41,8 @@ static bool arrived(const struct option_spec *spec)
     case OPTION_IGNORED: return *(const bool *)at;
     case OPTION_COUNT: return *(const int *)at == 7;
     case OPTION_SECONDS: return *(const long *)at == 7000;
+    case OPTION_SIZE: return *(const int64_t *)at == 7;
+    case OPTION_CHOICE: return *(const int *)at == unusual_choice(spec)->value;
     case OPTION_TEXT:
     case OPTION_FORMATS: return !strcmp(*(char *const *)at, good_value(spec));
     default: return !strcmp(((const struct strv *)at)->items[0], good_value(spec));

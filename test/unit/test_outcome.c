@@ -22,6 +22,7 @@ static struct cause *random_cause(uint64_t *seed)
     c->code = random_below(seed, 256);
     c->age_ms = random_below(seed, 100000);
     c->text = random_text_or_null(seed);
+    c->exception = random_text_or_null(seed);
     c->log = random_text_or_null(seed);
     random_strv(seed, &c->last_lines, 20);
     return c;

@@ -93,6 +93,7 @@ static const struct {
      "vm2 was not ready in time: server 1 (port 30051)"},
     {&launcher, HOW_TOLD_TO_STOP, 15, NULL,
      "the launcher on vm2 (pid 99) was told to stop by SIGTERM from outside"},
+    {&launcher, HOW_PREEMPTED, 10, NULL, "the launcher on vm2 (pid 99) was pre-empted by SIGUSR1"},
     {&launcher, HOW_PARENT_GONE, 0, NULL,
      "the launcher on vm2 (pid 99) lost the process that had started it"},
     {&launcher, HOW_LOST, 0, "neither the network nor the rank of vm2 answered for 60 s",
@@ -150,6 +151,7 @@ START_TEST(hints_fit_their_kinds)
         {HOW_TOLD_TO_STOP, SIGTERM, "sent it"},
         {HOW_CHECK_FAILED, 0, "no process"},
         {HOW_PARENT_GONE, 0, "mpirun"},
+        {HOW_PREEMPTED, SIGUSR1, "queue the job again"},
         {HOW_EXEC_FAILED, ENOEXEC, "#!"},
     };
     struct cause cause = {0};
@@ -172,10 +174,13 @@ END_TEST
 
 static const char *exception_of(struct strv *v, const char *const *lines)
 {
+    struct cause cause = {0};
+
     strv_free(v);
     for (; *lines; lines++)
         strv_add(v, *lines);
-    return words_exception(v);
+    cause.last_lines = *v;
+    return words_exception(&cause);
 }
 
 START_TEST(the_exception_of_a_traceback_is_found)
