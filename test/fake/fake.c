@@ -4,6 +4,21 @@
  *
  * Owns the script: which clause is ours, and its actions one after the other. Uses libc alone, so
  * that it starts in a millisecond. Exits 0 after the last action, 98 for a bad script.
+ *
+ *   listen, serve, connect       as DGL's servers and clients do; serve returns when all have gone
+ *   print T, printerr T, noeol T, lines N WIDTH
+ *   sleep S, forever, wait FILE  until FILE is there
+ *   exit N, kill SIGNAL, ignore SIGNAL
+ *   touch FILE, dump NAME        dump: what this process sees, its pid too, in NAME.ROLE-ID
+ *   allocate MIB, shm NAME MIB   shm: a segment as DGL makes it, mapped, and left behind
+ *   worker A, B, C               a child that looks like a DataLoader's worker of Python's
+ *                                multiprocessing, and whose script is A; B; C
+ *   fork HOW...                  a child that lives for ever: plain, group, session, daemon (double
+ *                                fork and setsid), worker, stubborn (ignores TERM, INT, HUP), nohup
+ *                                (HUP alone), stopped (by itself), zombies (has one)
+ *   zombie, forkbomb N           N children that live for ever
+ *   bomb N, limit FOLDER         all of the bomb's processes fork as fast as they can, N times in
+ *                                all; limit: enters this cgroup first, so that it can hold them
  */
 #include <ctype.h>
 #include <errno.h>
@@ -185,6 +200,21 @@ static void do_forkbomb(char *rest)
     tree_bomb((int)number(rest));
 }
 
+static void do_bomb(char *rest)
+{
+    tree_bomb_fast(number(rest));
+}
+
+static void do_limit(char *rest)
+{
+    tree_limit(rest);
+}
+
+static void do_worker(char *rest)
+{
+    tree_worker(rest);
+}
+
 static void do_zombie(char *rest)
 {
     (void)rest;
@@ -256,7 +286,8 @@ static const struct action {
     {"exit", 1, do_exit},         {"kill", 1, do_kill},         {"ignore", 1, do_ignore},
     {"fork", 1, do_fork},         {"forkbomb", 1, do_forkbomb}, {"zombie", 0, do_zombie},
     {"dump", 1, do_dump},         {"touch", 1, do_touch},       {"wait", 1, do_wait},
-    {"allocate", 1, do_allocate}, {"shm", 1, do_shm},
+    {"allocate", 1, do_allocate}, {"shm", 1, do_shm},           {"worker", 1, do_worker},
+    {"bomb", 1, do_bomb},         {"limit", 1, do_limit},
 };
 
 static char *trim(char *text)

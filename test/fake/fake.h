@@ -27,7 +27,10 @@ void net_connect(void);
 
 /* tree.c: descendants. how: "plain", "session stubborn", ...; see fake.c. */
 void tree_fork(const char *how);
+void tree_worker(const char *actions);
 void tree_bomb(int n);
+void tree_bomb_fast(long n);
+void tree_limit(const char *folder);
 void tree_zombie(void);
 
 /* dump.c: writes what this process sees of itself to PATH.ROLE-ID. */
