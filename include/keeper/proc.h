@@ -11,7 +11,9 @@
 struct proc {
     pid_t pid, parent;
     unsigned long long start;
+    char name[16]; /* as the kernel cuts it */
     bool zombie;
+    int status; /* a zombie's, as wait gives it; 0 where it may not be seen (after setuid) */
     bool below; /* the root of the search, found while searching */
 };
 
@@ -25,6 +27,12 @@ struct procs {
 void proc_below(pid_t root, struct procs *found);
 
 void procs_free(struct procs *procs);
+
+/* One process as it is now; 0, or -1 when there is none. */
+int proc_read(pid_t pid, struct proc *proc);
+
+/* The process with that pid, or NULL; procs as proc_below gives them. */
+struct proc *procs_find(const struct procs *procs, pid_t pid);
 
 /* Sends signal to that very process, by its pidfd; never to a pid <= 1. 0, or -1 when it is gone.
  */
@@ -40,5 +48,9 @@ int proc_kill_all(void);
 
 /* Reaps one child without waiting: its pid, 0 when none has ended, -1 when there is no child. */
 pid_t proc_reap(int *status, struct rusage *usage);
+
+/* A child that was stopped by *signal, or continues (then *signal is 0), once each time: its pid,
+ * 0 when there is none. */
+pid_t proc_paused(int *signal);
 
 #endif

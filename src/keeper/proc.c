@@ -21,9 +21,21 @@
 
 #define STOP_ROUNDS 100 /* looks of proc_kill_all before it kills what it has */
 
+/* The name is what stands between the first '(' and the last ')'; the exit status is the last
+ * field, the 52nd. */
+static void take_ends(struct proc *proc, const char *text, const char *close)
+{
+    const char *open = strchr(text, '('), *last = strrchr(close, ' ');
+
+    if (open != NULL && open < close)
+        snprintf(proc->name, sizeof proc->name, "%.*s", (int)(close - open - 1), open + 1);
+    if (proc->zombie && last != NULL)
+        proc->status = (int)strtol(last, NULL, 10);
+}
+
 /* Fills *proc from /proc/PID/stat. The command's name may hold blanks and parentheses: what counts
  * starts behind the last ')'. */
-static int read_stat(pid_t pid, struct proc *proc)
+int proc_read(pid_t pid, struct proc *proc)
 {
     char path[32], text[1024], state;
     const char *rest;
@@ -48,6 +60,7 @@ static int read_stat(pid_t pid, struct proc *proc)
         return -1;
     proc->parent = parent;
     proc->zombie = state == 'Z' || state == 'X';
+    take_ends(proc, text, rest);
     return 0;
 }
 
@@ -74,7 +87,7 @@ static void read_all(struct procs *all)
 
     while (folder != NULL && (entry = readdir(folder)) != NULL) {
         if (isdigit((unsigned char)entry->d_name[0]) &&
-            read_stat((pid_t)strtol(entry->d_name, NULL, 10), &proc) == 0)
+            proc_read((pid_t)strtol(entry->d_name, NULL, 10), &proc) == 0)
             procs_add(all, &proc);
     }
     if (folder != NULL)
@@ -88,7 +101,7 @@ static int by_pid(const void *a, const void *b)
     return (left->pid > right->pid) - (left->pid < right->pid);
 }
 
-static struct proc *procs_find(const struct procs *procs, pid_t pid)
+struct proc *procs_find(const struct procs *procs, pid_t pid)
 {
     struct proc key = {.pid = pid};
 
@@ -105,7 +118,7 @@ static void reread_orphans(struct procs *all)
         struct proc *proc = &all->items[i];
 
         if (proc->parent > 1 && procs_find(all, proc->parent) == NULL)
-            read_stat(proc->pid, proc);
+            proc_read(proc->pid, proc);
     }
 }
 
@@ -157,7 +170,7 @@ int proc_signal(const struct proc *proc, int signal)
     fd = (int)syscall(SYS_pidfd_open, proc->pid, 0);
     if (fd < 0 && errno != ENOSYS)
         return -1;
-    if (read_stat(proc->pid, &now) != 0 || now.start != proc->start)
+    if (proc_read(proc->pid, &now) != 0 || now.start != proc->start)
         rc = -1;
     else if (fd < 0) /* before Linux 5.3 */
         rc = kill(proc->pid, signal);
@@ -217,4 +230,15 @@ pid_t proc_reap(int *status, struct rusage *usage)
         pid = wait4(-1, status, WNOHANG, usage);
     while (pid < 0 && errno == EINTR);
     return pid;
+}
+
+/* Without WEXITED: who has ended is left to proc_reap. */
+pid_t proc_paused(int *signal)
+{
+    siginfo_t info = {0};
+
+    if (waitid(P_ALL, 0, &info, WSTOPPED | WCONTINUED | WNOHANG) != 0)
+        return 0;
+    *signal = info.si_code == CLD_CONTINUED ? 0 : info.si_status;
+    return info.si_pid;
 }

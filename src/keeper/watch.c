@@ -1,0 +1,376 @@
+/* watch: one pidfd a descendant in one epoll descriptor, and a table of who they are. How one has
+ * died is field 52 of a zombie's stat, or what its pidfd still tells when the parent has reaped it
+ * (Linux 6.15); its parent alone is told by wait. Decides nothing.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "keeper/watch.h"
+
+#define LOOK_FIRST_MS 50
+#define LOOK_SHARE    200  /* of the time between looks one look may take 1/200, 0.5 % of a core */
+#define EARLY_SHARE   10   /* the same, while the interval still grows */
+#define EXEC_MS       2000 /* a newborn shows its parent's command line until it has exec'd: */
+#define EXEC_LOOKS    3    /* so long, and so often, it is looked at again */
+#define SPARE_FILES   256  /* descriptors that are left for pipes and log files */
+
+struct entry {
+    struct watch_death who;
+    int fd, looks;
+    int64_t seen; /* clock_ms of the first look */
+};
+
+struct watch {
+    int fd;
+    struct entry *entries; /* by pid */
+    size_t n, most;
+    int every;
+    int64_t next;
+};
+
+/* <linux/pidfd.h> of Linux 6.15, its first version; Debian 12's headers are older. */
+struct exit_info {
+    uint64_t mask, cgroup;
+    uint32_t ids[11];
+    int32_t status;
+};
+#define INFO_EXIT 8
+#define GET_INFO  _IOWR(0xFF, 11, struct exit_info)
+
+struct watch *watch_open(void)
+{
+    struct watch *watch = mem_calloc(1, sizeof *watch);
+    struct rlimit files = {0};
+
+    watch->fd = epoll_create1(EPOLL_CLOEXEC);
+    if (watch->fd < 0) {
+        free(watch);
+        return NULL;
+    }
+    watch->most = WATCH_MOST;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < WATCH_MOST + SPARE_FILES)
+        watch->most = files.rlim_cur > SPARE_FILES ? files.rlim_cur - SPARE_FILES : 0;
+    watch->every = LOOK_FIRST_MS;
+    return watch;
+}
+
+void watch_close(struct watch *watch)
+{
+    if (watch == NULL)
+        return;
+    for (size_t i = 0; i < watch->n; i++) {
+        if (watch->entries[i].fd >= 0)
+            close(watch->entries[i].fd);
+    }
+    close(watch->fd);
+    free(watch->entries);
+    free(watch);
+}
+
+int watch_fd(const struct watch *watch)
+{
+    return watch->fd;
+}
+
+int64_t watch_next_look(const struct watch *watch)
+{
+    return watch->next;
+}
+
+/* ---- who they are ---- */
+
+static size_t read_proc(pid_t pid, const char *name, char *text, size_t size)
+{
+    char path[48];
+    ssize_t len;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    len = fd < 0 ? -1 : read(fd, text, size - 1);
+    if (fd >= 0)
+        close(fd);
+    text[len < 0 ? 0 : len] = '\0';
+    return len < 0 ? 0 : (size_t)len;
+}
+
+/* By its program: a script's own name stands in the place of its shell's. A zombie has none. */
+static bool is_shell(const struct proc *proc)
+{
+    static const char *const shells[] = {"sh",   "bash",  "dash", "zsh",    "ksh",
+                                         "mksh", "ksh93", "ash",  "busybox"};
+    char path[48], program[4096];
+    const char *name = proc->name;
+    ssize_t len;
+
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)proc->pid);
+    len = readlink(path, program, sizeof program - 1);
+    if (len > 0) {
+        program[len] = '\0';
+        name = strrchr(program, '/') == NULL ? program : strrchr(program, '/') + 1;
+    }
+    for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++) {
+        if (strcmp(name, shells[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Is pid a program that top runs, with nothing but shells from top to it? */
+static bool is_proper(const struct procs *below, pid_t pid, pid_t top)
+{
+    const struct proc *proc = procs_find(below, pid);
+
+    if (proc == NULL || is_shell(proc))
+        return false;
+    while (proc->pid != top) {
+        proc = procs_find(below, proc->parent);
+        if (proc == NULL || !is_shell(proc))
+            return false;
+    }
+    return true;
+}
+
+static bool is_spawned_worker(pid_t pid)
+{
+    static const char mark[] = "multiprocessing.spawn";
+    char words[4096];
+    size_t len = read_proc(pid, "cmdline", words, sizeof words);
+
+    return memmem(words, len, mark, sizeof mark - 1) != NULL;
+}
+
+static void look_closer(struct watch_death *who, const struct procs *below)
+{
+    if (!who->sampler)
+        who->proper = is_proper(below, who->pid, who->top);
+    if (!who->proper && is_spawned_worker(who->pid))
+        who->sampler = is_proper(below, who->parent, who->top);
+}
+
+static void note_peak(struct watch_death *who)
+{
+    char status[4096];
+    const char *peak;
+
+    read_proc(who->pid, "status", status, sizeof status);
+    peak = strstr(status, "\nVmHWM:");
+    if (peak != NULL && strtol(peak + 7, NULL, 10) > who->peak_kb)
+        who->peak_kb = strtol(peak + 7, NULL, 10);
+}
+
+/* ---- the table ---- */
+
+static int by_pid(const void *a, const void *b)
+{
+    const struct entry *left = a, *right = b;
+
+    return (left->who.pid > right->who.pid) - (left->who.pid < right->who.pid);
+}
+
+static struct entry *find(const struct watch *watch, pid_t pid, size_t n)
+{
+    struct entry key = {.who.pid = pid};
+
+    return n == 0 ? NULL : bsearch(&key, watch->entries, n, sizeof key, by_pid);
+}
+
+/* It stays in the table while it is a zombie, so that it is not found again. */
+static void bury(struct watch *watch, struct entry *entry)
+{
+    epoll_ctl(watch->fd, EPOLL_CTL_DEL, entry->fd, NULL); /* a forked child may hold a copy */
+    close(entry->fd);
+    entry->fd = -1;
+}
+
+static void forget_gone(struct watch *watch, const struct procs *below)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < watch->n; i++) {
+        const struct entry *entry = &watch->entries[i];
+        const struct proc *proc = procs_find(below, entry->who.pid);
+
+        if (entry->fd >= 0 || (proc != NULL && proc->start == entry->who.start))
+            watch->entries[n++] = *entry;
+    }
+    watch->n = n;
+}
+
+/* An orphan that was known belongs to whom it belonged to. */
+static pid_t top_of(const struct watch *watch, const struct procs *below, const struct proc *proc,
+                    size_t known)
+{
+    const struct proc *parent;
+    const struct entry *top;
+
+    while ((parent = procs_find(below, proc->parent)) != NULL)
+        proc = parent;
+    top = find(watch, proc->pid, known);
+    return top != NULL && top->who.start == proc->start ? top->who.top : proc->pid;
+}
+
+/* known: how many of the entries are sorted. */
+static void add(struct watch *watch, const struct procs *below, const struct proc *proc,
+                size_t known, int64_t now)
+{
+    const struct proc *parent = procs_find(below, proc->parent);
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)proc->pid};
+    struct entry *entry;
+    int fd;
+
+    if (watch->n >= watch->most || (fd = (int)syscall(SYS_pidfd_open, proc->pid, 0)) < 0)
+        return;
+    if (epoll_ctl(watch->fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        close(fd);
+        return;
+    }
+    watch->entries = mem_realloc(watch->entries, watch->n + 1, sizeof *entry);
+    entry = &watch->entries[watch->n++];
+    *entry = (struct entry){.fd = fd, .seen = now};
+    entry->who = (struct watch_death){.pid = proc->pid,
+                                      .start = proc->start,
+                                      .status = WATCH_UNKNOWN,
+                                      .parent = proc->parent,
+                                      .parent_start = parent == NULL ? 0 : parent->start,
+                                      .top = top_of(watch, below, proc, known)};
+}
+
+/* All that live now; who is known stays. A pid that was reused before the death was told waits for
+ * the next look. */
+static void take_in(struct watch *watch, const struct procs *below, int64_t now)
+{
+    size_t known;
+
+    forget_gone(watch, below);
+    known = watch->n;
+    for (size_t i = 0; i < below->n; i++) {
+        if (find(watch, below->items[i].pid, known) == NULL)
+            add(watch, below, &below->items[i], known, now);
+    }
+    if (watch->n > known)
+        qsort(watch->entries, watch->n, sizeof *watch->entries, by_pid);
+}
+
+static void describe(struct watch *watch, const struct procs *below, int64_t now)
+{
+    for (size_t i = 0; i < watch->n; i++) {
+        struct entry *entry = &watch->entries[i];
+        const struct proc *proc = procs_find(below, entry->who.pid);
+
+        if (proc == NULL || proc->zombie)
+            continue;
+        memcpy(entry->who.name, proc->name, sizeof proc->name);
+        if (entry->looks++ < EXEC_LOOKS || now - entry->seen <= EXEC_MS)
+            look_closer(&entry->who, below);
+        if (entry->who.sampler)
+            note_peak(&entry->who);
+    }
+}
+
+static int64_t cpu_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* While the interval grows (14 looks in 5 s) births matter more than the share. */
+static void set_next(struct watch *watch, int64_t now, int64_t cost_us, int slowest)
+{
+    int64_t cheap;
+
+    watch->every = watch->every * 5 / 4 < slowest ? watch->every * 5 / 4 : slowest;
+    cheap = cost_us * (watch->every < slowest ? EARLY_SHARE : LOOK_SHARE) / 1000;
+    watch->next = now + (cheap > watch->every ? cheap : watch->every);
+}
+
+void watch_look(struct watch *watch, int64_t now, int slowest)
+{
+    int64_t before = cpu_us();
+    struct procs below = {0};
+
+    proc_below(getpid(), &below);
+    take_in(watch, &below, now);
+    describe(watch, &below, now);
+    procs_free(&below);
+    set_next(watch, now, cpu_us() - before, slowest);
+}
+
+/* ---- deaths ---- */
+
+/* A parent that reaps between the two questions is caught by the second. */
+static int status_of(const struct entry *entry)
+{
+    struct exit_info info = {.mask = INFO_EXIT};
+    struct proc now;
+
+    if (proc_read(entry->who.pid, &now) == 0 && now.start == entry->who.start && now.zombie)
+        return now.status;
+    if (ioctl(entry->fd, GET_INFO, &info) == 0 && (info.mask & INFO_EXIT) != 0)
+        return info.status;
+    return WATCH_UNKNOWN;
+}
+
+bool watch_next_death(struct watch *watch, struct watch_death *death)
+{
+    struct epoll_event event;
+    struct entry *entry = NULL;
+    struct proc now;
+
+    if (epoll_wait(watch->fd, &event, 1, 0) == 1)
+        entry = find(watch, (pid_t)event.data.u64, watch->n);
+    if (entry == NULL)
+        return false;
+    if (entry->who.name[0] == '\0' && proc_read(entry->who.pid, &now) == 0)
+        memcpy(entry->who.name, now.name, sizeof now.name);
+    *death = entry->who;
+    if (death->status == WATCH_UNKNOWN)
+        death->status = status_of(entry);
+    bury(watch, entry);
+    return true;
+}
+
+void watch_reaped(struct watch *watch, pid_t pid, int status)
+{
+    struct entry *entry = find(watch, pid, watch->n);
+
+    if (entry != NULL)
+        entry->who.status = status;
+}
+
+/* ---- the trainer proper ---- */
+
+pid_t watch_trainer_of(pid_t planned)
+{
+    const struct proc *oldest = NULL;
+    struct procs below = {0};
+    struct proc root;
+    pid_t found;
+
+    if (proc_read(planned, &root) != 0 || !is_shell(&root))
+        return planned;
+    proc_below(root.parent, &below); /* planned is among them */
+    for (size_t i = 0; i < below.n; i++) {
+        const struct proc *proc = &below.items[i];
+
+        if (proc->zombie || !is_proper(&below, proc->pid, planned))
+            continue;
+        if (oldest == NULL || proc->start < oldest->start)
+            oldest = proc;
+    }
+    found = oldest == NULL ? planned : oldest->pid;
+    procs_free(&below);
+    return found;
+}
