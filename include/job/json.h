@@ -1,4 +1,5 @@
-/* json: cJSON behind the checks that bytes from outside need. Private to the job room.
+/* json: cJSON behind the checks that bytes from outside need. For configuration files and, in the
+ * keeper, torch's error files.
  */
 #ifndef JOB_JSON_H
 #define JOB_JSON_H

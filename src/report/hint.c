@@ -34,6 +34,24 @@ static const struct numbered of_signal[] = {
     {SIGHUP, "somebody other than dgl-mpilaunch sent it: a user, the batch system, or the program"},
 };
 
+/* Where the cause's own text knows more (src/keeper/explain.c), what it says decides. */
+static const struct {
+    int number;
+    const char *words; /* in the text */
+    const char *hint;
+} of_text[] = {
+    {SIGKILL, "out of memory", "fewer trainers or samplers, or smaller batches, need less memory"},
+    {SIGKILL, "memory killer was not",
+     "a user, the batch system (a limit of memory or time?), or a "
+     "daemon such as systemd-oomd or earlyoom"},
+    {SIGBUS, " is full",
+     "shared memory holds the graph, its features and the batches of "
+     "samplers; in a container its size is an option (--shm-size)"},
+    {SIGBUS, " free now",
+     "where the shared memory was not full at that moment, a file that the "
+     "process had mapped has become shorter"},
+};
+
 static const struct numbered of_exit_code[] = {
     {126, "a shell exits with 126 when it finds a command that it may not run: is it executable?"},
     {127, "a shell exits with 127 when it does not find a command: is it installed on that machine "
@@ -106,12 +124,20 @@ static const char *find_words(const struct strv *lines)
     return NULL;
 }
 
+static const char *of_killed(const struct cause *cause, int signal)
+{
+    for (size_t i = 0; cause->text != NULL && i < SIZE(of_text); i++)
+        if (of_text[i].number == signal && strstr(cause->text, of_text[i].words))
+            return of_text[i].hint;
+    return find(of_signal, SIZE(of_signal), signal);
+}
+
 static const char *of_exit(const struct cause *cause)
 {
     const char *hint = find(of_exit_code, SIZE(of_exit_code), cause->value);
 
     if (!hint && words_shell_signal(cause->value))
-        hint = find(of_signal, SIZE(of_signal), words_shell_signal(cause->value));
+        hint = of_killed(cause, words_shell_signal(cause->value));
     return hint ? hint : find_words(&cause->last_lines);
 }
 
@@ -119,7 +145,7 @@ const char *words_hint(const struct cause *cause)
 {
     switch (cause->how) {
     case HOW_EXITED: return of_exit(cause);
-    case HOW_SIGNALED: return find(of_signal, SIZE(of_signal), cause->value);
+    case HOW_SIGNALED: return of_killed(cause, cause->value);
     case HOW_EXEC_FAILED: return find(of_errno, SIZE(of_errno), cause->value);
     default: return (unsigned)cause->how < HOW_COUNT ? of_how[cause->how] : NULL;
     }

@@ -63,6 +63,8 @@ END_TEST
 
 static const struct cause trainer = {
     .machine = 2, .host = "vm2", .role = ROLE_TRAINER, .id = 3, .pid = 4711};
+static const struct cause sampler = {
+    .machine = 2, .host = "vm2", .role = ROLE_SAMPLER, .id = -1, .pid = 4712};
 static const struct cause launcher = {
     .machine = 2, .host = "vm2", .role = ROLE_LAUNCHER, .id = -1, .pid = 99};
 
@@ -80,6 +82,10 @@ static const struct {
      "trainer 3 on vm2 (pid 4711) exited with code 139, as a shell reports SIGSEGV"},
     {&trainer, HOW_EXITED, 255, NULL, "trainer 3 on vm2 (pid 4711) exited with code 255"},
     {&trainer, HOW_SIGNALED, 9, NULL, "trainer 3 on vm2 (pid 4711) was killed by SIGKILL"},
+    {&sampler, HOW_SIGNALED, 9,
+     "trainer 3 (pid 4711), whose sampler it was, would have waited 1800 s for it",
+     "sampler on vm2 (pid 4712) was killed by SIGKILL: trainer 3 (pid 4711), whose sampler it was, "
+     "would have waited 1800 s for it"},
     {&trainer, HOW_LEFT_EARLY, 0, NULL,
      "trainer 3 on vm2 (pid 4711) exited with code 0 before the trainers had ended"},
     {&trainer, HOW_EXEC_FAILED, ENOENT, "execve '/x/python3'",
@@ -169,6 +175,32 @@ START_TEST(hints_fit_their_kinds)
     strv_add(&cause.last_lines, "bye");
     ck_assert_ptr_nonnull(strstr(words_hint(&cause), "virtual environment"));
     strv_free(&cause.last_lines);
+}
+END_TEST
+
+/* What was looked up on the machine is not contradicted. The texts are explain's. */
+START_TEST(hints_follow_what_is_known)
+{
+    static const struct {
+        enum how how;
+        int value;
+        char *text;
+        const char *part;
+    } hints[] = {
+        {HOW_SIGNALED, SIGKILL, "out of memory (the kernel killed it)", "need less memory"},
+        {HOW_SIGNALED, SIGKILL, "probably out of memory (the kernel", "need less memory"},
+        {HOW_SIGNALED, SIGKILL, "the kernel's memory killer was not at work", "earlyoom"},
+        {HOW_SIGNALED, SIGKILL, "something else", "dmesg"},
+        {HOW_EXITED, 137, "out of memory (the kernel killed it)", "need less memory"},
+        {HOW_SIGNALED, SIGBUS, "/dev/shm is full: 8 MiB of 8 MiB used", "--shm-size"},
+        {HOW_SIGNALED, SIGBUS, "/dev/shm has 1.0 GiB of 2.0 GiB free now", "become shorter"},
+    };
+
+    for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+        struct cause cause = {.how = hints[i].how, .value = hints[i].value, .text = hints[i].text};
+
+        ck_assert_ptr_nonnull(strstr(words_hint(&cause), hints[i].part));
+    }
 }
 END_TEST
 
@@ -274,5 +306,6 @@ END_TEST
 
 UNIT_MAIN("sentence", foreign_text_is_made_harmless, text_for_json_is_valid, signals_have_names,
           each_kind_has_its_sentence, what_is_not_known_is_left_out, hints_fit_their_kinds,
-          the_exception_of_a_traceback_is_found, the_block_shows_all_that_is_known,
-          the_block_is_short_when_little_is_known, the_block_is_bounded)
+          hints_follow_what_is_known, the_exception_of_a_traceback_is_found,
+          the_block_shows_all_that_is_known, the_block_is_short_when_little_is_known,
+          the_block_is_bounded)
