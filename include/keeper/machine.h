@@ -1,5 +1,6 @@
 /* machine: the state of a keeper, and what its stages do. Used by the keeper's own files alone:
- * machine.c (stages), failure.c (what counts as one), link.c (messages), keeper.c (the loop).
+ * machine.c (stages), failure.c (what counts as one), deaths.c (the children's own children),
+ * link.c (messages), keeper.c (the loop).
  */
 #ifndef KEEPER_MACHINE_H
 #define KEEPER_MACHINE_H
@@ -24,6 +25,7 @@ struct child {
     int stream; /* of output; -1: none */
     bool running;
     bool stopped;              /* we had signalled it while it ran */
+    bool paused;               /* a signal has stopped it, and the user was told */
     int64_t start, ready, end; /* clock_ms; -1: never */
     int status;                /* as wait gives it, once it has ended */
     struct rusage usage;
@@ -45,7 +47,10 @@ struct machine {
     int64_t failed_at;
     struct strv warnings;
     int suspect; /* the child that ended badly first, while others may yet weigh more; -1: none */
-    int left_first; /* the child that was the first server to leave with 0; -1: none */
+    int left_first;     /* the child that was the first server to leave with 0; -1: none */
+    struct cause *held; /* a sampler's death, as suspect is; NULL: none */
+    int64_t held_since;
+    struct deaths *deaths; /* deaths.c's own; NULL before it is needed */
 
     /* deadlines, clock_ms or CLOCK_NEVER */
     int64_t began;      /* when servers were started; -1: never */
@@ -94,6 +99,10 @@ void failure_raise(struct machine *m, struct cause *cause);
 struct cause *failure_about(struct machine *m, int i, enum how how, int value, int code,
                             const char *text);
 
+/* A cause about what is no child of ours, which ended at since: weighed against other bad ends of
+ * the same moment. Taken over. */
+void failure_suspect(struct machine *m, struct cause *cause, int64_t since);
+
 /* The suspect, if there is one, becomes the cause. */
 void failure_decide(struct machine *m);
 
@@ -107,6 +116,22 @@ void failure_told_to_stop(struct machine *m, int signal);
 void failure_left_early(struct machine *m);
 
 void failure_warn(struct machine *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* deaths.c: samplers and other descendants, from TRAINERS to DRAIN. fd: readable when one has died,
+ * -1: none; then pump. Begins and rests by itself as the stage asks for. */
+int deaths_fd(const struct machine *m);
+void deaths_pump(struct machine *m);
+void deaths_tick(struct machine *m, int64_t now);
+int64_t deaths_deadline(const struct machine *m);
+void deaths_reaped(struct machine *m, pid_t pid, int status); /* an orphan, by us */
+void deaths_paused(struct machine *m);                        /* says who is stopped, or goes on */
+void deaths_report(struct machine *m);                        /* its lines become warnings */
+void deaths_free(struct machine *m);
+
+/* What is known about a death by signal, and the exception that child i has left in its error file;
+ * NULL: nothing. The caller frees. */
+char *deaths_explain(struct machine *m, int signal, pid_t pid, int64_t peak_kb);
+char *deaths_exception(struct machine *m, int i);
 
 /* link.c: messages. */
 void link_send(struct machine *m, enum message_type type, const void *data, size_t len);

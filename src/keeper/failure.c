@@ -97,30 +97,63 @@ static int weight(const struct machine *m, int i)
     return (WIFSIGNALED(m->children[i].status) ? 2 : 0) + (is_server(m, i) ? 1 : 0);
 }
 
+/* A shell passes a signal on as an exit code, and its usage holds its children's. */
 static struct cause *cause_of_end(struct machine *m, int i)
 {
-    int status = m->children[i].status;
+    const struct child *child = &m->children[i];
+    bool killed = WIFSIGNALED(child->status);
+    int value = killed ? WTERMSIG(child->status) : WEXITSTATUS(child->status);
+    int code = killed ? EXIT_SIGNAL_BASE + value : value;
+    char *text = deaths_explain(m, code - EXIT_SIGNAL_BASE, child->pid, child->usage.ru_maxrss);
+    struct cause *cause =
+        failure_about(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value, code, text);
 
-    if (WIFSIGNALED(status))
-        return failure_about(m, i, HOW_SIGNALED, WTERMSIG(status),
-                             EXIT_SIGNAL_BASE + WTERMSIG(status), NULL);
-    return failure_about(m, i, HOW_EXITED, WEXITSTATUS(status), WEXITSTATUS(status), NULL);
+    cause->exception = deaths_exception(m, i);
+    free(text);
+    return cause;
 }
 
 static void suspect(struct machine *m, int i)
 {
-    if (m->suspect < 0)
+    if (m->suspect < 0 && m->held == NULL)
         m->judge_ends = m->children[i].end + JUDGE_MS;
     if (m->suspect < 0 || weight(m, i) > weight(m, m->suspect))
         m->suspect = i;
 }
 
+/* A sampler weighs as a trainer does, and goes before it. */
+void failure_suspect(struct machine *m, struct cause *cause, int64_t since)
+{
+    if (m->stage >= STAGE_STOP || m->held != NULL) {
+        cause_free(cause);
+        return;
+    }
+    if (m->suspect < 0)
+        m->judge_ends = since + JUDGE_MS;
+    m->held = cause;
+    m->held_since = since;
+}
+
+static bool held_wins(const struct machine *m)
+{
+    return m->held != NULL &&
+           (m->suspect < 0 || (m->held->how == HOW_SIGNALED ? 2 : 0) >= weight(m, m->suspect));
+}
+
 void failure_decide(struct machine *m)
 {
+    bool held = held_wins(m);
+    struct cause *cause = m->held;
     int i = m->suspect;
 
     m->suspect = -1;
+    m->held = NULL;
     m->judge_ends = CLOCK_NEVER;
+    if (held) {
+        raise_at(m, cause, m->held_since);
+        return;
+    }
+    cause_free(cause);
     if (i >= 0)
         raise_at(m, cause_of_end(m, i), m->children[i].end);
 }
@@ -185,7 +218,7 @@ void failure_left_early(struct machine *m)
 /* Nothing but servers is left to run, or not even they. */
 static void judge_done(struct machine *m)
 {
-    if (m->suspect >= 0)
+    if (m->suspect >= 0 || m->held != NULL)
         return;
     if (m->stage == STAGE_TRAINERS && !machine_running(m, ROLE_TRAINER) &&
         !machine_running(m, ROLE_SAMPLER)) {

@@ -24,6 +24,7 @@
 #define FILES_WANTED  65536 /* two or more a connection: facts.md §1.10 */
 #define CLEAN_MS      5000
 #define CLEAN_STEP_MS 5
+#define ENTRIES       3 /* of the poll, before those of the streams */
 
 /* Fixed descriptors, so that nothing else can be left open: a copy of PMI_FD or of a PMIx socket
  * hides the rank's death from its MPI. */
@@ -67,7 +68,7 @@ static void raise_file_limit(void)
  * USR1 to every process of a step). Returns the signalfd. */
 static int take_signals(void)
 {
-    struct sigaction fresh = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
+    struct sigaction fresh = {.sa_handler = SIG_DFL};
     static const int ignored[] = {SIGPIPE, SIGUSR1, SIGUSR2, SIGQUIT, SIGALRM, SIGTSTP};
     sigset_t wanted;
 
@@ -102,6 +103,8 @@ static void on_signals(struct machine *m, int fd)
         failure_told_to_stop(m, told);
     if (child)
         machine_reap(m);
+    if (child)
+        deaths_paused(m);
 }
 
 static void report_over(struct machine *m)
@@ -112,6 +115,7 @@ static void report_over(struct machine *m)
         return;
     m->reported = true;
     m->flush_ends = CLOCK_NEVER;
+    deaths_report(m);
     link_send_outcome(m);
     link_send_u32(m, MESSAGE_REACHED, REACHED_OVER);
 }
@@ -121,7 +125,7 @@ static bool finished(const struct machine *m)
     return m->stage == STAGE_OVER && m->reported && (m->rank_gone || m->may_leave);
 }
 
-/* Room for the socket, the signals and one entry a stream. */
+/* Room for the socket, the signals, the descendants' deaths and one entry a stream. */
 static void turn(struct machine *m, int signals, struct pollfd *entries)
 {
     size_t streams = 0;
@@ -129,14 +133,17 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
     entries[0] = (struct pollfd){.fd = m->rank_gone ? -1 : m->socket,
                                  .events = (short)(POLLIN | (m->out.len > 0 ? POLLOUT : 0))};
     entries[1] = (struct pollfd){.fd = signals, .events = POLLIN};
+    entries[2] = (struct pollfd){.fd = deaths_fd(m), .events = POLLIN};
     if (m->output != NULL && m->stage != STAGE_OVER)
-        streams = output_poll(m->output, entries + 2);
-    poll(entries, 2 + streams, clock_poll_timeout(clock_ms(), machine_deadline(m)));
+        streams = output_poll(m->output, entries + ENTRIES);
+    poll(entries, ENTRIES + streams, clock_poll_timeout(clock_ms(), machine_deadline(m)));
 
     if (entries[1].revents != 0)
         on_signals(m, signals);
     if (m->output != NULL)
-        output_pump(m->output, entries + 2, streams);
+        output_pump(m->output, entries + ENTRIES, streams);
+    if (entries[2].revents != 0)
+        deaths_pump(m);
     if (entries[0].revents & (POLLIN | POLLHUP | POLLERR))
         link_read(m);
     if (m->output != NULL)
@@ -169,11 +176,9 @@ static _Noreturn void live(int socket, const struct spawn_origin *origin)
         _exit(EXIT_LAUNCHER);
     gethostname(m.host, sizeof m.host - 1);
     while (!finished(&m)) {
-        if (room < m.n + 2) {
-            room = m.n + 2;
+        if (room < m.n + ENTRIES) {
+            room = m.n + ENTRIES;
             entries = mem_realloc(entries, (size_t)room, sizeof *entries);
-        } else if (entries == NULL) {
-            entries = mem_realloc(NULL, 2, sizeof *entries);
         }
         turn(&m, signals, entries);
     }

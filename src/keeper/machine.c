@@ -272,8 +272,10 @@ void machine_reap(struct machine *m)
     while ((pid = proc_reap(&status, &usage)) > 0) {
         int i = child_of_pid(m, pid);
 
-        if (i < 0)
+        if (i < 0) {
+            deaths_reaped(m, pid, status);
             continue;
+        }
         m->children[i].running = false;
         m->children[i].end = clock_ms();
         m->children[i].status = status;
@@ -328,6 +330,7 @@ void machine_tick(struct machine *m, int64_t now)
         failure_left_early(m);
     if (now >= m->stage_ends)
         stage_overdue(m);
+    deaths_tick(m, now);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -341,6 +344,7 @@ int64_t machine_deadline(const struct machine *m)
         earlier(earlier(earlier(m->probe_at, m->start_ends), earlier(m->left_ends, m->stage_ends)),
                 m->judge_ends);
 
+    first = earlier(first, deaths_deadline(m));
     if (m->output != NULL && !m->rank_gone)
         first = earlier(first, output_deadline(m->output));
     if (m->stage == STAGE_OVER && !m->reported && m->rank_gone)
@@ -352,6 +356,8 @@ void machine_free(struct machine *m)
 {
     output_close(m->output);
     cause_free(m->cause);
+    cause_free(m->held);
+    deaths_free(m);
     strv_free(&m->warnings);
     free(m->children);
     free(m->servers);

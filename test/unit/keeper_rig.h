@@ -38,7 +38,7 @@ static struct slice *slice;
 
 /* What the keeper has said. */
 static struct {
-    struct buf in, output, waiting;
+    struct buf in, output, waiting, notices;
     struct cause *failed, *left;
     struct outcome outcome;
     bool reached[3], eof;
@@ -63,6 +63,7 @@ static inline void forget(void)
     buf_free(&seen.in);
     buf_free(&seen.output);
     buf_free(&seen.waiting);
+    buf_free(&seen.notices);
     memset(&seen, 0, sizeof seen);
 }
 
@@ -99,6 +100,7 @@ static void make_slice(int servers, int trainers, ...)
     slice->exit_timeout_ms = 20000;
     slice->kill_grace_ms = 300;
     strv_add(&slice->set, marker);
+    strv_add(&slice->set, "ASAN_OPTIONS=handle_segv=0:handle_sigbus=0"); /* dies as it is told */
     strv_add(&slice->set, "DGL_IP_CONFIG=ip_config.txt");
     strv_addf(&slice->set, "DGL_NUM_SERVER=%d", servers);
     strv_addf(&slice->set, "DGL_NUM_CLIENT=%d", trainers);
@@ -171,6 +173,10 @@ static void on_frame(enum message_type type, const char *data, size_t len)
     case MESSAGE_WAITING:
         buf_add(&seen.waiting, data, len);
         buf_add(&seen.waiting, "|", 1);
+        break;
+    case MESSAGE_NOTICE:
+        buf_add(&seen.notices, data, len);
+        buf_add(&seen.notices, "|", 1);
         break;
     case MESSAGE_FAILED:
         ck_assert_ptr_null(seen.failed);
@@ -254,7 +260,7 @@ static bool exists(const char *name)
     return there;
 }
 
-static char *content(const char *name)
+static inline char *content(const char *name)
 {
     char *path = file_join(folder, name);
     struct buf text = {0};
@@ -279,7 +285,7 @@ static void finish(void)
     slice_free(slice);
 }
 
-static const struct process_outcome *outcome_of(enum role role, int id)
+static inline const struct process_outcome *outcome_of(enum role role, int id)
 {
     for (int i = 0; i < seen.outcome.n_processes; i++) {
         if (seen.outcome.processes[i].role == role && seen.outcome.processes[i].id == id)
@@ -312,6 +318,30 @@ static void teardown(void)
         rmdir(folders[i]);
     }
     free(logs);
+}
+
+static int rig_run(const char *name, const TTest *const *tests, size_t n)
+{
+    const char *path = getenv("FAKE");
+    Suite *suite = suite_create(name);
+    TCase *tcase = tcase_create(name);
+    SRunner *runner;
+    int failed;
+
+    if (realpath(path == NULL ? "./fake" : path, fake) == NULL) {
+        fprintf(stderr, "the fake workload '%s' is missing\n", path == NULL ? "./fake" : path);
+        return 1;
+    }
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    for (size_t i = 0; i < n; i++)
+        tcase_add_test(tcase, tests[i]);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
 }
 
 #endif

@@ -338,24 +338,6 @@ int main(void)
         test_back_pressure,
         test_malformed,
     };
-    const char *path = getenv("FAKE");
-    Suite *suite = suite_create("keeper");
-    TCase *tcase = tcase_create("keeper");
-    SRunner *runner;
-    int failed;
 
-    if (realpath(path == NULL ? "./fake" : path, fake) == NULL) {
-        fprintf(stderr, "the fake workload '%s' is missing\n", path == NULL ? "./fake" : path);
-        return 1;
-    }
-    tcase_set_timeout(tcase, 120);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return rig_run("keeper", tests, sizeof tests / sizeof tests[0]);
 }

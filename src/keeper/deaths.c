@@ -1,0 +1,383 @@
+/* deaths: what the death of a descendant means. A trainer's own sampler is a failure of the job,
+ * since DGL waits 1800 s for it; anything else that dies badly is a line in the report. Also what
+ * can be said about a child that was killed, or is stopped. Works from TRAINERS to DRAIN; whatever
+ * dies later does so by our hand.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "keeper/explain.h"
+#include "keeper/machine.h"
+#include "keeper/oom.h"
+#include "keeper/watch.h"
+#include "report/report.h"
+
+#define PARDON_MS    5000 /* in which a trainer may collect a worker that it has ended itself */
+#define PENDING_MOST 64
+#define KINDS_MOST   10
+#define SLOWEST_MS   1000 /* looks, while samplers are watched */
+#define IDLE_MS      5000 /* looks for the report's lines alone */
+#define SHM          "/dev/shm"
+
+/* A sampler that died in a way that its trainer may have wanted. */
+struct pending {
+    struct watch_death death;
+    int64_t died;
+};
+
+/* Deaths of one kind: one line. */
+struct kind {
+    struct watch_death first;
+    int owner, count;
+};
+
+struct deaths {
+    struct watch *watch; /* NULL: not now */
+    struct oom *oom;
+    struct pending pending[PENDING_MOST];
+    struct kind kinds[KINDS_MOST];
+    int n_pending, n_kinds, n_more;
+};
+
+static bool is_time(const struct machine *m)
+{
+    return m->stage >= STAGE_TRAINERS && m->stage < STAGE_STOP;
+}
+
+static struct deaths *deaths(struct machine *m)
+{
+    if (m->deaths == NULL)
+        m->deaths = mem_calloc(1, sizeof *m->deaths);
+    return m->deaths;
+}
+
+/* ---- lines of the report ---- */
+
+static bool same_kind(const struct kind *kind, const struct watch_death *death, int owner)
+{
+    return kind->owner == owner && kind->first.status == death->status &&
+           strcmp(kind->first.name, death->name) == 0;
+}
+
+static void note(struct machine *m, const struct watch_death *death, int owner)
+{
+    struct deaths *d = deaths(m);
+
+    for (int i = 0; i < d->n_kinds; i++) {
+        if (same_kind(&d->kinds[i], death, owner)) {
+            d->kinds[i].count++;
+            return;
+        }
+    }
+    if (d->n_kinds == KINDS_MOST)
+        d->n_more++;
+    else
+        d->kinds[d->n_kinds++] = (struct kind){*death, owner, 1};
+}
+
+static void add_end(struct buf *line, int status)
+{
+    if (WIFSIGNALED(status))
+        buf_addf(line, "was killed by %s", report_signal_name(WTERMSIG(status)));
+    else
+        buf_addf(line, "exited with code %d", WEXITSTATUS(status));
+}
+
+static void say_kind(struct machine *m, const struct kind *kind)
+{
+    const struct child *owner = kind->owner < 0 ? NULL : &m->children[kind->owner];
+    struct buf line = {0};
+
+    buf_addf(&line, "%s (pid %d) on %s",
+             kind->first.name[0] == '\0' ? "a process" : kind->first.name, (int)kind->first.pid,
+             m->host);
+    if (owner != NULL)
+        buf_addf(&line, ", started by %s %d,", role_name(owner->plan->role), owner->plan->id);
+    buf_addf(&line, " ");
+    add_end(&line, kind->first.status);
+    if (kind->count > 1)
+        buf_addf(&line, ", and %d more like it", kind->count - 1);
+    failure_warn(m, "%.*s", (int)line.len, line.data);
+    buf_free(&line);
+}
+
+/* What a shell ran and the shell has told on is no news. */
+static bool is_told(const struct machine *m, const struct kind *kind)
+{
+    const struct child *owner = kind->owner < 0 ? NULL : &m->children[kind->owner];
+
+    return kind->first.proper && owner != NULL && !owner->running && owner->status != 0;
+}
+
+void deaths_report(struct machine *m)
+{
+    struct deaths *d = m->deaths;
+
+    if (d == NULL)
+        return;
+    for (int i = 0; i < d->n_kinds; i++) {
+        if (!is_told(m, &d->kinds[i]))
+            say_kind(m, &d->kinds[i]);
+    }
+    if (d->n_more > 0)
+        failure_warn(m, "%d more descendants of the processes on %s ended badly", d->n_more,
+                     m->host);
+    d->n_kinds = d->n_more = 0;
+}
+
+/* ---- which death is which ---- */
+
+static int child_of(const struct machine *m, pid_t pid)
+{
+    for (int i = 0; i < m->n; i++) {
+        if (m->children[i].pid == pid)
+            return i;
+    }
+    return -1;
+}
+
+/* One that somebody sends on purpose, or that follows from another's end. */
+static bool is_light(int signal)
+{
+    return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGPIPE;
+}
+
+static bool by_light_signal(int status)
+{
+    return WIFSIGNALED(status) && is_light(WTERMSIG(status));
+}
+
+static char *sampler_text(struct machine *m, const struct watch_death *death, int owner)
+{
+    char *why = NULL, *text;
+
+    if (WIFSIGNALED(death->status))
+        why = deaths_explain(m, WTERMSIG(death->status), death->pid, death->peak_kb);
+    text = mem_printf("%s%strainer %d (pid %d), whose sampler it was, would have waited 1800 s "
+                      "for it",
+                      why == NULL ? "" : why, why == NULL ? "" : "; ", m->children[owner].plan->id,
+                      (int)death->parent);
+    free(why);
+    return text;
+}
+
+/* It writes where its trainer writes. */
+static void fail(struct machine *m, const struct watch_death *death, int owner, int64_t died)
+{
+    bool killed = WIFSIGNALED(death->status);
+    int value = killed ? WTERMSIG(death->status) : WEXITSTATUS(death->status);
+    char *text = sampler_text(m, death, owner);
+    struct cause *cause = failure_about(m, owner, killed ? HOW_SIGNALED : HOW_EXITED, value,
+                                        killed ? EXIT_SIGNAL_BASE + value : value, text);
+
+    cause->role = ROLE_SAMPLER;
+    cause->id = -1;
+    cause->pid = (int)death->pid;
+    failure_suspect(m, cause, died);
+    free(text);
+}
+
+static bool lives(pid_t pid, unsigned long long start)
+{
+    struct proc now;
+
+    return proc_read(pid, &now) == 0 && now.start == start && !now.zombie;
+}
+
+static bool is_uncollected(const struct watch_death *death)
+{
+    struct proc now;
+
+    return proc_read(death->pid, &now) == 0 && now.start == death->start && now.zombie;
+}
+
+static void note_unless_light(struct machine *m, const struct watch_death *death, int owner)
+{
+    if (!by_light_signal(death->status))
+        note(m, death, owner);
+}
+
+static void settle(struct machine *m, const struct pending *pending)
+{
+    const struct watch_death *death = &pending->death;
+    int owner = child_of(m, death->top);
+
+    if (owner >= 0 && m->children[owner].running && is_uncollected(death) &&
+        lives(death->parent, death->parent_start))
+        fail(m, death, owner, pending->died);
+    else
+        note_unless_light(m, death, owner);
+}
+
+static void sampler_died(struct machine *m, const struct watch_death *death, int owner)
+{
+    struct deaths *d = deaths(m);
+
+    if (WIFSIGNALED(death->status) && !by_light_signal(death->status))
+        fail(m, death, owner, clock_ms());
+    else if (d->n_pending < PENDING_MOST)
+        d->pending[d->n_pending++] = (struct pending){*death, clock_ms()};
+}
+
+static void judge(struct machine *m, const struct watch_death *death)
+{
+    int owner = child_of(m, death->top);
+
+    if (death->pid == death->top && owner >= 0)
+        return; /* of the plan: wait tells */
+    if (death->status == WATCH_UNKNOWN || death->status == 0)
+        return;
+    if (death->sampler && m->slice->watch_samplers && owner >= 0 &&
+        m->children[owner].plan->role == ROLE_TRAINER && m->children[owner].running)
+        sampler_died(m, death, owner);
+    else
+        note_unless_light(m, death, owner);
+}
+
+/* ---- what the loop calls ---- */
+
+int deaths_fd(const struct machine *m)
+{
+    return m->deaths == NULL || m->deaths->watch == NULL ? -1 : watch_fd(m->deaths->watch);
+}
+
+void deaths_pump(struct machine *m)
+{
+    struct watch_death death;
+
+    while (m->deaths != NULL && m->deaths->watch != NULL && is_time(m) &&
+           watch_next_death(m->deaths->watch, &death))
+        judge(m, &death);
+}
+
+void deaths_reaped(struct machine *m, pid_t pid, int status)
+{
+    if (m->deaths != NULL && m->deaths->watch != NULL)
+        watch_reaped(m->deaths->watch, pid, status);
+}
+
+static void settle_due(struct machine *m, int64_t now)
+{
+    struct deaths *d = deaths(m);
+    struct pending due;
+
+    while (d->n_pending > 0 && now >= d->pending[0].died + PARDON_MS) {
+        due = d->pending[0];
+        d->n_pending--;
+        memmove(d->pending, d->pending + 1, (size_t)d->n_pending * sizeof due);
+        settle(m, &due);
+    }
+}
+
+static void rest(struct deaths *d)
+{
+    watch_close(d->watch);
+    d->watch = NULL;
+    d->n_pending = 0;
+}
+
+void deaths_tick(struct machine *m, int64_t now)
+{
+    struct deaths *d;
+
+    if (m->stage == STAGE_IDLE)
+        return;
+    d = deaths(m);
+    if (d->oom == NULL)
+        d->oom = oom_open("");
+    oom_tick(d->oom, now);
+    if (!is_time(m)) {
+        rest(d);
+        return;
+    }
+    if (d->watch == NULL && (d->watch = watch_open()) == NULL)
+        return;
+    if (now >= watch_next_look(d->watch))
+        watch_look(d->watch, now, m->slice->watch_samplers ? SLOWEST_MS : IDLE_MS);
+    settle_due(m, now);
+}
+
+int64_t deaths_deadline(const struct machine *m)
+{
+    const struct deaths *d = m->deaths;
+    int64_t look, pardon;
+
+    if (d == NULL || d->watch == NULL || !is_time(m))
+        return CLOCK_NEVER;
+    look = watch_next_look(d->watch);
+    pardon = d->n_pending == 0 ? CLOCK_NEVER : d->pending[0].died + PARDON_MS;
+    return look < pardon ? look : pardon;
+}
+
+void deaths_free(struct machine *m)
+{
+    if (m->deaths == NULL)
+        return;
+    rest(m->deaths);
+    oom_close(m->deaths->oom);
+    free(m->deaths);
+    m->deaths = NULL;
+}
+
+/* ---- words about a child ---- */
+
+char *deaths_explain(struct machine *m, int signal, pid_t pid, int64_t peak_kb)
+{
+    return explain_signal(signal, pid, peak_kb, deaths(m)->oom, SHM);
+}
+
+char *deaths_exception(struct machine *m, int i)
+{
+    const struct child *child = &m->children[i];
+    struct spawn_late late = {m->master_port, m->job_dir};
+    int64_t since = time(NULL) - (clock_ms() - child->start) / 1000 - 1;
+    char *path = NULL, *exception = NULL;
+    struct strv env = {0};
+
+    spawn_environment(m->slice, child->plan, &m->origin, &late, &env);
+    if (strv_env_get(&env, "TORCHELASTIC_ERROR_FILE") != NULL)
+        path = file_join(m->slice->workspace, strv_env_get(&env, "TORCHELASTIC_ERROR_FILE"));
+    if (path != NULL)
+        exception = explain_error_file(path, since);
+    free(path);
+    strv_free(&env);
+    return exception;
+}
+
+static void say_paused(struct machine *m, const struct child *child, int signal)
+{
+    char *text;
+
+    if (signal != 0)
+        text = mem_printf("%s %d on %s (pid %d) is stopped by %s; the job waits for it",
+                          role_name(child->plan->role), child->plan->id, m->host, child->pid,
+                          report_signal_name(signal));
+    else
+        text = mem_printf("%s %d on %s (pid %d) continues", role_name(child->plan->role),
+                          child->plan->id, m->host, child->pid);
+    link_send(m, MESSAGE_NOTICE, text, strlen(text));
+    free(text);
+}
+
+/* In STOP and KILL we stop and wake them ourselves. */
+void deaths_paused(struct machine *m)
+{
+    int signal, i;
+    pid_t pid;
+
+    while ((pid = proc_paused(&signal)) > 0) {
+        i = child_of(m, pid);
+        if (i < 0 || !m->children[i].running || m->stage >= STAGE_STOP ||
+            m->children[i].paused == (signal != 0))
+            continue;
+        m->children[i].paused = signal != 0;
+        say_paused(m, &m->children[i], signal);
+    }
+}

@@ -1,0 +1,119 @@
+"""Descendants of the job's processes: a dead sampler fails the job, anything else is a line."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from cluster import read_bytes
+from job import wait_until
+from leftovers import marked
+from test_failure import names
+
+SERVE = "server: serve"
+
+
+def warnings_of(result):
+    return [line for machine in result.report["attempts"][-1]["machines"]
+            for line in machine["warnings"]]
+
+
+def is_sampler(result, name):
+    cause = result.cause
+    assert (cause["role"], cause["id"]) == ("sampler", None), result.said
+    names(result, "sampler", name, "1800 s")
+
+
+@pytest.mark.parametrize("name, code", [("KILL", 137), ("SEGV", 139), ("ABRT", 134)])
+def test_a_killed_sampler(job, name, code):
+    it = job(f"trainer 1: connect; print working; worker sleep 1, kill {name}; forever",
+             "trainer: connect; worker forever; forever", SERVE, num_samplers=1, machines=2)
+    result = it.run()
+    assert result.code == code, result.said
+    is_sampler(result, f"SIG{name}")
+    names(result, "vm1", "trainer 1", "working")
+    assert result.seconds < 8, "it was not at once"
+
+
+@pytest.mark.parametrize("end, code", [("kill TERM", 143), ("kill HUP", 129), ("exit 3", 3)])
+def test_a_sampler_that_ends_badly_by_itself(solo, end, code):
+    result = solo(f"trainer: connect; worker sleep 1, {end}; forever", SERVE, num_samplers=1).run()
+    assert result.code == code, result.said
+    is_sampler(result, "trainer 0")
+    assert result.seconds > 5, "the trainer had no time to collect it"
+
+
+def test_a_pool_that_its_trainer_has_ended(solo):
+    result = solo("trainer: ignore CHLD; connect; worker sleep 0.5, kill TERM; "
+                  "worker sleep 0.5, exit 1; worker sleep 0.5; sleep 6.5", SERVE,
+                  num_samplers=1).run()
+    assert result.code == 0, result.said
+    assert not [line for line in warnings_of(result) if "SIGTERM" in line]
+
+
+def test_the_switch(solo):
+    result = solo("trainer: connect; worker sleep 1, kill SEGV; sleep 2", SERVE, num_samplers=1,
+                  watch_samplers="off").run()
+    assert result.code == 0, result.said
+    line, = warnings_of(result)
+    assert "started by trainer 0" in line and "SIGSEGV" in line
+
+
+def test_no_samplers_are_asked_for(solo):
+    result = solo("trainer: connect; worker sleep 1, kill KILL; sleep 2", SERVE).run()
+    assert result.code == 0, result.said
+    assert len(warnings_of(result)) == 1
+
+
+def test_a_sampler_below_a_shell(solo):
+    it = solo(num_samplers=1)
+    it.command = [f"cd . && {it.build}/fake 'trainer: worker sleep 1, kill SEGV; forever' "
+                  "'server: listen; forever'; true"]
+    result = it.run()
+    assert result.code == 139, result.said
+    is_sampler(result, "SIGSEGV")
+
+
+def test_a_sampler_that_somebody_kills(solo):
+    it = solo("trainer: connect; fork worker; forever", SERVE, num_samplers=2).start()
+
+    def workers():
+        return [pid for pid in marked(it.marker)
+                if b"multiprocessing.spawn" in read_bytes(f"/proc/{pid}/cmdline")]
+
+    wait_until(workers, 10, "a sampler is there")
+    pid, = workers()
+    time.sleep(1)  # who dies in the moment of its birth is not known for a sampler
+    os.kill(pid, signal.SIGSTOP)  # a stopped one is none of our business
+    os.kill(pid, signal.SIGKILL)
+    result = it.finish()
+    assert result.code == 137, result.said
+    assert result.cause["pid"] == pid
+
+
+def test_another_child_that_dies(solo):
+    """As git, gcc or a resource tracker does."""
+    it = solo()
+    it.command = ["case $DGL_ROLE in server) exec " + f"{it.build}/fake 'server: serve';; esac; "
+                  "(sleep 1; exit 128) & (sleep 1; kill -SEGV $BASHPID) & "
+                  f"(sleep 1; kill $BASHPID) & {it.build}/fake 'trainer: connect; sleep 2'"]
+    result = it.run()
+    assert result.code == 0, result.said
+    lines = warnings_of(result)
+    assert len(lines) == 2, lines
+    assert any("exited with code 128" in line for line in lines)
+    assert any("killed by SIGSEGV" in line for line in lines)
+
+
+def test_a_stopped_trainer_is_told(solo):
+    it = solo("trainer: connect; dump up; sleep 3", SERVE).start().wait_for("up.trainer-0")
+    pid = it.result("", "", 0).dump("trainer", 0, "up")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: b"T (stopped)" in read_bytes(f"/proc/{pid}/status"), 5, "it is stopped")
+    time.sleep(0.5)
+    os.kill(pid, signal.SIGCONT)
+    result = it.finish()
+    assert result.code == 0, result.said
+    assert f"(pid {pid}) is stopped by SIGSTOP; the job waits for it" in result.err, result.said
+    assert "continues" in result.err, result.said

@@ -1,0 +1,218 @@
+/* test_deaths: a keeper's judgement of what dies below its children: samplers, what else, children
+ * that are stopped; and what it says of a child's own end.
+ */
+#include "keeper/proc.h"
+#include "keeper_rig.h"
+
+static void go_with_samplers(const char *script, const char *other)
+{
+    make_slice(0, other == NULL ? 1 : 2, script, other, NULL);
+    slice->watch_samplers = 1;
+    go_until_trainers();
+}
+
+static void drain(void)
+{
+    until(seen.reached[REACHED_ENDED]);
+    send_two(MESSAGE_GO, GO_DRAIN, 0);
+    finish();
+}
+
+static bool warned(const char *words)
+{
+    for (size_t i = 0; i < seen.outcome.warnings.n; i++) {
+        if (strstr(seen.outcome.warnings.items[i], words) != NULL)
+            return true;
+    }
+    return false;
+}
+
+START_TEST(a_killed_sampler_fails_the_job_at_once)
+{
+    int64_t start = clock_ms();
+
+    go_with_samplers("trainer: print working; worker sleep 0.5, kill SEGV; forever", NULL);
+    until(seen.failed != NULL);
+    ck_assert_int_lt(clock_ms() - start, 4000);
+    ck_assert_int_eq(seen.failed->role, ROLE_SAMPLER);
+    ck_assert_int_eq(seen.failed->id, -1);
+    ck_assert_int_eq(seen.failed->how, HOW_SIGNALED);
+    ck_assert_int_eq(seen.failed->value, SIGSEGV);
+    ck_assert_int_eq(seen.failed->code, 139);
+    ck_assert_ptr_nonnull(strstr(seen.failed->text, "trainer 0 (pid "));
+    ck_assert_ptr_nonnull(strstr(seen.failed->text, "1800 s"));
+    ck_assert_str_eq(seen.failed->last_lines.items[0], "working");
+    finish();
+}
+END_TEST
+
+/* Collected or not. */
+START_TEST(a_killed_sampler_that_is_collected_fails_the_job_too)
+{
+    go_with_samplers("trainer: ignore CHLD; worker sleep 0.5, kill KILL; forever", NULL);
+    finish();
+    ck_assert_int_eq(seen.failed->role, ROLE_SAMPLER);
+    ck_assert_int_eq(seen.failed->code, 137);
+}
+END_TEST
+
+START_TEST(a_sampler_that_exits_badly_fails_the_job_later)
+{
+    int64_t start = clock_ms();
+
+    go_with_samplers("trainer: worker sleep 0.3, exit 3; worker sleep 0.4, exit 0; forever", NULL);
+    until(seen.failed != NULL);
+    ck_assert_int_gt(clock_ms() - start, 5000);
+    ck_assert_int_eq(seen.failed->role, ROLE_SAMPLER);
+    ck_assert_int_eq(seen.failed->how, HOW_EXITED);
+    ck_assert_int_eq(seen.failed->code, 3);
+    ck_assert_int_ge(seen.failed->age_ms, 4900);
+    finish();
+}
+END_TEST
+
+START_TEST(a_terminated_sampler_fails_the_job_later)
+{
+    go_with_samplers("trainer: worker sleep 0.3, kill TERM; forever", NULL);
+    finish();
+    ck_assert_int_eq(seen.failed->role, ROLE_SAMPLER);
+    ck_assert_int_eq(seen.failed->code, 143);
+}
+END_TEST
+
+/* A trainer that ends its own pool. */
+START_TEST(a_collected_sampler_is_no_failure)
+{
+    go_with_samplers(
+        "trainer 0: ignore CHLD; worker sleep 0.3, kill TERM; worker sleep 0.4, exit 1; "
+        "sleep 6",
+        "trainer 1: worker sleep 0.3, exit 2; sleep 2");
+    drain();
+    ck_assert_ptr_null(seen.failed);
+    ck_assert(!warned("SIGTERM"));
+}
+END_TEST
+
+START_TEST(the_switch_is_off)
+{
+    make_slice(0, 1, "trainer: worker sleep 0.5, kill SEGV; sleep 2", NULL);
+    go_until_trainers();
+    drain();
+    ck_assert_ptr_null(seen.failed);
+    ck_assert(warned(", started by trainer 0, was killed by SIGSEGV"));
+}
+END_TEST
+
+static void run_in_shell(const char *command, int samplers)
+{
+    make_slice(0, 1, NULL);
+    strv_free(&slice->argv);
+    slice->command = mem_printf("%s", command);
+    slice->watch_samplers = samplers;
+    strv_add(&slice->processes[0].env, "TORCHELASTIC_ERROR_FILE={job_dir}/error-trainer-0.json");
+    go_until_trainers();
+}
+
+START_TEST(below_a_shell_too)
+{
+    char *command = mem_printf("%s 'trainer: worker sleep 0.5, kill BUS; forever'; true", fake);
+
+    run_in_shell(command, 1);
+    finish();
+    ck_assert_int_eq(seen.failed->role, ROLE_SAMPLER);
+    ck_assert_int_eq(seen.failed->code, 135);
+    ck_assert_ptr_nonnull(strstr(seen.failed->text, "/dev/shm "));
+    free(command);
+}
+END_TEST
+
+START_TEST(others_are_lines_of_the_report)
+{
+    run_in_shell("for i in 1 2 3; do sh -c 'sleep 0.4; exit 9' & done; "
+                 "sh -c 'sleep 0.5; kill -TERM $$' & "
+                 "sh -c 'sleep 0.4; kill -SEGV $$' & sleep 1.5",
+                 1);
+    drain();
+    ck_assert_ptr_null(seen.failed);
+    ck_assert_uint_eq(seen.outcome.warnings.n, 2);
+    ck_assert(warned("exited with code 9, and 2 more like it"));
+    ck_assert(warned("was killed by SIGSEGV"));
+}
+END_TEST
+
+START_TEST(many_kinds_are_counted)
+{
+    run_in_shell("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13; do sh -c \"sleep 0.4; exit $i\" & done; "
+                 "sleep 1.5",
+                 1);
+    drain();
+    ck_assert_uint_eq(seen.outcome.warnings.n, 11);
+    ck_assert(warned("3 more descendants"));
+}
+END_TEST
+
+START_TEST(an_error_file_gives_the_exception)
+{
+    run_in_shell("echo '{\"message\": {\"message\": \"ValueError: no\"}}' > "
+                 "$TORCHELASTIC_ERROR_FILE; exit 1",
+                 0);
+    finish();
+    ck_assert_int_eq(seen.failed->code, 1);
+    ck_assert_str_eq(seen.failed->exception, "ValueError: no");
+}
+END_TEST
+
+static bool told(const char *words)
+{
+    return seen.notices.len > 0 &&
+           memmem(seen.notices.data, seen.notices.len, words, strlen(words)) != NULL;
+}
+
+/* There is one. */
+static pid_t child_of_keeper(void)
+{
+    struct procs below = {0};
+    pid_t pid;
+
+    proc_below(keeper.pid, &below);
+    ck_assert_uint_eq(below.n, 1);
+    pid = below.items[0].pid;
+    procs_free(&below);
+    return pid;
+}
+
+START_TEST(a_stopped_child_is_told)
+{
+    pid_t pid;
+
+    make_slice(0, 1, "trainer: touch up; sleep 3", NULL);
+    go_until_trainers();
+    until(exists("up"));
+    pid = child_of_keeper();
+    kill(pid, SIGSTOP);
+    until(told("trainer 0 on vm0 (pid ") && told("is stopped by SIGSTOP"));
+    kill(pid, SIGCONT);
+    until(told("continues"));
+    drain();
+    ck_assert_ptr_null(seen.failed);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        a_killed_sampler_fails_the_job_at_once,
+        a_killed_sampler_that_is_collected_fails_the_job_too,
+        a_sampler_that_exits_badly_fails_the_job_later,
+        a_terminated_sampler_fails_the_job_later,
+        a_collected_sampler_is_no_failure,
+        the_switch_is_off,
+        below_a_shell_too,
+        others_are_lines_of_the_report,
+        many_kinds_are_counted,
+        an_error_file_gives_the_exception,
+        a_stopped_child_is_told,
+    };
+
+    return rig_run("deaths", tests, sizeof tests / sizeof tests[0]);
+}
