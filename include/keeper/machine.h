@@ -50,6 +50,7 @@ struct machine {
     /* deadlines, clock_ms or CLOCK_NEVER */
     int64_t began;      /* when servers were started; -1: never */
     int64_t stage_ends; /* exit_timeout, kill_grace, a second of KILL */
+    int64_t stop_ends;  /* of kill_grace, once STOP has been sent */
     int64_t probe_at;   /* next look at ports */
     int64_t start_ends; /* start_timeout */
     int64_t judge_ends; /* the suspect becomes the cause */

@@ -157,6 +157,7 @@ static _Noreturn void live(int socket, const struct spawn_origin *origin)
                         .left_first = -1,
                         .began = -1,
                         .stage_ends = CLOCK_NEVER,
+                        .stop_ends = CLOCK_NEVER,
                         .probe_at = CLOCK_NEVER,
                         .start_ends = CLOCK_NEVER,
                         .judge_ends = CLOCK_NEVER,

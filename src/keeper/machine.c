@@ -15,6 +15,7 @@
 #define PROBE_SLOW_MS  250
 #define KILL_AGAIN_MS  1000
 #define FLUSH_MS       5000 /* OVER after a failure: for console credit */
+#define SERVERS_MS     1000 /* of kill_grace, for the servers alone at its end; at most half of it */
 
 static bool is_server(const struct child *child)
 {
@@ -191,17 +192,68 @@ static void forget_deadlines(struct machine *m)
     m->probe_at = m->start_ends = m->left_ends = m->stage_ends = CLOCK_NEVER;
 }
 
-/* Reaped first: what ended before we signalled it did so by itself. */
+/* The servers that run: their pids, in an array that the caller frees; *n: how many. */
+static pid_t *running_servers(const struct machine *m, size_t *n)
+{
+    pid_t *pids = mem_calloc((size_t)m->n + 1, sizeof *pids);
+
+    *n = 0;
+    for (int i = 0; i < m->n; i++) {
+        if (is_server(&m->children[i]) && m->children[i].running)
+            pids[(*n)++] = m->children[i].pid;
+    }
+    return pids;
+}
+
+static int64_t servers_share(const struct machine *m)
+{
+    int64_t half = m->slice == NULL ? 0 : m->slice->kill_grace_ms / 2;
+
+    return half < SERVERS_MS ? half : SERVERS_MS;
+}
+
+/* Is nothing but servers left? */
+static void look_for_clients(struct machine *m)
+{
+    size_t n;
+    pid_t *servers = running_servers(m, &n);
+    int clients = proc_count(servers, n);
+
+    free(servers);
+    if (clients == 0)
+        machine_event(m, EVENT_DONE);
+}
+
+/* Reaped first: what ended before we signalled it did so by itself. Trainers and samplers go before
+ * the servers, whose handler for TERM would else meet a storm of reconnects; all of them have
+ * kill_grace together. */
 static void enter_stop(struct machine *m)
 {
+    size_t n;
+    pid_t *servers;
+
     forget_deadlines(m);
     machine_reap(m);
     failure_decide(m);
     if (m->stage != STAGE_STOP)
         return;
     mark_stopped(m);
-    proc_sweep(SIGTERM);
-    m->stage_ends = clock_ms() + (m->slice == NULL ? 0 : m->slice->kill_grace_ms);
+    servers = running_servers(m, &n);
+    proc_sweep(SIGTERM, servers, n);
+    free(servers);
+    m->stop_ends = clock_ms() + (m->slice == NULL ? 0 : m->slice->kill_grace_ms);
+    m->stage_ends = m->stop_ends - servers_share(m);
+    look_for_clients(m);
+}
+
+static void enter_stop_servers(struct machine *m)
+{
+    forget_deadlines(m);
+    for (int i = 0; i < m->n; i++) {
+        if (is_server(&m->children[i]) && m->children[i].running)
+            proc_sweep_tree(m->children[i].pid, SIGTERM);
+    }
+    m->stage_ends = m->stop_ends;
 }
 
 static void enter_kill(struct machine *m)
@@ -226,10 +278,15 @@ static void enter_over(struct machine *m)
 }
 
 static void (*const enter[STAGE_COUNT])(struct machine *m) = {
-    [STAGE_SERVERS] = enter_servers,   [STAGE_LISTENING] = enter_listening,
-    [STAGE_TRAINERS] = enter_trainers, [STAGE_ENDED] = enter_ended,
-    [STAGE_DRAIN] = enter_drain,       [STAGE_STOP] = enter_stop,
-    [STAGE_KILL] = enter_kill,         [STAGE_OVER] = enter_over,
+    [STAGE_SERVERS] = enter_servers,
+    [STAGE_LISTENING] = enter_listening,
+    [STAGE_TRAINERS] = enter_trainers,
+    [STAGE_ENDED] = enter_ended,
+    [STAGE_DRAIN] = enter_drain,
+    [STAGE_STOP] = enter_stop,
+    [STAGE_STOP_SERVERS] = enter_stop_servers,
+    [STAGE_KILL] = enter_kill,
+    [STAGE_OVER] = enter_over,
 };
 
 void machine_told_to_stop(struct machine *m, bool hurry)
@@ -284,6 +341,8 @@ void machine_reap(struct machine *m)
     free(ended);
     if (pid < 0)
         machine_event(m, EVENT_EMPTY);
+    else if (m->stage == STAGE_STOP && m->stop_ends != CLOCK_NEVER)
+        look_for_clients(m);
 }
 
 static void start_overdue(struct machine *m)
