@@ -72,6 +72,15 @@ struct machine {
 /* machine.c: an event; enters the next stage. */
 void machine_event(struct machine *m, enum stage_event event);
 
+/* A machine that has nothing to do yet. */
+void machine_init(struct machine *m, int socket, const struct spawn_origin *origin);
+
+/* The same after an attempt that is over, for the next one. */
+void machine_again(struct machine *m);
+
+/* Hands the pre-emption signal to the trainers that run, and to nobody else. */
+void machine_preempt(struct machine *m, int signal);
+
 /* The rank says STOP; hurry: without grace. */
 void machine_told_to_stop(struct machine *m, bool hurry);
 

@@ -1,6 +1,7 @@
 /* machine: what entering each stage does, who has ended, who listens, what is overdue. Knows the
  * plan; what counts as a failure is failure.c's, how things travel link.c's.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,7 +46,7 @@ static void open_output(struct machine *m)
 {
     struct output_sink sink = {output_send, output_warn, m, OUTPUT_PATIENCE_MS};
 
-    m->output = output_open(m->slice->host, m->slice->log_dir, &sink);
+    m->output = output_open(m->slice->host, m->slice->log_dir, m->slice->attempt, &sink);
 }
 
 static int make_job_dir(struct machine *m)
@@ -309,6 +310,14 @@ void machine_event(struct machine *m, enum stage_event event)
         enter[next](m);
 }
 
+void machine_preempt(struct machine *m, int signal)
+{
+    for (int i = 0; i < m->n && m->stage == STAGE_TRAINERS; i++) {
+        if (m->children[i].running && m->children[i].plan->role == ROLE_TRAINER)
+            kill(m->children[i].pid, signal);
+    }
+}
+
 static int child_of_pid(const struct machine *m, int pid)
 {
     for (int i = 0; i < m->n; i++) {
@@ -407,7 +416,25 @@ int64_t machine_deadline(const struct machine *m)
     return m->stage == STAGE_OVER && !m->reported ? earlier(first, m->flush_ends) : first;
 }
 
-void machine_free(struct machine *m)
+void machine_init(struct machine *m, int socket, const struct spawn_origin *origin)
+{
+    *m = (struct machine){.origin = *origin,
+                          .socket = socket,
+                          .suspect = -1,
+                          .left_first = -1,
+                          .began = -1,
+                          .stage_ends = CLOCK_NEVER,
+                          .stop_ends = CLOCK_NEVER,
+                          .probe_at = CLOCK_NEVER,
+                          .start_ends = CLOCK_NEVER,
+                          .judge_ends = CLOCK_NEVER,
+                          .left_ends = CLOCK_NEVER,
+                          .flush_ends = CLOCK_NEVER};
+    gethostname(m->host, sizeof m->host - 1);
+}
+
+/* What belongs to one attempt. */
+static void clear(struct machine *m)
 {
     output_close(m->output);
     cause_free(m->cause);
@@ -416,8 +443,24 @@ void machine_free(struct machine *m)
     free(m->servers);
     free(m->waiting);
     free(m->job_dir);
-    if (m->slice != NULL)
-        slice_free(m->slice);
+    slice_free(m->slice);
+}
+
+void machine_again(struct machine *m)
+{
+    struct spawn_origin origin = m->origin;
+    struct buf in = m->in, out = m->out;
+    int socket = m->socket;
+
+    clear(m);
+    machine_init(m, socket, &origin);
+    m->in = in;
+    m->out = out;
+}
+
+void machine_free(struct machine *m)
+{
+    clear(m);
     buf_free(&m->in);
     buf_free(&m->out);
 }
