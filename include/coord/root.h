@@ -52,8 +52,13 @@ bool root_complete(const struct root *root, int lost);
 void root_begin_report(struct root *root);
 
 /* Chooses the cause (known: one that is in no outcome, may be NULL), writes the reports, queues the
- * closing lines on the console. Returns the job's exit code. */
-int root_conclude(struct root *root, const struct cause *known);
+ * closing lines on the console. Returns the job's exit code. *restart: whether this attempt's end
+ * is one that --max_restarts is for; only when may_restart. */
+int root_conclude(struct root *root, const struct cause *known, bool may_restart, bool *restart);
+
+/* Another attempt begins, and the job's number of it: what was known of the last one is kept for
+ * the report. Returns how many milliseconds it should wait. */
+int64_t root_next_attempt(struct root *root);
 
 void root_close(struct root *root);
 

@@ -21,37 +21,62 @@ struct neighbour {
     char *host; /* NULL until the first has come */
 };
 
-struct coord {
-    const struct coord_setup *setup;
-    struct peers *peers;
-    struct keeper_link keeper;
-    struct pulse pulse;
-    struct root *root; /* rank 0 only */
-    struct slice *slice;
-
-    enum gate gate; /* the next one, or the one that has been entered */
+/* One attempt of the job on this machine: from its slice to the last gate. A restart begins with a
+ * new one. */
+struct run {
+    struct slice *slice; /* NULL until it has come */
+    enum gate gate;      /* the next one, or the one that has been entered */
     bool gate_entered;
     bool checked, keeper_has_plan, listening, ended, over, outcome_sent;
-    bool stopping;
-    bool outside;   /* a signal or a dead parent: MPI_Finalize may never come back */
-    bool signalled; /* this rank itself has got a signal; the next one skips the grace */
+    bool stopping, hurried;
     int64_t stop_time;
 
     struct cause *cause; /* what failed here first, at cause_time */
     int64_t cause_time;
     struct cause *alarm; /* the first alarm that came from elsewhere, at alarm_time */
     int64_t alarm_time;
-    bool lost; /* a machine is lost: no gate opens any more */
-    int lost_machine;
-    bool lost_root; /* and it is rank 0's, so that nobody else will say it */
-    struct neighbour neighbours[PEERS_LINKS_MAX]; /* as pulse.links */
     struct outcome outcome;
 
     int master_fd; /* holds MASTER_PORT bound, on machine 0; -1 elsewhere */
     int master_port;
-    int code;              /* rank 0: the job's, once reported */
-    int64_t complete_time; /* rank 0: when all outcomes had come; 0 before */
+
+    /* rank 0 alone */
+    bool slices_sent;
+    int code;              /* the job's, once reported */
+    int64_t complete_time; /* when all outcomes had come; 0 before */
     bool reported, concluded;
+    bool restart; /* the last gate is to begin another attempt */
+};
+
+struct coord {
+    const struct coord_setup *setup;
+    struct peers *peers;
+    struct keeper_link keeper;
+    bool keeper_silent;
+    struct pulse keeper_pulse; /* a keeper that is stopped answers no PING; its link is number 1 */
+    struct pulse pulse;
+    struct neighbour neighbours[PEERS_LINKS_MAX]; /* as pulse.links */
+    struct root *root;                            /* rank 0 only */
+
+    int attempt; /* from 0 */
+    struct run run;
+    struct slice *next_slice; /* of the next attempt, when it overtook the last gate */
+    struct cause *next_alarm; /* the same */
+    int64_t start_at;         /* rank 0: when the slices of this attempt may leave */
+
+    struct cause *order; /* the first that came from outside, about the whole job; NULL: none */
+    int64_t order_time;
+    bool outside;       /* a signal or a dead parent: MPI_Finalize may never come back */
+    bool signalled;     /* this rank itself has got a signal; the next one skips the grace */
+    int preempt_signal; /* 0: none */
+    bool preempted;
+    int64_t preempt_ends; /* rank 0: then the job is stopped; CLOCK_NEVER */
+
+    bool lost; /* a machine is lost: no gate opens any more */
+    int lost_machine;
+    bool lost_root; /* and it is rank 0's, so that nobody else will say it */
+    int64_t lost_time, root_heard;
+
     int64_t last_event;
 };
 
@@ -79,6 +104,22 @@ void coord_fail(struct coord *c, struct cause *cause);
 struct cause *coord_own_cause(const struct coord *c, enum how how, int value, int code,
                               const char *text);
 
+/* Is this about the whole job, whatever attempt runs? */
+bool coord_is_outside(enum how how);
+
+/* Keeps a copy of such a cause, if it is the first. */
+void coord_keep_order(struct coord *c, const struct cause *cause);
+
+/* Tells the neighbours but `except`, in a message about this attempt. */
+void coord_send_alarm(struct coord *c, const struct cause *cause, int except);
+
+/* Stops because of a cause (taken over) that rank `from` has told (-1: none), and tells the others
+ * if it is news. */
+void coord_heed(struct coord *c, struct cause *cause, int from);
+
+/* Ends the grace, here and everywhere, because rank `from` (-1: this one) says so. */
+void coord_hurry(struct coord *c, int from);
+
 /* An alarm from rank `from`: passed on if it is news. */
 void coord_on_alarm(struct coord *c, int from, const struct buf *payload);
 
@@ -94,11 +135,32 @@ bool coord_pump_peers(struct coord *c);
 void coord_on_for_root(struct coord *c, int from, enum message_type type, struct buf *payload);
 
 void coord_send_beat(struct coord *c);
+
+/* This machine has no keeper any more. */
+void coord_fail_without_keeper(struct coord *c);
+
+/* The keeper has not answered for lost_timeout: it is killed, which ends its processes too. */
+void coord_on_silent_keeper(struct coord *c);
 void coord_on_silence(struct coord *c, int rank);
 void coord_on_signal(struct coord *c, int number);
 
 /* what: a signal that a sleeper has got, or -1: one has died. */
 void coord_on_sleeper(struct coord *c, int what);
+
+/* ---- attempt.c ---- */
+
+void coord_begin_first(struct coord *c);
+
+/* The last gate says that the job starts again. */
+void coord_begin_next(struct coord *c);
+
+/* ---- preempt.c ---- */
+
+/* Rank `from` (-1: this one) has got the pre-emption signal; takes cause over. */
+void coord_preempt(struct coord *c, struct cause *cause, int from);
+
+/* Rank 0: the grace is over and the job has not ended by itself. */
+void coord_preempt_is_over(struct coord *c);
 
 /* ---- coord.c ---- */
 
@@ -110,8 +172,13 @@ void coord_on_slice(struct coord *c, struct slice *slice);
 /* Once this machine is over: outcome to rank 0, its report, and the ways out without a gate. */
 void coord_run_closing(struct coord *c, int64_t now);
 
-/* Says the code to the sleepers, sees the keeper off, and leaves; alone: no other rank is known to
- * leave with it, so that it aborts the rest. */
-_Noreturn void coord_leave(struct coord *c, int code, bool alone);
+enum leaving {
+    LEAVE_TOGETHER, /* all ranks have passed the last gate */
+    LEAVE_ALONE,    /* no other rank is known to leave as well: it aborts the rest */
+    LEAVE_CUT_OFF   /* no other rank can be reached; MPI_Abort would wait for them */
+};
+
+/* Says the code to the sleepers, sees the keeper off, and leaves. */
+_Noreturn void coord_leave(struct coord *c, int code, enum leaving how);
 
 #endif

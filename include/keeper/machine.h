@@ -55,6 +55,7 @@ struct machine {
     /* deadlines, clock_ms or CLOCK_NEVER */
     int64_t began;      /* when servers were started; -1: never */
     int64_t stage_ends; /* exit_timeout, kill_grace, a second of KILL */
+    int64_t stop_ends;  /* of kill_grace, once STOP has been sent */
     int64_t probe_at;   /* next look at ports */
     int64_t start_ends; /* start_timeout */
     int64_t judge_ends; /* the suspect becomes the cause */
@@ -75,6 +76,15 @@ struct machine {
 
 /* machine.c: an event; enters the next stage. */
 void machine_event(struct machine *m, enum stage_event event);
+
+/* A machine that has nothing to do yet. */
+void machine_init(struct machine *m, int socket, const struct spawn_origin *origin);
+
+/* The same after an attempt that is over, for the next one. */
+void machine_again(struct machine *m);
+
+/* Hands the pre-emption signal to the trainers that run, and to nobody else. */
+void machine_preempt(struct machine *m, int signal);
 
 /* The rank says STOP; hurry: without grace. */
 void machine_told_to_stop(struct machine *m, bool hurry);

@@ -28,8 +28,10 @@ struct output_sink {
     int patience_ms; /* OUTPUT_PATIENCE_MS; 0: none */
 };
 
-/* host stands in prefixes and log names. log_dir NULL: no log files; it must exist. */
-struct output *output_open(const char *host, const char *log_dir, const struct output_sink *sink);
+/* host stands in prefixes and log names, the number of an attempt after the first (0) in log names.
+ * log_dir NULL: no log files; it must exist. */
+struct output *output_open(const char *host, const char *log_dir, int attempt,
+                           const struct output_sink *sink);
 void output_close(struct output *o);
 
 /* Takes over fd, a process's stdout and stderr: read end of a pipe, non-blocking. Returns the

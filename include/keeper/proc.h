@@ -26,6 +26,9 @@ struct procs {
  * procs_free. What is born while it looks may be missed; look again. */
 void proc_below(pid_t root, struct procs *found);
 
+/* The same without the n processes in spared and what is below them. */
+void proc_below_except(pid_t root, const pid_t *spared, size_t n, struct procs *found);
+
 void procs_free(struct procs *procs);
 
 /* One process as it is now; 0, or -1 when there is none. */
@@ -38,9 +41,15 @@ struct proc *procs_find(const struct procs *procs, pid_t pid);
  */
 int proc_signal(const struct proc *proc, int signal);
 
-/* Sends signal, then CONT so that a stopped process hears it, to everything below this process;
- * returns how many live. */
-int proc_sweep(int signal);
+/* Sends signal, then CONT so that a stopped process hears it, to everything below this process but
+ * the n processes in spared and what is below them; returns how many live. */
+int proc_sweep(int signal, const pid_t *spared, size_t n);
+
+/* The same to the process itself and everything below it. */
+void proc_sweep_tree(pid_t pid, int signal);
+
+/* How many live below this process, without the spared ones and what is below them. */
+int proc_count(const pid_t *spared, size_t n);
 
 /* KILLs everything below this process: first stops what it finds until nothing new shows, so that
  * a fork bomb cannot outrun it. Returns how many there were. */

@@ -15,7 +15,7 @@ struct phase {
     int64_t start_ms, end_ms; /* since the attempt's start; -1: never */
 };
 
-/* Everything that rank 0 knows at the end. Borrowed pointers. */
+/* Everything that rank 0 knows at the end of an attempt. Borrowed pointers. */
 struct report {
     const char *version;
     const char *job_id;
@@ -28,7 +28,11 @@ struct report {
     int n_phases;
     const struct outcome *outcomes; /* one a machine; rank < 0: nothing came from it */
     int n_outcomes;
-    const struct cause *cause; /* NULL: the job ended well */
+    const struct cause *cause;    /* NULL: the job ended well */
+    int attempt;                  /* from 0; more after restarts */
+    int64_t start_ms;             /* of this attempt, since the job's start */
+    const struct report *earlier; /* the attempts before it, as they ended; oldest first */
+    int n_earlier;
 };
 
 /* The first failure among n causes whose age_ms all refer to one moment: the oldest; within 50 ms

@@ -39,32 +39,32 @@ void coord_say_through_root(void *arg, const char *line)
 /* This machine has nothing that a keeper could end. */
 void coord_be_over(struct coord *c)
 {
-    if (c->over)
+    if (c->run.over)
         return;
-    c->over = true;
-    if (c->keeper_has_plan)
+    c->run.over = true;
+    if (c->run.keeper_has_plan)
         return;
-    c->outcome = (struct outcome){.machine = c->setup->meeting->machine,
-                                  .rank = c->peers->rank,
-                                  .host = mem_strdup(c->setup->meeting->host),
-                                  .ip = c->slice ? mem_strdup(c->slice->ip) : NULL,
-                                  .port = c->slice ? c->slice->port : 0,
-                                  .cpus = c->slice ? c->slice->cpus : 0};
+    c->run.outcome = (struct outcome){.machine = c->setup->meeting->machine,
+                                      .rank = c->peers->rank,
+                                      .host = mem_strdup(c->setup->meeting->host),
+                                      .ip = c->run.slice ? mem_strdup(c->run.slice->ip) : NULL,
+                                      .port = c->run.slice ? c->run.slice->port : 0,
+                                      .cpus = c->run.slice ? c->run.slice->cpus : 0};
 }
 
 void coord_stop(struct coord *c, bool hurry)
 {
     struct buf data = {0};
 
-    if (!c->stopping) {
-        c->stopping = true;
-        c->stop_time = clock_ms();
+    if (!c->run.stopping) {
+        c->run.stopping = true;
+        c->run.stop_time = clock_ms();
         if (c->root)
             root_phase(c->root, PHASE_STOP);
     }
-    if (c->over)
+    if (c->run.over)
         return;
-    if (!c->keeper_has_plan) {
+    if (!c->run.keeper_has_plan) {
         coord_be_over(c);
         return;
     }
@@ -73,29 +73,56 @@ void coord_stop(struct coord *c, bool hurry)
     buf_free(&data);
 }
 
-static void send_alarm(struct coord *c, const struct cause *cause, int except)
+void coord_send_alarm(struct coord *c, const struct cause *cause, int except)
 {
     struct cause *brief = cause_copy(cause);
     struct buf data = {0};
 
     strv_free(&brief->last_lines);
+    pack_u32(&data, (uint32_t)c->attempt);
     message_pack_cause(&data, brief);
     coord_send_to_links(c, MESSAGE_ALARM, &data, except);
     buf_free(&data);
     cause_free(brief);
 }
 
-/* What an alarm means for this rank, wherever it was raised. true: it brings something new. */
-static bool heed(struct coord *c, const struct cause *cause)
+bool coord_is_outside(enum how how)
 {
-    bool news = !c->stopping;
+    return how == HOW_TOLD_TO_STOP || how == HOW_PARENT_GONE || how == HOW_LOST ||
+           how == HOW_PREEMPTED;
+}
+
+void coord_keep_order(struct coord *c, const struct cause *cause)
+{
+    if (c->order)
+        return;
+    c->order = cause_copy(cause);
+    c->order_time = clock_ms();
+}
+
+static void note_lost(struct coord *c, const struct cause *cause)
+{
+    c->lost = true;
+    c->lost_time = clock_ms();
+    c->lost_machine = cause->machine;
+    c->lost_root = cause->machine == c->setup->meeting->root_machine;
+    if (!c->root)
+        coord_send(c, 0, MESSAGE_HERE,
+                   NULL); /* no answer: this machine is the one that is cut off */
+}
+
+/* What an alarm means for this rank, wherever it was raised. true: it brings something new. */
+static bool take_note(struct coord *c, const struct cause *cause)
+{
+    bool order = coord_is_outside(cause->how);
+    bool news = !c->run.stopping || (order && !c->order);
 
     if (cause->how == HOW_LOST && !c->lost) {
-        c->lost = true;
-        c->lost_machine = cause->machine;
-        c->lost_root = cause->machine == c->setup->meeting->root_machine;
+        note_lost(c, cause);
         news = true;
     }
+    if (order)
+        coord_keep_order(c, cause);
     if (cause->how == HOW_TOLD_TO_STOP || cause->how == HOW_PARENT_GONE)
         c->outside = true;
     coord_stop(c, false);
@@ -105,16 +132,16 @@ static bool heed(struct coord *c, const struct cause *cause)
 /* Something failed here. Takes cause over. */
 void coord_fail(struct coord *c, struct cause *cause)
 {
-    bool news = heed(c, cause);
+    bool news = take_note(c, cause);
 
     if (news)
-        send_alarm(c, cause, -1);
-    if (c->cause) {
+        coord_send_alarm(c, cause, -1);
+    if (c->run.cause) {
         cause_free(cause);
         return;
     }
-    c->cause = cause;
-    c->cause_time = clock_ms();
+    c->run.cause = cause;
+    c->run.cause_time = clock_ms();
 }
 
 /* A cause of our own making about this machine. text may be NULL. */
@@ -145,18 +172,45 @@ void coord_on_mpi_error(struct coord *c)
     coord_fail(c, cause);
 }
 
-void coord_on_alarm(struct coord *c, int from, const struct buf *payload)
+void coord_heed(struct coord *c, struct cause *cause, int from)
 {
-    struct cause *cause = message_unpack_cause(payload->data, payload->len);
-
-    if (!cause)
-        return;
-    if (heed(c, cause))
-        send_alarm(c, cause, from);
-    if (c->alarm) {
+    if (take_note(c, cause))
+        coord_send_alarm(c, cause, from);
+    if (c->run.alarm) {
         cause_free(cause);
         return;
     }
-    c->alarm = cause;
-    c->alarm_time = clock_ms();
+    c->run.alarm = cause;
+    c->run.alarm_time = clock_ms();
+}
+
+/* An alarm about another attempt than this rank's is old news, or overtook the last gate. */
+void coord_on_alarm(struct coord *c, int from, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+    int attempt = (int)unpack_u32(&u);
+    struct cause *cause = u.bad ? NULL : message_unpack_cause(u.at, u.left);
+
+    if (!cause)
+        return;
+    if (attempt == c->attempt || coord_is_outside(cause->how)) {
+        coord_heed(c, cause, from);
+    } else if (attempt > c->attempt && !c->next_alarm) {
+        c->next_alarm = cause;
+    } else {
+        cause_free(cause);
+    }
+}
+
+void coord_hurry(struct coord *c, int from)
+{
+    struct buf data = {0};
+
+    if (c->run.hurried)
+        return;
+    c->run.hurried = true;
+    coord_stop(c, true);
+    pack_u32(&data, (uint32_t)c->attempt);
+    coord_send_to_links(c, MESSAGE_HURRY, &data, from);
+    buf_free(&data);
 }

@@ -3,6 +3,7 @@
  */
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,11 +16,12 @@ enum {
     READER_MS = 5000,   /* a reader of our output that takes nothing for so long has stopped */
     OUTPUT_MS = 5000,   /* after a failure, for output that came before it */
     REPORT_MS = 15000,  /* beyond all that, for rank 0's report */
+    ANSWER_MS = 1500,   /* rank 0's, to a rank that has lost a neighbour */
     KEEPER_EXIT_MS = 3000
 };
 
 /* Says the code to the sleepers, sees the keeper off, and leaves. */
-_Noreturn void coord_leave(struct coord *c, int code, bool alone)
+_Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
 {
     if (c->root) {
         console_pump(root_console(c->root));
@@ -37,9 +39,11 @@ _Noreturn void coord_leave(struct coord *c, int code, bool alone)
     }
     if (c->setup->meeting->sleepers)
         sleepers_dismiss(c->setup->meeting->sleepers, code);
-    if (alone)
+    if (how == LEAVE_CUT_OFF)
+        _exit(code);
+    if (how == LEAVE_ALONE)
         peers_abort(c->peers, code);
-    peers_leave(c->peers, code, c->outside);
+    peers_leave(c->peers, code, c->outside || c->preempted);
 }
 
 /* The first failure that this rank knows of, its own or an alarm, its age brought up to now; NULL:
@@ -48,42 +52,42 @@ static const struct cause *known_cause(struct coord *c)
 {
     int64_t now = clock_ms();
 
-    if (c->cause) {
-        c->cause->age_ms += now - c->cause_time;
-        c->cause_time = now;
+    if (c->run.cause) {
+        c->run.cause->age_ms += now - c->run.cause_time;
+        c->run.cause_time = now;
     }
-    if (c->alarm) {
-        c->alarm->age_ms += now - c->alarm_time;
-        c->alarm_time = now;
+    if (c->run.alarm) {
+        c->run.alarm->age_ms += now - c->run.alarm_time;
+        c->run.alarm_time = now;
     }
-    return c->cause ? c->cause : c->alarm;
+    return c->run.cause ? c->run.cause : c->run.alarm;
 }
 
 static void send_outcome(struct coord *c)
 {
     struct buf data = {0};
 
-    c->outcome.rank = c->peers->rank;
+    c->run.outcome.rank = c->peers->rank;
     known_cause(c);
-    if (c->cause) {
-        cause_free(c->outcome.cause);
-        c->outcome.cause = cause_copy(c->cause);
+    if (c->run.cause) {
+        cause_free(c->run.outcome.cause);
+        c->run.outcome.cause = cause_copy(c->run.cause);
     }
     if (c->root) {
-        root_outcome(c->root, 0, &c->outcome);
+        root_outcome(c->root, 0, &c->run.outcome);
     } else {
-        message_pack_outcome(&data, &c->outcome);
+        message_pack_outcome(&data, &c->run.outcome);
         coord_send(c, 0, MESSAGE_OUTCOME, &data);
         buf_free(&data);
     }
-    c->outcome_sent = true;
+    c->run.outcome_sent = true;
 }
 
 static int64_t closing_deadline(const struct coord *c)
 {
-    int64_t grace = c->slice ? c->slice->kill_grace_ms : 0;
+    int64_t grace = c->run.slice ? c->run.slice->kill_grace_ms : 0;
 
-    return c->stopping ? c->stop_time + grace + CLOSING_MS : CLOCK_NEVER;
+    return c->run.stopping ? c->run.stop_time + grace + CLOSING_MS : CLOCK_NEVER;
 }
 
 /* Is everything written, or has the reader stopped reading? Without log files a good job waits for
@@ -94,7 +98,8 @@ static bool console_done(const struct coord *c, int64_t now)
 
     if (!console_pending(console))
         return true;
-    return (c->stopping || c->setup->job->run_dir) && now - console_progress(console) > READER_MS;
+    return (c->run.stopping || c->setup->job->run_dir) &&
+           now - console_progress(console) > READER_MS;
 }
 
 /* After a failure the job's own last lines must come out soon: what the reader has not taken by now
@@ -107,20 +112,26 @@ static void drop_output(struct coord *c)
         log_warning("%zu lines of output are not shown, because nobody reads them", lines);
 }
 
+/* Not when some rank may not come to the last gate, nor when the job as a whole was told to end. */
+static bool may_restart(const struct coord *c, bool late)
+{
+    return !late && !c->order;
+}
+
 /* Rank 0, when all outcomes are there or will not come: output, then the report. */
 static void report(struct coord *c, int64_t now, bool late)
 {
     if (!late && !root_complete(c->root, c->lost ? c->lost_machine : -1))
         return;
-    if (!c->complete_time)
-        c->complete_time = now;
-    if (c->stopping && console_pending(root_console(c->root))) {
-        if (!late && now - c->complete_time < OUTPUT_MS)
+    if (!c->run.complete_time)
+        c->run.complete_time = now;
+    if (c->run.stopping && console_pending(root_console(c->root))) {
+        if (!late && now - c->run.complete_time < OUTPUT_MS)
             return;
         drop_output(c);
     }
-    c->code = root_conclude(c->root, known_cause(c));
-    c->reported = true;
+    c->run.code = root_conclude(c->root, known_cause(c), may_restart(c, late), &c->run.restart);
+    c->run.reported = true;
 }
 
 /* Told to stop while a good job's last lines were waiting for their reader. */
@@ -129,7 +140,8 @@ static void stop_after_report(struct coord *c)
     const struct cause *cause = known_cause(c);
     struct buf text = {0};
 
-    c->code = cause->code;
+    c->run.code = cause->code;
+    c->run.restart = false;
     drop_output(c);
     report_sentence(&text, cause);
     log_error("%.*s", (int)text.len, text.data);
@@ -139,42 +151,50 @@ static void stop_after_report(struct coord *c)
 /* Rank 0: reported, and everything written; then the last gate may be entered. */
 static void conclude(struct coord *c, int64_t now, bool late)
 {
-    if (!c->reported)
+    if (!c->run.reported)
         report(c, now, late);
-    else if (!c->code && known_cause(c))
+    else if (!c->run.code && known_cause(c))
         stop_after_report(c);
-    if (c->reported && console_done(c, now))
-        c->concluded = true;
+    if (c->run.reported && console_done(c, now))
+        c->run.concluded = true;
 }
 
 /* Leaves without a gate, since not everybody is there to open one. */
-static _Noreturn void leave_alone(struct coord *c)
+static _Noreturn void leave_alone(struct coord *c, enum leaving how)
 {
     const struct cause *cause = known_cause(c);
     struct buf text = {0};
 
     log_set_sink(NULL, NULL);
-    if (c->lost_root && cause) {
+    if (c->lost && cause) {
         report_sentence(&text, cause);
         log_error("%.*s", (int)text.len, text.data);
         buf_free(&text);
     }
-    coord_leave(c, cause ? cause->code : EXIT_LAUNCHER, true);
+    coord_leave(c, cause ? cause->code : EXIT_LAUNCHER, how);
+}
+
+/* A machine was lost, and rank 0 did not answer since: this one is cut off. */
+static bool is_cut_off(const struct coord *c, int64_t now)
+{
+    return c->lost && c->root_heard <= c->lost_time && now - c->lost_time > ANSWER_MS;
 }
 
 void coord_run_closing(struct coord *c, int64_t now)
 {
     bool late = now > closing_deadline(c);
 
-    if (!c->over)
+    if (!c->run.over)
         return;
-    if (!c->outcome_sent)
+    if (!c->run.outcome_sent)
         send_outcome(c);
-    if (c->root && !c->concluded)
+    if (c->root && !c->run.concluded)
         conclude(c, now, late);
-    if (c->root && c->concluded && (c->lost || late))
-        coord_leave(c, c->code, true);
+    if (c->root && c->run.concluded && (c->lost || late))
+        coord_leave(c, c->run.code, LEAVE_ALONE);
     /* the others give rank 0 time for its report, unless it is the one that is lost */
+    if (!c->root && is_cut_off(c, now))
+        leave_alone(c, LEAVE_CUT_OFF);
     if (!c->root && (c->lost_root || (late && now - closing_deadline(c) > REPORT_MS)))
-        leave_alone(c);
+        leave_alone(c, LEAVE_ALONE);
 }

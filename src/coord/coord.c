@@ -29,7 +29,7 @@ enum {
 
 static void tell_program(struct coord *c)
 {
-    char *program = spawn_program(c->slice);
+    char *program = spawn_program(c->run.slice);
     struct buf text = {0};
 
     if (program)
@@ -46,10 +46,14 @@ void coord_on_slice(struct coord *c, struct slice *slice)
 {
     struct err err = {0};
 
-    c->slice = slice;
-    c->checked = true;
+    c->run.slice = slice;
+    c->run.checked = true;
+    if (slice->preempt_signal && !c->preempt_signal) {
+        c->preempt_signal = slice->preempt_signal;
+        signals_watch(c->preempt_signal);
+    }
     tell_program(c);
-    if (!c->outcome_sent && check_machine(slice, &c->setup->meeting->announce, &err))
+    if (!c->run.outcome_sent && check_machine(slice, &c->setup->meeting->announce, &err))
         coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
 }
 
@@ -58,6 +62,7 @@ static void send_slices(struct coord *c)
 {
     struct slice *own = NULL;
 
+    c->run.slices_sent = true;
     for (int r = 0; r < c->peers->size; r++) {
         struct slice *slice = plan_slice(c->setup->job, c->setup->meeting->machine_of[r],
                                          &c->setup->meeting->seats[r]);
@@ -91,8 +96,8 @@ static int hold_master_port(struct coord *c)
         close(fd);
         return -1;
     }
-    c->master_fd = fd;
-    c->master_port = ntohs(address.sin_port);
+    c->run.master_fd = fd;
+    c->run.master_port = ntohs(address.sin_port);
     return 0;
 }
 
@@ -112,24 +117,26 @@ static bool ready_for_gate(const struct coord *c)
 {
     if (c->lost)
         return false;
-    switch (c->gate) {
-    case GATE_START: return c->checked || c->stopping;
-    case GATE_LISTEN: return c->listening || c->stopping;
-    case GATE_ENDED: return c->ended || c->stopping;
-    case GATE_LAST: return c->root ? c->concluded : c->outcome_sent;
+    switch (c->run.gate) {
+    case GATE_START: return c->run.checked || c->run.stopping;
+    case GATE_LISTEN: return c->run.listening || c->run.stopping;
+    case GATE_ENDED: return c->run.ended || c->run.stopping;
+    case GATE_LAST: return c->root ? c->run.concluded : c->run.outcome_sent;
     default: return false;
     }
 }
 
 static void enter_gate(struct coord *c)
 {
-    int64_t value[2] = {c->stopping, 0};
+    int64_t value[2] = {c->run.stopping, 0};
 
-    if (c->gate == GATE_LISTEN)
-        value[1] = c->master_port;
-    if (c->gate == GATE_LAST)
-        value[0] = c->root ? c->code : 0;
-    c->gate_entered = true;
+    if (c->run.gate == GATE_LISTEN)
+        value[1] = c->run.master_port;
+    if (c->run.gate == GATE_LAST)
+        value[0] = c->root ? c->run.code : 0;
+    if (c->run.gate == GATE_LAST)
+        value[1] = c->run.restart;
+    c->run.gate_entered = true;
     peers_gate_enter(c->peers, value);
 }
 
@@ -146,23 +153,27 @@ static void begin(struct coord *c)
         root_phase(c->root, PHASE_SERVERS);
         root_begin_report(c->root);
     }
-    message_pack_slice(&data, c->slice);
+    message_pack_slice(&data, c->run.slice);
     keeper_link_send(&c->keeper, MESSAGE_PLAN, data.data, data.len);
     buf_free(&data);
-    c->keeper_has_plan = true;
+    c->run.keeper_has_plan = true;
     go(c, GO_SERVERS, 0);
 }
 
 static void on_gate(struct coord *c, const int64_t result[2])
 {
-    enum gate passed = c->gate++;
+    enum gate passed = c->run.gate++;
 
-    c->gate_entered = false;
-    if (passed == GATE_LAST)
-        coord_leave(c, (int)result[0], false);
+    c->run.gate_entered = false;
+    if (passed == GATE_LAST && !result[1])
+        coord_leave(c, (int)result[0], LEAVE_TOGETHER);
+    if (passed == GATE_LAST) {
+        coord_begin_next(c);
+        return;
+    }
     if (result[0])
         coord_stop(c, false);
-    if (c->stopping)
+    if (c->run.stopping)
         return;
     if (c->root && passed != GATE_START)
         root_phase(c->root, passed == GATE_LISTEN ? PHASE_TRAINERS : PHASE_DRAIN);
@@ -170,9 +181,9 @@ static void on_gate(struct coord *c, const int64_t result[2])
         begin(c);
     else
         go(c, passed == GATE_LISTEN ? GO_TRAINERS : GO_DRAIN, (int)result[1]);
-    if (passed == GATE_ENDED && c->master_fd >= 0) {
-        close(c->master_fd);
-        c->master_fd = -1;
+    if (passed == GATE_ENDED && c->run.master_fd >= 0) {
+        close(c->run.master_fd);
+        c->run.master_fd = -1;
     }
 }
 
@@ -181,9 +192,9 @@ static bool run_gates(struct coord *c)
     int64_t result[2];
     int passed;
 
-    if (!c->gate_entered && ready_for_gate(c))
+    if (!c->run.gate_entered && ready_for_gate(c))
         enter_gate(c);
-    if (!c->gate_entered || c->lost)
+    if (!c->run.gate_entered || c->lost)
         return false;
     passed = peers_gate_passed(c->peers, result);
     if (passed < 0)
@@ -195,6 +206,16 @@ static bool run_gates(struct coord *c)
 
 /* ---- the loop ---- */
 
+static void look_after_keeper(struct coord *c, int64_t now)
+{
+    if (c->keeper.keeper.fd < 0 || c->keeper_silent)
+        return;
+    if (pulse_beat_due(&c->keeper_pulse, now))
+        keeper_link_send(&c->keeper, MESSAGE_PING, NULL, 0);
+    if (pulse_lost(&c->keeper_pulse, now) >= 0)
+        coord_on_silent_keeper(c);
+}
+
 static void on_time(struct coord *c, int64_t now)
 {
     struct cause *cause;
@@ -205,8 +226,13 @@ static void on_time(struct coord *c, int64_t now)
     silent = pulse_lost(&c->pulse, now);
     if (silent >= 0 && !c->lost)
         coord_on_silence(c, silent);
+    look_after_keeper(c, now);
     if (!c->root)
         return;
+    if (!c->run.slices_sent && now >= c->start_at && !c->run.stopping)
+        send_slices(c);
+    if (now >= c->preempt_ends)
+        coord_preempt_is_over(c);
     cause = root_tick(c->root, now);
     if (cause)
         coord_fail(c, cause);
@@ -292,16 +318,16 @@ _Noreturn void coord_run(const struct coord_setup *setup)
                       .peers = setup->peers,
                       .keeper = {.keeper = setup->keeper},
                       .lost_machine = -1,
-                      .master_fd = -1,
                       .last_event = clock_ms()};
     const struct announce *announce = &setup->meeting->announce;
 
     signals_hold();
+    coord_begin_first(&c);
+    pulse_start(&c.keeper_pulse, 0, 2, announce->lost_timeout_ms, clock_ms());
     pulse_start(&c.pulse, c.peers->rank, c.peers->size, announce->lost_timeout_ms, clock_ms());
     coord_send_beat(&c); /* connects the links now, with or without a heartbeat */
     if (setup->job) {
         open_root(&c);
-        send_slices(&c);
     } else {
         log_set_sink(coord_say_through_root, &c);
         coord_send(&c, 0, MESSAGE_NOTICE, NULL); /* makes the connection for output now */

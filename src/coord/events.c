@@ -2,6 +2,7 @@
  * coordinator, silence, a signal. Each handler is short and changes the state; gates and closing
  * follow from it.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,8 +21,8 @@ static void on_reached(struct coord *c, const struct buf *payload)
     struct unpack u = {.at = payload->data, .left = payload->len};
 
     switch (unpack_u32(&u)) {
-    case REACHED_LISTENING: c->listening = true; break;
-    case REACHED_ENDED: c->ended = true; break;
+    case REACHED_LISTENING: c->run.listening = true; break;
+    case REACHED_ENDED: c->run.ended = true; break;
     case REACHED_OVER: coord_be_over(c); break;
     }
 }
@@ -81,10 +82,11 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
             coord_fail(c, cause);
         break;
     case MESSAGE_OUTCOME: /* kept: the cause goes with it */
-        outcome_clear(&c->outcome);
-        if (message_unpack_outcome(payload->data, payload->len, &c->outcome))
+        outcome_clear(&c->run.outcome);
+        if (message_unpack_outcome(payload->data, payload->len, &c->run.outcome))
             fail_unreadable(c, "the keeper's outcome cannot be read");
         break;
+    case MESSAGE_PONG: break; /* heard */
     default:
         if (c->root)
             coord_on_for_root(c, 0, type, payload);
@@ -93,24 +95,37 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
     }
 }
 
+void coord_fail_without_keeper(struct coord *c)
+{
+    struct err err = {0};
+
+    err_set(&err, EXIT_LAUNCHER, "the process that keeps this machine's processes (pid %d) %s",
+            (int)c->keeper.keeper.pid,
+            c->keeper_silent ? "gave no answer for --lost_timeout (stopped, or a file system that "
+                               "hangs?) and was killed"
+                             : "has died");
+    coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER, err.text));
+    c->run.keeper_has_plan = false;
+    coord_be_over(c);
+}
+
 /* The keeper has died before its time: this rank, a subreaper too, has inherited its processes. */
 static void on_keeper_gone(struct coord *c)
 {
-    struct err err = {0};
-    char *job_dir = c->slice ? jobdir_path(c->slice) : NULL;
+    char *job_dir = c->run.slice ? jobdir_path(c->run.slice) : NULL;
 
     keeper_clean_after();
-    if (job_dir && c->keeper_has_plan)
+    if (job_dir && c->run.keeper_has_plan)
         jobdir_remove(job_dir);
     free(job_dir);
-    if (c->over)
-        return;
-    err_set(&err, EXIT_LAUNCHER,
-            "the process that keeps this machine's processes (pid %d) has died",
-            (int)c->keeper.keeper.pid);
-    coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER, err.text));
-    c->keeper_has_plan = false;
-    coord_be_over(c);
+    if (!c->run.over)
+        coord_fail_without_keeper(c);
+}
+
+void coord_on_silent_keeper(struct coord *c)
+{
+    c->keeper_silent = true;
+    kill(c->keeper.keeper.pid, SIGKILL);
 }
 
 bool coord_pump_keeper(struct coord *c)
@@ -122,6 +137,7 @@ bool coord_pump_keeper(struct coord *c)
 
     keeper_link_pump(&c->keeper);
     while ((rc = keeper_link_next(&c->keeper, &type, &payload)) == 1) {
+        pulse_heard(&c->keeper_pulse, 1, clock_ms());
         on_keeper(c, type, &payload);
         buf_free(&payload);
         any = true;
@@ -152,25 +168,60 @@ static void on_beat(struct coord *c, int from, const struct buf *payload)
     free(host);
 }
 
+static void on_slice(struct coord *c, struct slice *slice)
+{
+    if (!slice) {
+        fail_unreadable(c, "the plan that rank 0 sent cannot be read");
+    } else if (slice->attempt > c->attempt) { /* it has overtaken the last gate */
+        slice_free(c->next_slice);
+        c->next_slice = slice;
+    } else if (slice->attempt == c->attempt && !c->run.slice) {
+        coord_on_slice(c, slice);
+    } else {
+        slice_free(slice);
+    }
+}
+
+static void on_hurry(struct coord *c, int from, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+
+    if ((int)unpack_u32(&u) == c->attempt && !u.bad && c->run.stopping)
+        coord_hurry(c, from);
+}
+
+static void on_preempt(struct coord *c, int from, const struct buf *payload)
+{
+    struct cause *cause = message_unpack_cause(payload->data, payload->len);
+
+    if (cause)
+        coord_preempt(c, cause, from);
+}
+
+static void answer_here(struct coord *c, int to)
+{
+    struct buf data = {0};
+
+    pack_u32(&data, (uint32_t)c->setup->meeting->machine);
+    pack_text(&data, c->setup->meeting->host);
+    coord_send(c, to, MESSAGE_BEAT, &data);
+    buf_free(&data);
+}
+
 static void on_peer(struct coord *c, struct peers_message *message)
 {
-    struct slice *slice;
-
     switch (message->type) {
     case MESSAGE_BEAT: on_beat(c, message->from, &message->data); break;
+    case MESSAGE_HERE: answer_here(c, message->from); break;
     case MESSAGE_ALARM: coord_on_alarm(c, message->from, &message->data); break;
+    case MESSAGE_HURRY: on_hurry(c, message->from, &message->data); break;
+    case MESSAGE_PREEMPT: on_preempt(c, message->from, &message->data); break;
     case MESSAGE_CREDIT:
         if (c->keeper.keeper.fd >= 0)
             keeper_link_send(&c->keeper, MESSAGE_CREDIT, message->data.data, message->data.len);
         break;
     case MESSAGE_SLICE:
-        slice = message_unpack_slice(message->data.data, message->data.len);
-        if (!slice)
-            fail_unreadable(c, "the plan that rank 0 sent cannot be read");
-        else if (!c->slice)
-            coord_on_slice(c, slice);
-        else
-            slice_free(slice);
+        on_slice(c, message_unpack_slice(message->data.data, message->data.len));
         break;
     default:
         if (c->root)
@@ -186,6 +237,8 @@ bool coord_pump_peers(struct coord *c)
 
     while ((rc = peers_receive(c->peers, &message)) == 1) {
         pulse_heard(&c->pulse, message.from, clock_ms());
+        if (message.from == 0)
+            c->root_heard = clock_ms();
         any |= message.type != MESSAGE_BEAT;
         on_peer(c, &message);
         buf_free(&message.data);
@@ -238,8 +291,12 @@ static void tell_signal(struct coord *c, int number)
 
 void coord_on_signal(struct coord *c, int number)
 {
+    if (number == c->preempt_signal) {
+        coord_preempt(c, coord_own_cause(c, HOW_PREEMPTED, number, EXIT_PREEMPTED, NULL), -1);
+        return;
+    }
     if (c->signalled)
-        coord_stop(c, true);
+        coord_hurry(c, -1);
     c->signalled = true;
     tell_signal(c, number);
 }

@@ -14,9 +14,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config.h"
+#include "coord/attempts.h"
 #include "report/report.h"
 
 enum {
+    RESTART_DELAY_MAX_MS = 60000,
     WAITING_EVERY_MS = 10000,
     WAITING_TERMINAL_MS = 1000,
     LEFT_GRACE_MS =
@@ -42,7 +44,9 @@ struct root {
     struct cause *left; /* of the first that left */
     int64_t left_came, left_deadline;
     struct phase phases[PHASES];
-    int64_t start;
+    int64_t start, attempt_start;
+    struct attempts attempts;  /* those before this one */
+    const struct cause *cause; /* this one's, once concluded; borrowed */
     char started_at[32];
     char *command;
 };
@@ -116,6 +120,20 @@ static char *command_text(const struct options *options)
     return text.data;
 }
 
+/* What is known of an attempt when it begins: nothing. */
+static void begin_attempt(struct root *root)
+{
+    static const char *const names[PHASES] = {"servers", "trainers", "drain", "stop"};
+
+    root->attempt_start = clock_ms();
+    root->next_waiting = root->attempt_start + WAITING_EVERY_MS;
+    root->waiting_changed = false;
+    root->left_deadline = CLOCK_NEVER;
+    root->n_left = 0;
+    for (int i = 0; i < PHASES; i++)
+        root->phases[i] = (struct phase){.name = names[i], .start_ms = -1, .end_ms = -1};
+}
+
 struct root *root_open(struct job *job, const struct meeting *meeting, int size,
                        void (*credit)(void *arg, int from, size_t len), void *arg, struct err *err)
 {
@@ -130,17 +148,10 @@ struct root *root_open(struct job *job, const struct meeting *meeting, int size,
     root->has_come = mem_calloc(n, sizeof(*root->has_come));
     root->waiting = mem_calloc(n, sizeof(*root->waiting));
     root->has_left = mem_calloc(n, sizeof(*root->has_left));
-    root->left_deadline = CLOCK_NEVER;
     root->start = clock_ms();
-    root->next_waiting = root->start + WAITING_EVERY_MS;
     root->command = command_text(&job->options);
     clock_utc_extended(root->started_at, sizeof(root->started_at));
-    for (int i = 0; i < PHASES; i++)
-        root->phases[i] = (struct phase){.start_ms = -1, .end_ms = -1};
-    root->phases[PHASE_SERVERS].name = "servers";
-    root->phases[PHASE_TRAINERS].name = "trainers";
-    root->phases[PHASE_DRAIN].name = "drain";
-    root->phases[PHASE_STOP].name = "stop";
+    begin_attempt(root);
     root->console = console_open(credit, arg);
     log_set_sink(say_line, root->console);
     make_run_dir(root, err);
@@ -157,6 +168,7 @@ void root_close(struct root *root)
         free(root->waiting[r]);
     }
     cause_free(root->left);
+    attempts_free(&root->attempts);
     free(root->program);
     free(root->outcomes);
     free(root->came);
@@ -178,13 +190,13 @@ static void end_phases(struct root *root)
 {
     for (int i = 0; i < PHASES; i++)
         if (root->phases[i].start_ms >= 0 && root->phases[i].end_ms < 0)
-            root->phases[i].end_ms = clock_ms() - root->start;
+            root->phases[i].end_ms = clock_ms() - root->attempt_start;
 }
 
 void root_phase(struct root *root, enum root_phase phase)
 {
     end_phases(root);
-    root->phases[phase].start_ms = clock_ms() - root->start;
+    root->phases[phase].start_ms = clock_ms() - root->attempt_start;
     log_verbose("%s", phase == PHASE_SERVERS    ? "starting servers"
                       : phase == PHASE_TRAINERS ? "all servers listen; starting trainers"
                       : phase == PHASE_DRAIN    ? "all trainers have ended; servers may leave"
@@ -359,7 +371,11 @@ static struct report make_report(struct root *root, const struct cause *cause, b
                            .n_phases = PHASES,
                            .outcomes = by_machine(root),
                            .n_outcomes = root->size,
-                           .cause = cause};
+                           .cause = cause,
+                           .attempt = root->job->attempt,
+                           .start_ms = root->attempt_start - root->start,
+                           .earlier = root->attempts.items,
+                           .n_earlier = root->attempts.n};
 }
 
 void root_begin_report(struct root *root)
@@ -444,17 +460,78 @@ static void say_end(struct root *root, const struct report *report)
     say_lines(root, &text);
 }
 
-int root_conclude(struct root *root, const struct cause *known)
+/* Is this a failure of the job's own processes? The others would come again, or are not ours to
+ * undo. */
+static bool is_worth_a_restart(const struct cause *cause)
+{
+    return cause->how == HOW_EXITED || cause->how == HOW_SIGNALED || cause->how == HOW_LEFT_EARLY ||
+           cause->how == HOW_START_TIMEOUT;
+}
+
+/* Twice as long each time, up to a minute or what the user wants. */
+static int64_t restart_delay(const struct root *root)
+{
+    int64_t first = root->job->options.restart_delay_ms;
+    int64_t most = first > RESTART_DELAY_MAX_MS ? first : RESTART_DELAY_MAX_MS;
+    int doublings = root->job->attempt < 20 ? root->job->attempt : 20;
+
+    return first << doublings < most ? first << doublings : most;
+}
+
+static void say_restart(struct root *root, const struct cause *cause)
+{
+    struct buf text = {0};
+
+    report_sentence(&text, cause);
+    log_warning("attempt %d of %d failed: %.*s; starting again in %g s", root->job->attempt + 1,
+                root->job->options.max_restarts + 1, (int)text.len, text.data,
+                (double)restart_delay(root) / 1000);
+    buf_free(&text);
+}
+
+int root_conclude(struct root *root, const struct cause *known, bool may_restart, bool *restart)
 {
     const struct cause *cause = first_cause(root, known);
     bool complete = root_complete(root, -1);
     struct report report;
 
+    root->cause = cause;
+    *restart = may_restart && cause && is_worth_a_restart(cause) &&
+               root->job->attempt < root->job->options.max_restarts;
     fill_missing(root);
     end_phases(root);
     report = make_report(root, cause, complete);
     write_report(root, &report);
-    say_end(root, &report);
+    if (*restart)
+        say_restart(root, cause);
+    else
+        say_end(root, &report);
     free((void *)report.outcomes);
     return report.exit_code;
+}
+
+static void forget_attempt(struct root *root)
+{
+    for (int r = 0; r < root->size; r++) {
+        root->outcomes[r] = (struct outcome){0}; /* kept by the attempts */
+        root->has_come[r] = root->has_left[r] = false;
+        free(root->waiting[r]);
+        root->waiting[r] = NULL;
+    }
+    cause_free(root->left);
+    root->left = NULL;
+}
+
+int64_t root_next_attempt(struct root *root)
+{
+    struct report report;
+    int64_t delay;
+
+    report = make_report(root, root->cause, true);
+    delay = restart_delay(root);
+    attempts_keep(&root->attempts, &report);
+    root->job->attempt++;
+    forget_attempt(root);
+    begin_attempt(root);
+    return delay;
 }

@@ -45,6 +45,14 @@ int signals_open(struct err *err)
     return 0;
 }
 
+void signals_watch(int number)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+    sigfillset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
 void signals_hold(void)
 {
     signals_held = 1;

@@ -158,23 +158,13 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
 
 static _Noreturn void live(int socket, const struct spawn_origin *origin)
 {
-    struct machine m = {.origin = *origin,
-                        .socket = socket,
-                        .suspect = -1,
-                        .left_first = -1,
-                        .began = -1,
-                        .stage_ends = CLOCK_NEVER,
-                        .probe_at = CLOCK_NEVER,
-                        .start_ends = CLOCK_NEVER,
-                        .judge_ends = CLOCK_NEVER,
-                        .left_ends = CLOCK_NEVER,
-                        .flush_ends = CLOCK_NEVER};
+    struct machine m;
     int signals = take_signals(), room = 0;
     struct pollfd *entries = NULL;
 
     if (signals < 0)
         _exit(EXIT_LAUNCHER);
-    gethostname(m.host, sizeof m.host - 1);
+    machine_init(&m, socket, origin);
     while (!finished(&m)) {
         if (room < m.n + ENTRIES) {
             room = m.n + ENTRIES;

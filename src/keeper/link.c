@@ -167,6 +167,8 @@ static void lost(struct machine *m)
 
 static int take_plan(struct machine *m, const char *data, size_t len)
 {
+    if (m->stage == STAGE_OVER && m->reported)
+        machine_again(m);
     if (m->slice != NULL || (m->slice = message_unpack_slice(data, len)) == NULL)
         return -1;
     snprintf(m->host, sizeof m->host, "%s", m->slice->host == NULL ? "" : m->slice->host);
@@ -218,6 +220,11 @@ static int take(struct machine *m, enum message_type type, const char *data, siz
         if (m->output != NULL)
             output_credit(m->output, value);
         return payload.bad ? -1 : 0;
+    case MESSAGE_PREEMPT:
+        value = unpack_u32(&payload);
+        machine_preempt(m, (int)value);
+        return payload.bad ? -1 : 0;
+    case MESSAGE_PING: link_send(m, MESSAGE_PONG, NULL, 0); return 0;
     case MESSAGE_LEAVE: m->may_leave = true; return 0;
     default: return -1;
     }

@@ -1,6 +1,7 @@
 /* machine: what entering each stage does, who has ended, who listens, what is overdue. Knows the
  * plan; what counts as a failure is failure.c's, how things travel link.c's.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #define PROBE_SLOW_MS  250
 #define KILL_AGAIN_MS  1000
 #define FLUSH_MS       5000 /* OVER after a failure: for console credit */
+#define SERVERS_MS     1000 /* of kill_grace, for the servers alone at its end; at most half of it */
 
 static bool is_server(const struct child *child)
 {
@@ -44,7 +46,7 @@ static void open_output(struct machine *m)
 {
     struct output_sink sink = {output_send, output_warn, m, OUTPUT_PATIENCE_MS};
 
-    m->output = output_open(m->slice->host, m->slice->log_dir, &sink);
+    m->output = output_open(m->slice->host, m->slice->log_dir, m->slice->attempt, &sink);
 }
 
 static int make_job_dir(struct machine *m)
@@ -191,17 +193,68 @@ static void forget_deadlines(struct machine *m)
     m->probe_at = m->start_ends = m->left_ends = m->stage_ends = CLOCK_NEVER;
 }
 
-/* Reaped first: what ended before we signalled it did so by itself. */
+/* The servers that run: their pids, in an array that the caller frees; *n: how many. */
+static pid_t *running_servers(const struct machine *m, size_t *n)
+{
+    pid_t *pids = mem_calloc((size_t)m->n + 1, sizeof *pids);
+
+    *n = 0;
+    for (int i = 0; i < m->n; i++) {
+        if (is_server(&m->children[i]) && m->children[i].running)
+            pids[(*n)++] = m->children[i].pid;
+    }
+    return pids;
+}
+
+static int64_t servers_share(const struct machine *m)
+{
+    int64_t half = m->slice == NULL ? 0 : m->slice->kill_grace_ms / 2;
+
+    return half < SERVERS_MS ? half : SERVERS_MS;
+}
+
+/* Is nothing but servers left? */
+static void look_for_clients(struct machine *m)
+{
+    size_t n;
+    pid_t *servers = running_servers(m, &n);
+    int clients = proc_count(servers, n);
+
+    free(servers);
+    if (clients == 0)
+        machine_event(m, EVENT_DONE);
+}
+
+/* Reaped first: what ended before we signalled it did so by itself. Trainers and samplers go before
+ * the servers, whose handler for TERM would else meet a storm of reconnects; all of them have
+ * kill_grace together. */
 static void enter_stop(struct machine *m)
 {
+    size_t n;
+    pid_t *servers;
+
     forget_deadlines(m);
     machine_reap(m);
     failure_decide(m);
     if (m->stage != STAGE_STOP)
         return;
     mark_stopped(m);
-    proc_sweep(SIGTERM);
-    m->stage_ends = clock_ms() + (m->slice == NULL ? 0 : m->slice->kill_grace_ms);
+    servers = running_servers(m, &n);
+    proc_sweep(SIGTERM, servers, n);
+    free(servers);
+    m->stop_ends = clock_ms() + (m->slice == NULL ? 0 : m->slice->kill_grace_ms);
+    m->stage_ends = m->stop_ends - servers_share(m);
+    look_for_clients(m);
+}
+
+static void enter_stop_servers(struct machine *m)
+{
+    forget_deadlines(m);
+    for (int i = 0; i < m->n; i++) {
+        if (is_server(&m->children[i]) && m->children[i].running)
+            proc_sweep_tree(m->children[i].pid, SIGTERM);
+    }
+    m->stage_ends = m->stop_ends;
 }
 
 static void enter_kill(struct machine *m)
@@ -226,10 +279,15 @@ static void enter_over(struct machine *m)
 }
 
 static void (*const enter[STAGE_COUNT])(struct machine *m) = {
-    [STAGE_SERVERS] = enter_servers,   [STAGE_LISTENING] = enter_listening,
-    [STAGE_TRAINERS] = enter_trainers, [STAGE_ENDED] = enter_ended,
-    [STAGE_DRAIN] = enter_drain,       [STAGE_STOP] = enter_stop,
-    [STAGE_KILL] = enter_kill,         [STAGE_OVER] = enter_over,
+    [STAGE_SERVERS] = enter_servers,
+    [STAGE_LISTENING] = enter_listening,
+    [STAGE_TRAINERS] = enter_trainers,
+    [STAGE_ENDED] = enter_ended,
+    [STAGE_DRAIN] = enter_drain,
+    [STAGE_STOP] = enter_stop,
+    [STAGE_STOP_SERVERS] = enter_stop_servers,
+    [STAGE_KILL] = enter_kill,
+    [STAGE_OVER] = enter_over,
 };
 
 void machine_told_to_stop(struct machine *m, bool hurry)
@@ -250,6 +308,14 @@ void machine_event(struct machine *m, enum stage_event event)
     m->stage = next;
     if (enter[next] != NULL)
         enter[next](m);
+}
+
+void machine_preempt(struct machine *m, int signal)
+{
+    for (int i = 0; i < m->n && m->stage == STAGE_TRAINERS; i++) {
+        if (m->children[i].running && m->children[i].plan->role == ROLE_TRAINER)
+            kill(m->children[i].pid, signal);
+    }
 }
 
 static int child_of_pid(const struct machine *m, int pid)
@@ -286,6 +352,8 @@ void machine_reap(struct machine *m)
     free(ended);
     if (pid < 0)
         machine_event(m, EVENT_EMPTY);
+    else if (m->stage == STAGE_STOP && m->stop_ends != CLOCK_NEVER)
+        look_for_clients(m);
 }
 
 static void start_overdue(struct machine *m)
@@ -352,7 +420,25 @@ int64_t machine_deadline(const struct machine *m)
     return m->stage == STAGE_OVER && !m->reported ? earlier(first, m->flush_ends) : first;
 }
 
-void machine_free(struct machine *m)
+void machine_init(struct machine *m, int socket, const struct spawn_origin *origin)
+{
+    *m = (struct machine){.origin = *origin,
+                          .socket = socket,
+                          .suspect = -1,
+                          .left_first = -1,
+                          .began = -1,
+                          .stage_ends = CLOCK_NEVER,
+                          .stop_ends = CLOCK_NEVER,
+                          .probe_at = CLOCK_NEVER,
+                          .start_ends = CLOCK_NEVER,
+                          .judge_ends = CLOCK_NEVER,
+                          .left_ends = CLOCK_NEVER,
+                          .flush_ends = CLOCK_NEVER};
+    gethostname(m->host, sizeof m->host - 1);
+}
+
+/* What belongs to one attempt. */
+static void clear(struct machine *m)
 {
     output_close(m->output);
     cause_free(m->cause);
@@ -363,8 +449,24 @@ void machine_free(struct machine *m)
     free(m->servers);
     free(m->waiting);
     free(m->job_dir);
-    if (m->slice != NULL)
-        slice_free(m->slice);
+    slice_free(m->slice);
+}
+
+void machine_again(struct machine *m)
+{
+    struct spawn_origin origin = m->origin;
+    struct buf in = m->in, out = m->out;
+    int socket = m->socket;
+
+    clear(m);
+    machine_init(m, socket, &origin);
+    m->in = in;
+    m->out = out;
+}
+
+void machine_free(struct machine *m)
+{
+    clear(m);
     buf_free(&m->in);
     buf_free(&m->out);
 }

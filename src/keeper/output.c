@@ -34,6 +34,7 @@ struct stream {
 
 struct output {
     char *host, *log_dir;
+    int attempt;
     struct output_sink sink;
     struct stream *streams;
     int n, next; /* next: whose turn is first */
@@ -57,13 +58,15 @@ char *output_log_path(const char *log_dir, const char *host, const char *name)
     return path;
 }
 
-struct output *output_open(const char *host, const char *log_dir, const struct output_sink *sink)
+struct output *output_open(const char *host, const char *log_dir, int attempt,
+                           const struct output_sink *sink)
 {
     struct output *o = mem_calloc(1, sizeof *o);
 
     o->host = mem_strdup(host);
     o->log_dir = mem_strdup(log_dir);
     o->sink = *sink;
+    o->attempt = attempt;
     o->credit = OUTPUT_CREDIT;
     o->starved = CLOCK_NEVER;
     return o;
@@ -115,7 +118,8 @@ int output_add(struct output *o, enum role role, int id, int fd)
     s->name = mem_printf("%s %d", role_name(role), id);
     s->prefix = mem_printf("[%s %s] ", o->host, s->name);
     if (o->log_dir != NULL) {
-        char *name = mem_printf("%s-%d", role_name(role), id);
+        char *name = o->attempt == 0 ? mem_printf("%s-%d", role_name(role), id)
+                                     : mem_printf("%s-%d.%d", role_name(role), id, o->attempt);
 
         s->log = output_log_path(o->log_dir, o->host, name);
         free(name);

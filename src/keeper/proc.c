@@ -122,8 +122,17 @@ static void reread_orphans(struct procs *all)
     }
 }
 
+static bool is_among(pid_t pid, const pid_t *pids, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (pids[i] == pid)
+            return true;
+    }
+    return false;
+}
+
 /* Marks what is below root; each pass goes at least one generation deeper. */
-static void mark_below(struct procs *all, pid_t root)
+static void mark_below(struct procs *all, pid_t root, const pid_t *spared, size_t n)
 {
     bool found = true;
 
@@ -133,7 +142,7 @@ static void mark_below(struct procs *all, pid_t root)
             struct proc *proc = &all->items[i];
             const struct proc *parent = proc->below ? NULL : procs_find(all, proc->parent);
 
-            if (proc->below || proc->pid == root)
+            if (proc->below || proc->pid == root || is_among(proc->pid, spared, n))
                 continue;
             if (proc->parent == root || (parent != NULL && parent->below)) {
                 proc->below = true;
@@ -145,6 +154,11 @@ static void mark_below(struct procs *all, pid_t root)
 
 void proc_below(pid_t root, struct procs *found)
 {
+    proc_below_except(root, NULL, 0, found);
+}
+
+void proc_below_except(pid_t root, const pid_t *spared, size_t n, struct procs *found)
+{
     struct procs all = {0};
 
     found->n = 0;
@@ -152,7 +166,7 @@ void proc_below(pid_t root, struct procs *found)
     if (all.n > 0)
         qsort(all.items, all.n, sizeof *all.items, by_pid);
     reread_orphans(&all);
-    mark_below(&all, root);
+    mark_below(&all, root, spared, n);
     for (size_t i = 0; i < all.n; i++) {
         if (all.items[i].below)
             procs_add(found, &all.items[i]);
@@ -181,18 +195,51 @@ int proc_signal(const struct proc *proc, int signal)
     return rc;
 }
 
-int proc_sweep(int signal)
+/* Returns how many were there to be signalled. */
+static int signal_all(const struct procs *procs, int signal)
+{
+    int live = 0;
+
+    for (size_t i = 0; i < procs->n; i++) {
+        if (procs->items[i].zombie || proc_signal(&procs->items[i], signal) != 0)
+            continue;
+        proc_signal(&procs->items[i], SIGCONT);
+        live++;
+    }
+    return live;
+}
+
+int proc_sweep(int signal, const pid_t *spared, size_t n)
+{
+    struct procs below = {0};
+    int live;
+
+    proc_below_except(getpid(), spared, n, &below);
+    live = signal_all(&below, signal);
+    procs_free(&below);
+    return live;
+}
+
+void proc_sweep_tree(pid_t pid, int signal)
+{
+    struct procs tree = {0};
+    struct proc root;
+
+    proc_below(pid, &tree);
+    if (proc_read(pid, &root) == 0)
+        procs_add(&tree, &root);
+    signal_all(&tree, signal);
+    procs_free(&tree);
+}
+
+int proc_count(const pid_t *spared, size_t n)
 {
     struct procs below = {0};
     int live = 0;
 
-    proc_below(getpid(), &below);
-    for (size_t i = 0; i < below.n; i++) {
-        if (below.items[i].zombie || proc_signal(&below.items[i], signal) != 0)
-            continue;
-        proc_signal(&below.items[i], SIGCONT);
-        live++;
-    }
+    proc_below_except(getpid(), spared, n, &below);
+    for (size_t i = 0; i < below.n; i++)
+        live += !below.items[i].zombie;
     procs_free(&below);
     return live;
 }
@@ -218,7 +265,7 @@ int proc_kill_all(void)
         below = (struct procs){0};
     }
     procs_free(&stopped);
-    live = proc_sweep(SIGKILL);
+    live = proc_sweep(SIGKILL, NULL, 0);
     return live;
 }
 

@@ -41,6 +41,7 @@ struct launch {
     cpu_set_t *cpus;
     size_t cpus_size;
     pid_t parent;
+    int preempt_signal;
     int output, failure; /* write ends */
 };
 
@@ -199,13 +200,16 @@ static int choose_program(struct launch *launch, const struct slice *slice, int 
     return err_set(err, EXIT_NOT_FOUND, "cannot run '%s': not found in PATH", slice->argv.items[0]);
 }
 
-static void restore_signals(const struct spawn_origin *origin)
+/* The pre-emption signal is ignored: it is for the trainers alone, which have a handler then, and
+ * Slurm sends it to every process of a job step. */
+static void restore_signals(const struct spawn_origin *origin, int preempt_signal)
 {
     struct sigaction action = {0};
 
     sigemptyset(&action.sa_mask);
     for (int i = 1; i < NSIG; i++) {
-        action.sa_handler = sigismember(&origin->ignored, i) == 1 ? SIG_IGN : SIG_DFL;
+        action.sa_handler =
+            i == preempt_signal || sigismember(&origin->ignored, i) == 1 ? SIG_IGN : SIG_DFL;
         sigaction(i, &action, NULL); /* fails for KILL, STOP and the C library's own */
     }
     sigprocmask(SIG_SETMASK, &origin->mask, NULL);
@@ -245,7 +249,7 @@ static _Noreturn void child_run(const struct launch *launch)
     if (chdir(launch->workspace) != 0)
         child_fails(STEP_WORKSPACE);
     close_from(FAILURE_FD + 1);
-    restore_signals(launch->origin);
+    restore_signals(launch->origin, launch->preempt_signal);
     execve(launch->path, launch->argv.items, launch->env.items);
     child_fails(STEP_EXEC);
 }
@@ -364,7 +368,8 @@ int spawn_process(const struct slice *slice, const struct process_plan *plan,
                   const struct spawn_origin *origin, const struct spawn_late *late,
                   struct spawned *spawned, struct err *err)
 {
-    struct launch launch = {.origin = origin, .workspace = slice->workspace};
+    struct launch launch = {
+        .origin = origin, .workspace = slice->workspace, .preempt_signal = slice->preempt_signal};
     int rc;
 
     *spawned = (struct spawned){.output = -1};

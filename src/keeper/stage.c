@@ -1,6 +1,6 @@
 /* stage: the table. Knows no process, no clock and no message; the keeper does what a stage's entry
- * asks for. Every end takes the same path, STOP -> (KILL ->) OVER, a good one too, so that stray
- * descendants are ended in all cases.
+ * asks for. Every end takes the same path, STOP -> STOP_SERVERS -> (KILL ->) OVER, a good one too,
+ * so that stray descendants are ended in all cases.
  */
 #include "keeper/stage.h"
 
@@ -20,8 +20,10 @@ static const enum stage table[STAGE_COUNT][EVENT_COUNT] = {
                      STAY(ENDED)},
     [STAGE_DRAIN] = {STAY(DRAIN), STAY(DRAIN), STAGE_STOP, STAGE_STOP, STAGE_STOP, STAGE_KILL,
                      STAY(DRAIN)},
-    [STAGE_STOP] = {STAY(STOP), STAY(STOP), STAY(STOP), STAY(STOP), STAGE_KILL, STAGE_KILL,
-                    STAGE_OVER},
+    [STAGE_STOP] = {STAY(STOP), STAY(STOP), STAGE_STOP_SERVERS, STAY(STOP), STAGE_STOP_SERVERS,
+                    STAGE_KILL, STAGE_OVER},
+    [STAGE_STOP_SERVERS] = {STAY(STOP_SERVERS), STAY(STOP_SERVERS), STAY(STOP_SERVERS),
+                            STAY(STOP_SERVERS), STAGE_KILL, STAGE_KILL, STAGE_OVER},
     [STAGE_KILL] = {STAY(KILL), STAY(KILL), STAY(KILL), STAY(KILL), STAY(KILL), STAY(KILL),
                     STAGE_OVER},
     [STAGE_OVER] = {STAY(OVER), STAY(OVER), STAY(OVER), STAY(OVER), STAY(OVER), STAY(OVER),
@@ -35,8 +37,9 @@ enum stage stage_next(enum stage stage, enum stage_event event)
 
 const char *stage_name(enum stage stage)
 {
-    static const char *const names[STAGE_COUNT] = {
-        "IDLE", "SERVERS", "LISTENING", "TRAINERS", "ENDED", "DRAIN", "STOP", "KILL", "OVER"};
+    static const char *const names[STAGE_COUNT] = {"IDLE",  "SERVERS", "LISTENING", "TRAINERS",
+                                                   "ENDED", "DRAIN",   "STOP",      "STOP_SERVERS",
+                                                   "KILL",  "OVER"};
 
     return (unsigned)stage < STAGE_COUNT ? names[stage] : "?";
 }

@@ -129,6 +129,28 @@ static void add_cause(struct buf *out, const struct cause *cause)
     buf_addf(out, "</div>\n");
 }
 
+/* What ended the attempts before the last one. */
+static void add_earlier(struct buf *out, const struct report *report)
+{
+    if (!report->n_earlier)
+        return;
+    buf_addf(out, "<h2>Earlier attempts</h2>\n<ul>\n");
+    for (int i = 0; i < report->n_earlier; i++) {
+        const struct report *one = &report->earlier[i];
+        struct buf sentence = {0};
+
+        if (one->cause)
+            report_sentence(&sentence, one->cause);
+        buf_add(&sentence, "", 1);
+        buf_addf(out, "<li>attempt %d, from %.1f s on: ", one->attempt + 1,
+                 (double)one->start_ms / 1000);
+        text_html(out, sentence.data);
+        buf_addf(out, "</li>\n");
+        buf_free(&sentence);
+    }
+    buf_addf(out, "</ul>\n");
+}
+
 static void add_warnings(struct buf *out, const struct report *report)
 {
     bool any = false;
@@ -239,6 +261,7 @@ void report_html(struct buf *out, const struct report *report)
     add_headline(out, report);
     if (report->cause)
         add_cause(out, report->cause);
+    add_earlier(out, report);
     add_warnings(out, report);
     add_timeline(out, report);
     add_table(out, report);

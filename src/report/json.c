@@ -156,6 +156,8 @@ static cJSON *make_attempt(const struct report *report)
     cJSON *attempt = cJSON_CreateObject();
     cJSON *machines;
 
+    add_number(attempt, "attempt", report->attempt, 0);
+    add_seconds(attempt, "start_s", report->start_ms);
     add_cause(attempt, report->cause);
     add_phases(attempt, report);
     machines = cJSON_AddArrayToObject(attempt, "machines");
@@ -167,6 +169,7 @@ static cJSON *make_attempt(const struct report *report)
 void report_json(struct buf *out, const struct report *report)
 {
     cJSON *root = cJSON_CreateObject();
+    cJSON *attempts;
     char *text;
 
     add_text(root, "version", report->version);
@@ -176,7 +179,10 @@ void report_json(struct buf *out, const struct report *report)
     add_number(root, "exit_code", report->exit_code, 0);
     add_text(root, "started_at", report->started_at);
     add_seconds(root, "wall_s", report->wall_ms);
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(root, "attempts"), make_attempt(report));
+    attempts = cJSON_AddArrayToObject(root, "attempts");
+    for (int i = 0; i < report->n_earlier; i++)
+        cJSON_AddItemToArray(attempts, make_attempt(&report->earlier[i]));
+    cJSON_AddItemToArray(attempts, make_attempt(report));
     text = cJSON_Print(root);
     if (text)
         buf_addf(out, "%s\n", text);

@@ -31,7 +31,10 @@ static void add_headline(struct buf *out, const struct report *report)
     add_count(out, ", ", count_role(report, ROLE_SERVER), "server");
     add_count(out, ", ", count_role(report, ROLE_SAMPLER), "sampler");
     add_count(out, ", ", count_role(report, ROLE_TRAINER), "trainer");
-    buf_addf(out, ": %s after %.1f s\n", result, (double)report->wall_ms / 1000);
+    buf_addf(out, ": %s after %.1f s", result, (double)report->wall_ms / 1000);
+    if (report->attempt)
+        buf_addf(out, ", in attempt %d", report->attempt + 1);
+    buf_add(out, "\n", 1);
 }
 
 /* The first few, each with its machine; the number of the others. */

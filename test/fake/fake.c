@@ -275,6 +275,47 @@ static void do_shm(char *rest)
     memset(block, 1, size);
 }
 
+static void nothing(int number)
+{
+    (void)number;
+}
+
+/* From now on the signal waits for 'await'. */
+static void do_catch(char *rest)
+{
+    int number = fake_signal(rest);
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(number, nothing); /* one that is ignored would be dropped */
+}
+
+static void do_await(char *rest)
+{
+    sigset_t set;
+    int number;
+
+    sigemptyset(&set);
+    sigaddset(&set, fake_signal(rest));
+    sigwait(&set, &number);
+}
+
+static void run_action(char *text);
+
+/* attempt N ACTION: only in the attempt of this number. */
+static void do_attempt(char *rest)
+{
+    char *action = strchr(rest, ' ');
+
+    if (action == NULL)
+        fake_die(FAKE_BAD_SCRIPT, "attempt wants N ACTION");
+    *action++ = '\0';
+    if (number(rest) == fake_env_int("DGL_JOB_RESTART_COUNT", 0))
+        run_action(action);
+}
+
 static const struct action {
     const char *name;
     int words; /* 0: takes nothing, 1: wants something */
@@ -286,7 +327,8 @@ static const struct action {
     {"exit", 1, do_exit},         {"kill", 1, do_kill},         {"ignore", 1, do_ignore},
     {"fork", 1, do_fork},         {"forkbomb", 1, do_forkbomb}, {"zombie", 0, do_zombie},
     {"dump", 1, do_dump},         {"touch", 1, do_touch},       {"wait", 1, do_wait},
-    {"allocate", 1, do_allocate}, {"shm", 1, do_shm},           {"worker", 1, do_worker},
+    {"allocate", 1, do_allocate}, {"shm", 1, do_shm},           {"catch", 1, do_catch},
+    {"await", 1, do_await},       {"attempt", 1, do_attempt},   {"worker", 1, do_worker},
     {"bomb", 1, do_bomb},         {"limit", 1, do_limit},
 };
 
@@ -318,6 +360,14 @@ static const struct action *action_find(char *text, char **rest)
         return &actions[i];
     }
     fake_die(FAKE_BAD_SCRIPT, "no action is called '%s'", text);
+}
+
+static void run_action(char *text)
+{
+    char *rest;
+    const struct action *action = action_find(text, &rest);
+
+    action->run(rest);
 }
 
 /* run false: only looks whether the script is well formed. */

@@ -172,6 +172,12 @@ class Job:
                 found[pid] = int(words.split()[1])
         return found
 
+    def failed_attempts(self):
+        """How many attempts report.json lists as failed by now."""
+        report = self.workspace / "dgl-mpilaunch-runs/latest/report.json"
+        known = json.loads(report.read_text())["attempts"] if report.exists() else []
+        return sum(attempt["cause"] is not None for attempt in known)
+
     def own_processes(self):
         """Ranks, keepers, and all processes of the workload; not MPI's."""
         workload = str(self.build / "fake").encode()

@@ -152,6 +152,35 @@ START_TEST(test_told_to_stop)
 }
 END_TEST
 
+START_TEST(test_servers_are_stopped_last)
+{
+    const struct process_outcome *server, *trainer;
+
+    make_slice(1, 1, "server: listen; forever", "trainer: touch here; fork group; forever", NULL);
+    go_until_trainers();
+    until(exists("here"));
+    send_two(MESSAGE_STOP, 0, 0);
+    finish();
+    server = outcome_of(ROLE_SERVER, 0);
+    trainer = outcome_of(ROLE_TRAINER, 0);
+    ck_assert_int_eq(server->signal, SIGTERM);
+    ck_assert_int_eq(trainer->signal, SIGTERM);
+    ck_assert_int_ge(server->end_ms, trainer->end_ms);
+}
+END_TEST
+
+START_TEST(test_a_stubborn_trainer_leaves_the_servers_time)
+{
+    make_slice(1, 1, "server: listen; forever", "trainer: ignore TERM; touch here; forever", NULL);
+    go_until_trainers();
+    until(exists("here"));
+    send_two(MESSAGE_STOP, 0, 0);
+    finish();
+    ck_assert_int_eq(outcome_of(ROLE_SERVER, 0)->signal, SIGTERM); /* before KILL came */
+    ck_assert_int_eq(outcome_of(ROLE_TRAINER, 0)->signal, SIGKILL);
+}
+END_TEST
+
 START_TEST(test_hurry)
 {
     int64_t start;
@@ -328,6 +357,8 @@ int main(void)
         test_start_timeout,
         test_server_outstays,
         test_told_to_stop,
+        test_servers_are_stopped_last,
+        test_a_stubborn_trainer_leaves_the_servers_time,
         test_hurry,
         test_fork_bomb,
         test_rank_dies,

@@ -85,7 +85,7 @@ static void shown_is(const char *want)
 
 START_TEST(test_lines)
 {
-    struct output *o = output_open("vm0", NULL, &sink);
+    struct output *o = output_open("vm0", NULL, 0, &sink);
     int one = add(o, 1), two = add(o, 2);
 
     print(o, one, "a\nhal");
@@ -105,7 +105,7 @@ END_TEST
 
 START_TEST(test_long_line_is_cut)
 {
-    struct output *o = output_open("vm0", NULL, &sink);
+    struct output *o = output_open("vm0", NULL, 0, &sink);
     char *text = mem_calloc(OUTPUT_LINE * 2 + 2, 1);
     int fd = add(o, 1);
 
@@ -141,7 +141,7 @@ static int flood(int fd, int from)
 
 START_TEST(test_log_is_complete_and_console_counts)
 {
-    struct output *o = output_open("vm/0", folder, &sink);
+    struct output *o = output_open("vm/0", folder, 0, &sink);
     struct buf log = {0};
     struct err err = {0};
     int fd = add(o, 1), n = 0, lines = 0, hidden = 0;
@@ -172,7 +172,7 @@ END_TEST
 
 START_TEST(test_credit_comes_back)
 {
-    struct output *o = output_open("vm_0", folder, &sink);
+    struct output *o = output_open("vm_0", folder, 0, &sink);
     int fd = add(o, 1), n = 0;
 
     while (n < 20000) {
@@ -200,7 +200,7 @@ END_TEST
 START_TEST(test_patience)
 {
     struct output_sink patient = {on_send, on_warn, NULL, 200};
-    struct output *o = output_open("vm0", folder, &patient);
+    struct output *o = output_open("vm0", folder, 0, &patient);
     struct pollfd entries[1];
     int fd = add(o, 1), n = 0;
 
@@ -231,7 +231,7 @@ END_TEST
 /* Nothing is lost: the writer waits, and what was held comes with new credit. */
 START_TEST(test_back_pressure)
 {
-    struct output *o = output_open("vm0", NULL, &sink);
+    struct output *o = output_open("vm0", NULL, 0, &sink);
     struct pollfd entries[1];
     size_t before;
     int fd = add(o, 1), n = 0, lines = 0;
@@ -257,7 +257,7 @@ END_TEST
 
 START_TEST(test_given_up)
 {
-    struct output *o = output_open("vm0", NULL, &sink);
+    struct output *o = output_open("vm0", NULL, 0, &sink);
     int fd = add(o, 1), n = 0, lines = 0, hidden = 0;
 
     for (int i = 0; i < 200; i++) {
@@ -281,7 +281,7 @@ START_TEST(test_log_not_writable)
     struct output *o;
     int fd;
 
-    o = output_open("vm_0", "/nonexistent/folder", &sink);
+    o = output_open("vm_0", "/nonexistent/folder", 0, &sink);
     fd = add(o, 1);
     ck_assert_int_eq(warnings, 1);
     print(o, fd, "still here\n");
@@ -300,7 +300,7 @@ START_TEST(test_disk_full)
     int fd;
 
     ck_assert_int_eq(symlink("/dev/full", path), 0);
-    o = output_open("vm_0", folder, &sink);
+    o = output_open("vm_0", folder, 0, &sink);
     fd = add(o, 1);
     print(o, fd, "one\n");
     print(o, fd, "two\n");
@@ -314,7 +314,7 @@ END_TEST
 
 START_TEST(test_last_lines)
 {
-    struct output *o = output_open("vm0", NULL, &sink);
+    struct output *o = output_open("vm0", NULL, 0, &sink);
     struct strv last = {0};
     char text[3000];
     int fd = add(o, 1);
@@ -345,7 +345,7 @@ END_TEST
 
 START_TEST(test_mute)
 {
-    struct output *o = output_open("vm0", NULL, &sink);
+    struct output *o = output_open("vm0", NULL, 0, &sink);
     int fd = add(o, 1), n = 0;
 
     output_mute(o);

@@ -88,7 +88,7 @@ START_TEST(test_orphans_and_sessions)
     fork_deaf(1, 0);
     fork_deaf(1, 1);
     wait_count(3);
-    ck_assert_int_eq(proc_sweep(SIGTERM), 3);
+    ck_assert_int_eq(proc_sweep(SIGTERM, NULL, 0), 3);
     ck_assert_uint_eq(count_below(), 3);
     ck_assert_int_eq(proc_kill_all(), 3);
     wait_empty();
@@ -108,7 +108,7 @@ START_TEST(test_stopped_hears_term)
         sleep_for_ever();
     kill(pid, SIGSTOP);
     ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
-    ck_assert_int_eq(proc_sweep(SIGTERM), 1);
+    ck_assert_int_eq(proc_sweep(SIGTERM, NULL, 0), 1);
     while ((rc = proc_reap(&status, &usage)) == 0)
         poll(NULL, 0, 5);
     ck_assert_int_eq(rc, pid);

@@ -1,0 +1,59 @@
+/* attempt: one attempt of the job after the other, on the same ranks. What came from outside (a
+ * signal, a lost parent, pre-emption) is about the job, not about one attempt, and is carried over.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "coord/state.h"
+
+/* A fresh one; nothing of it is allocated. */
+static const struct run no_run = {.master_fd = -1};
+
+static void clear(struct run *run)
+{
+    slice_free(run->slice);
+    cause_free(run->cause);
+    cause_free(run->alarm);
+    outcome_clear(&run->outcome);
+    if (run->master_fd >= 0)
+        close(run->master_fd);
+    *run = no_run;
+}
+
+void coord_begin_first(struct coord *c)
+{
+    c->run = no_run;
+    c->preempt_ends = CLOCK_NEVER;
+    c->start_at = clock_ms();
+}
+
+/* It came too late for the attempt that has ended. */
+static void repeat_order(struct coord *c)
+{
+    struct cause *again = cause_copy(c->order);
+
+    again->age_ms += clock_ms() - c->order_time;
+    coord_fail(c, again);
+}
+
+void coord_begin_next(struct coord *c)
+{
+    struct cause *alarm = c->next_alarm;
+    struct slice *slice = c->next_slice;
+
+    if (c->root)
+        c->start_at = clock_ms() + root_next_attempt(c->root);
+    clear(&c->run);
+    c->attempt++;
+    c->next_alarm = NULL;
+    c->next_slice = NULL;
+    if (c->order)
+        repeat_order(c);
+    if (c->keeper.keeper.fd < 0)
+        coord_fail_without_keeper(c);
+    if (alarm)
+        coord_heed(c, alarm, -1);
+    if (slice)
+        coord_on_slice(c, slice);
+}
