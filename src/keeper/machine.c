@@ -11,6 +11,7 @@
 #include "keeper/jobdir.h"
 #include "keeper/machine.h"
 #include "keeper/proc.h"
+#include "keeper/watch.h"
 
 #define PROBE_FIRST_MS 50
 #define PROBE_SLOW_MS  250
@@ -310,11 +311,20 @@ void machine_event(struct machine *m, enum stage_event event)
         enter[next](m);
 }
 
+/* Where the command runs by a shell, the trainer is what the shell runs. */
+static void preempt_child(const struct child *child, int signal)
+{
+    struct proc trainer;
+
+    if (proc_read(watch_trainer_of(child->pid), &trainer) == 0)
+        proc_signal(&trainer, signal);
+}
+
 void machine_preempt(struct machine *m, int signal)
 {
     for (int i = 0; i < m->n && m->stage == STAGE_TRAINERS; i++) {
         if (m->children[i].running && m->children[i].plan->role == ROLE_TRAINER)
-            kill(m->children[i].pid, signal);
+            preempt_child(&m->children[i], signal);
     }
 }
 

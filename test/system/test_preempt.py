@@ -92,3 +92,13 @@ def test_a_signal_to_everything_hits_trainers_only(solo):
     result = it.finish()
     assert result.code == 75, result.said
     assert {process["exit_code"] for process in result.processes()} == {0}, result.said
+
+
+def test_the_trainer_is_what_the_shell_runs(solo):
+    it = solo(preempt_signal="USR1")
+    script = " ".join(f"'{clause}'" for clause in saves(1))
+    it.command = [f"{it.build}/fake {script}; true"]
+    it = up(it)
+    result = it.signal(signal.SIGUSR1).finish()
+    assert result.code == 75, result.said
+    assert (it.workspace / "saved0").exists(), result.said
