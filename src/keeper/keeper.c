@@ -24,6 +24,7 @@
 #define FILES_WANTED  65536 /* two or more a connection: facts.md §1.10 */
 #define CLEAN_MS      5000
 #define CLEAN_STEP_MS 5
+#define ENTRIES       3 /* of the poll, before those of the streams */
 
 /* Fixed descriptors, so that nothing else can be left open: a copy of PMI_FD or of a PMIx socket
  * hides the rank's death from its MPI. */
@@ -121,7 +122,7 @@ static bool finished(const struct machine *m)
     return m->stage == STAGE_OVER && m->reported && (m->rank_gone || m->may_leave);
 }
 
-/* Room for the socket, the signals and one entry a stream. */
+/* Room for the socket, the signals, shared memory, and one entry a stream. */
 static void turn(struct machine *m, int signals, struct pollfd *entries)
 {
     size_t streams = 0;
@@ -129,14 +130,17 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
     entries[0] = (struct pollfd){.fd = m->rank_gone ? -1 : m->socket,
                                  .events = (short)(POLLIN | (m->out.len > 0 ? POLLOUT : 0))};
     entries[1] = (struct pollfd){.fd = signals, .events = POLLIN};
+    entries[2] = (struct pollfd){.fd = shm_fd(&m->shm), .events = POLLIN};
     if (m->output != NULL && m->stage != STAGE_OVER)
-        streams = output_poll(m->output, entries + 2);
-    poll(entries, 2 + streams, clock_poll_timeout(clock_ms(), machine_deadline(m)));
+        streams = output_poll(m->output, entries + ENTRIES);
+    poll(entries, ENTRIES + streams, clock_poll_timeout(clock_ms(), machine_deadline(m)));
 
     if (entries[1].revents != 0)
         on_signals(m, signals);
+    if (entries[2].revents != 0)
+        shm_heard(&m->shm, clock_ms());
     if (m->output != NULL)
-        output_pump(m->output, entries + 2, streams);
+        output_pump(m->output, entries + ENTRIES, streams);
     if (entries[0].revents & (POLLIN | POLLHUP | POLLERR))
         link_read(m);
     if (m->output != NULL)
@@ -159,11 +163,11 @@ static _Noreturn void live(int socket, const struct spawn_origin *origin)
         _exit(EXIT_LAUNCHER);
     machine_init(&m, socket, origin);
     while (!finished(&m)) {
-        if (room < m.n + 2) {
-            room = m.n + 2;
+        if (room < m.n + ENTRIES) {
+            room = m.n + ENTRIES;
             entries = mem_realloc(entries, (size_t)room, sizeof *entries);
         } else if (entries == NULL) {
-            entries = mem_realloc(NULL, 2, sizeof *entries);
+            entries = mem_realloc(NULL, ENTRIES, sizeof *entries);
         }
         turn(&m, signals, entries);
     }
