@@ -1,6 +1,7 @@
 """Shared memory: a /dev/shm of the job's own, or what its processes leave is noted and removed; and
 two jobs on the same machines. That nothing stays in the machines' own is proved by every finish()."""
 
+import contextlib
 import os
 import signal
 
@@ -42,6 +43,13 @@ def in_machines(it):
     return {(machine, name) for machine, name
             in it.cluster.shared_memory() - it.before.shared_memory
             if not name.startswith(MPI_SHARED_MEMORY)}
+
+
+def kill_all_of(it):
+    """At once: ranks, keepers and the workload; not MPI's."""
+    for pid in it.own_processes():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def place(cluster, machine, name):
@@ -100,8 +108,7 @@ def test_its_size(solo, words):
 
 def test_all_of_a_private_job_is_killed(job):
     it = up(job(*SCRIPT, machines=2))
-    for pid in it.own_processes():
-        os.kill(pid, signal.SIGKILL)
+    kill_all_of(it)
     assert it.finish().code != 0
 
 
@@ -127,8 +134,7 @@ def test_on_by_a_user_namespace(job):
         assert names == {"segment", it.job_dir(k).name}
         assert os.readlink(f"/proc/{it.keeper_on(k)}/ns/user") != os.readlink("/proc/self/ns/user")
     assert not in_machines(it)
-    for pid in it.own_processes():
-        os.kill(pid, signal.SIGKILL)
+    kill_all_of(it)
     assert it.finish().code != 0
 
 
@@ -214,11 +220,6 @@ def end_first(it):
     wait_until(lambda: not marked(it.marker), 10, "the first job has gone")
     it.remove_temporary()
     return it.process.returncode
-
-
-def kill_all_of(it):
-    for pid in it.own_processes():
-        os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("end", ["fails", "killed"])
