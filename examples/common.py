@@ -6,6 +6,7 @@ The scripts are ordinary DGL scripts: nothing here knows which launcher started 
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import traceback
 
@@ -77,6 +78,25 @@ def run(main):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(1)
+
+
+class Preemption:
+    """Remembers that SIGUSR1 has come: this job will soon be stopped for another one.
+
+    To be made after the job was joined: DGL's sampler workers, which it starts then, go on ignoring
+    the signal, as the launcher has it for all processes. A batch system may send it to all of them.
+    """
+
+    def __init__(self):
+        self.asked = False
+        signal.signal(signal.SIGUSR1, self.note)
+
+    def note(self, *_):
+        self.asked = True
+
+    def asked_anywhere(self):
+        """The same answer on all trainers; all of them must call it."""
+        return sum_over_trainers(float(self.asked))[0] > 0
 
 
 def sum_over_trainers(*numbers):

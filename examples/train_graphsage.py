@@ -1,6 +1,7 @@
 """Distributed GraphSAGE on a partitioned graph: prints loss and test accuracy, keeps a checkpoint.
 
-Started again after a failure, it goes on after the last epoch that it had finished.
+Started again after a failure, it goes on after the last epoch that it had finished. After SIGUSR1 it
+leaves the epoch, writes a checkpoint, and ends.
 """
 
 import argparse
@@ -91,8 +92,8 @@ class Training:
                         "optimizer": self.optimizer.state_dict()}, temporary)
 
 
-def train_epoch(training, graph, loader, after_step):
-    """Returns the mean loss over all trainers' training nodes."""
+def train_epoch(training, graph, loader, preemption, after_step):
+    """Returns the mean loss over all trainers' training nodes; leaves early when pre-empted."""
     total, count = 0.0, 0
     # Trainers may have different numbers of mini-batches; who has ended joins in for the others.
     with training.model.join():
@@ -105,6 +106,8 @@ def train_epoch(training, graph, loader, after_step):
             total += loss.item() * len(nodes)
             count += len(nodes)
             after_step()
+            if preemption.asked:
+                break
     total, count = common.sum_over_trainers(total, count)
     return total / max(count, 1)
 
@@ -146,9 +149,14 @@ def main():
         epochs = common.counted(arguments.num_epochs, "epoch")
         say(f"nothing left to train: the checkpoint has all {epochs} "
             f"(--num_epochs {arguments.num_epochs})", flush=True)
+    preemption = common.Preemption()
     while training.epoch < arguments.num_epochs:
         start = time.monotonic()
-        loss = train_epoch(training, graph, train_loader, after_step)
+        loss = train_epoch(training, graph, train_loader, preemption, after_step)
+        if preemption.asked_anywhere():
+            training.save()
+            say(f"pre-empted in epoch {training.epoch + 1}: checkpoint written", flush=True)
+            return
         training.epoch += 1
         training.save()
         say(f"epoch {training.epoch} loss {loss:.4f} seconds {time.monotonic() - start:.1f}",

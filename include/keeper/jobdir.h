@@ -1,6 +1,6 @@
 /* jobdir: the machine's own folder of a job, DGL_JOB_DIR: private, for sockets and error files,
  * gone at the end. Its path follows from the slice, so that the rank can remove it when the keeper
- * is killed.
+ * is killed; in a private /dev/shm it goes with the processes.
  */
 #ifndef KEEPER_JOBDIR_H
 #define KEEPER_JOBDIR_H
@@ -10,6 +10,9 @@
 
 /* $TMPDIR (else /tmp) /dgl-mpilaunch-JOB_ID-MACHINE. The caller frees. */
 char *jobdir_path(const struct slice *slice);
+
+/* The same in another folder than $TMPDIR. */
+char *jobdir_path_in(const char *folder, const struct slice *slice);
 
 /* Makes it with mode 0700; one that is there already is not ours. 0, or -1 with err (EXIT_MACHINE).
  */

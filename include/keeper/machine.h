@@ -13,6 +13,7 @@
 #include "job/plan.h"
 #include "keeper/listen.h"
 #include "keeper/output.h"
+#include "keeper/shm.h"
 #include "keeper/spawn.h"
 #include "keeper/stage.h"
 #include "wire/message.h"
@@ -39,7 +40,8 @@ struct machine {
     struct listen_server *servers; /* one a child of role server, in the same order */
     int n, n_servers;
     int master_port;
-    char *job_dir;         /* DGL_JOB_DIR here; NULL: not made */
+    char *job_dir; /* DGL_JOB_DIR here; NULL: not made */
+    struct shm shm;
     struct output *output; /* NULL before the start */
     char host[256];
 

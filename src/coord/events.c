@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "coord/state.h"
 #include "keeper/jobdir.h"
+#include "keeper/shm.h"
 #include "wire/pack.h"
 
 /* ---- the keeper ---- */
@@ -115,8 +116,10 @@ static void on_keeper_gone(struct coord *c)
     char *job_dir = c->run.slice ? jobdir_path(c->run.slice) : NULL;
 
     keeper_clean_after();
-    if (job_dir && c->run.keeper_has_plan)
+    if (job_dir && c->run.keeper_has_plan) {
+        shm_clean_after(job_dir);
         jobdir_remove(job_dir);
+    }
     free(job_dir);
     if (!c->run.over)
         coord_fail_without_keeper(c);

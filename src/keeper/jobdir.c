@@ -12,13 +12,16 @@
 
 enum { OPEN_FOLDERS = 16 };
 
+char *jobdir_path_in(const char *folder, const struct slice *slice)
+{
+    return mem_printf("%s/dgl-mpilaunch-%s-%d", folder, slice->job_id, slice->machine);
+}
+
 char *jobdir_path(const struct slice *slice)
 {
     const char *temporary = getenv("TMPDIR");
 
-    return mem_printf("%s/dgl-mpilaunch-%s-%d",
-                      temporary != NULL && temporary[0] == '/' ? temporary : "/tmp", slice->job_id,
-                      slice->machine);
+    return jobdir_path_in(temporary != NULL && temporary[0] == '/' ? temporary : "/tmp", slice);
 }
 
 int jobdir_make(const char *path, struct err *err)

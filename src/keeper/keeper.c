@@ -24,7 +24,7 @@
 #define FILES_WANTED  65536 /* two or more a connection: facts.md §1.10 */
 #define CLEAN_MS      5000
 #define CLEAN_STEP_MS 5
-#define ENTRIES       3 /* of the poll, before those of the streams */
+#define ENTRIES       4 /* of the poll, before those of the streams */
 
 /* Fixed descriptors, so that nothing else can be left open: a copy of PMI_FD or of a PMIx socket
  * hides the rank's death from its MPI. */
@@ -125,7 +125,8 @@ static bool finished(const struct machine *m)
     return m->stage == STAGE_OVER && m->reported && (m->rank_gone || m->may_leave);
 }
 
-/* Room for the socket, the signals, the descendants' deaths and one entry a stream. */
+/* Room for the socket, the signals, shared memory, the descendants' deaths, and one entry a stream.
+ */
 static void turn(struct machine *m, int signals, struct pollfd *entries)
 {
     size_t streams = 0;
@@ -133,16 +134,19 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
     entries[0] = (struct pollfd){.fd = m->rank_gone ? -1 : m->socket,
                                  .events = (short)(POLLIN | (m->out.len > 0 ? POLLOUT : 0))};
     entries[1] = (struct pollfd){.fd = signals, .events = POLLIN};
-    entries[2] = (struct pollfd){.fd = deaths_fd(m), .events = POLLIN};
+    entries[2] = (struct pollfd){.fd = shm_fd(&m->shm), .events = POLLIN};
+    entries[3] = (struct pollfd){.fd = deaths_fd(m), .events = POLLIN};
     if (m->output != NULL && m->stage != STAGE_OVER)
         streams = output_poll(m->output, entries + ENTRIES);
     poll(entries, ENTRIES + streams, clock_poll_timeout(clock_ms(), machine_deadline(m)));
 
     if (entries[1].revents != 0)
         on_signals(m, signals);
+    if (entries[2].revents != 0)
+        shm_heard(&m->shm, clock_ms());
     if (m->output != NULL)
         output_pump(m->output, entries + ENTRIES, streams);
-    if (entries[2].revents != 0)
+    if (entries[3].revents != 0)
         deaths_pump(m);
     if (entries[0].revents & (POLLIN | POLLHUP | POLLERR))
         link_read(m);

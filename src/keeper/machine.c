@@ -50,11 +50,26 @@ static void open_output(struct machine *m)
     m->output = output_open(m->slice->host, m->slice->log_dir, m->slice->attempt, &sink);
 }
 
+static int begin_shm(struct machine *m)
+{
+    struct err err;
+
+    if (shm_begin(&m->shm, m->slice, &err) != 0) {
+        failure_raise(m, failure_about(m, -1, HOW_CHECK_FAILED, 0, err.code, err.text));
+        return -1;
+    }
+    if (err.text[0] != '\0')
+        failure_warn(m, "%s: %s", m->host, err.text);
+    return 0;
+}
+
 static int make_job_dir(struct machine *m)
 {
+    const char *vanishing = shm_folder(&m->shm);
     struct err err = {0};
 
-    m->job_dir = jobdir_path(m->slice);
+    free(m->job_dir);
+    m->job_dir = vanishing == NULL ? jobdir_path(m->slice) : jobdir_path_in(vanishing, m->slice);
     if (jobdir_make(m->job_dir, &err) == 0)
         return 0;
     free(m->job_dir);
@@ -145,7 +160,7 @@ static void enter_servers(struct machine *m)
     m->began = clock_ms();
     m->probe_every = PROBE_FIRST_MS;
     open_output(m);
-    if (make_job_dir(m) != 0 || start_all(m, true) != 0)
+    if (begin_shm(m) != 0 || make_job_dir(m) != 0 || start_all(m, true) != 0)
         return;
     if (m->slice->start_timeout_ms > 0)
         m->start_ends = m->began + m->slice->start_timeout_ms;
@@ -240,6 +255,7 @@ static void enter_stop(struct machine *m)
     if (m->stage != STAGE_STOP)
         return;
     mark_stopped(m);
+    shm_note(&m->shm, m->job_dir);
     servers = running_servers(m, &n);
     proc_sweep(SIGTERM, servers, n);
     free(servers);
@@ -266,6 +282,7 @@ static void enter_kill(struct machine *m)
     if (m->stage != STAGE_KILL)
         return;
     mark_stopped(m);
+    shm_note(&m->shm, m->job_dir);
     proc_kill_all();
     m->stage_ends = clock_ms() + KILL_AGAIN_MS;
 }
@@ -274,6 +291,7 @@ static void enter_over(struct machine *m)
 {
     if (m->job_dir != NULL)
         jobdir_remove(m->job_dir);
+    shm_end(&m->shm);
     forget_deadlines(m);
     failure_decide(m);
     m->flush_ends = m->cause == NULL && !m->told ? CLOCK_NEVER : clock_ms() + FLUSH_MS;
@@ -409,6 +427,7 @@ void machine_tick(struct machine *m, int64_t now)
     if (now >= m->stage_ends)
         stage_overdue(m);
     deaths_tick(m, now);
+    shm_tick(&m->shm, now, m->job_dir);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -423,6 +442,7 @@ int64_t machine_deadline(const struct machine *m)
                 m->judge_ends);
 
     first = earlier(first, deaths_deadline(m));
+    first = earlier(first, shm_deadline(&m->shm));
     if (m->output != NULL && !m->rank_gone)
         first = earlier(first, output_deadline(m->output));
     if (m->stage == STAGE_OVER && !m->reported && m->rank_gone)
@@ -464,14 +484,13 @@ static void clear(struct machine *m)
 
 void machine_again(struct machine *m)
 {
-    struct spawn_origin origin = m->origin;
-    struct buf in = m->in, out = m->out;
-    int socket = m->socket;
+    const struct machine before = *m;
 
     clear(m);
-    machine_init(m, socket, &origin);
-    m->in = in;
-    m->out = out;
+    machine_init(m, before.socket, &before.origin);
+    m->shm = before.shm;
+    m->in = before.in;
+    m->out = before.out;
 }
 
 void machine_free(struct machine *m)

@@ -45,8 +45,8 @@ static const struct {
      "a user, the batch system (a limit of memory or time?), or a "
      "daemon such as systemd-oomd or earlyoom"},
     {SIGBUS, " is full",
-     "shared memory holds the graph, its features and the batches of "
-     "samplers; in a container its size is an option (--shm-size)"},
+     "shared memory holds the graph, its features and the batches of samplers: "
+     "--shm_size gives the job more; a container has an option of its own (--shm-size)"},
     {SIGBUS, " free now",
      "where the shared memory was not full at that moment, a file that the "
      "process had mapped has become shorter"},

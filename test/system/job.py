@@ -206,15 +206,14 @@ class Job:
 
     # ---- the end ----
 
-    def finish(self, seconds=SECONDS, allowed=()):
-        """Waits for the end, proves that nothing is left, and returns what there was. allowed:
-        the paths that nobody was left to remove."""
+    def finish(self, seconds=SECONDS):
+        """Waits for the end, proves that nothing is left, and returns what there was."""
         try:
             out, err = self.process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             self.fail(f"it does not end within {seconds} s")
         took = time.monotonic() - self.started
-        left = self.before.wait_until_nothing_is_left(allowed)
+        left = self.before.wait_until_nothing_is_left()
         self.remove_temporary()
         result = self.result(out or "", err or "", took)
         left += self.left_in_tmp(result)
@@ -237,9 +236,14 @@ class Job:
                       json.loads(report.read_text()) if report.exists() else None, run_dir,
                       seconds, self.workspace)
 
+    def shm(self, machine):
+        """What this job's processes have as /dev/shm on a machine, while it runs."""
+        return pathlib.Path(f"/proc/{self.keeper_on(machine)}/root/dev/shm")
+
     def job_dir(self, machine):
         """The launcher's folder of this job on a machine, while it runs."""
-        path, = self.temporary.glob(f"dgl-mpilaunch-*-{machine}")
+        name = f"dgl-mpilaunch-*-{machine}"
+        path, = [*self.shm(machine).glob(name), *self.temporary.glob(name)]
         return path
 
     @staticmethod

@@ -34,8 +34,8 @@ class Before:
         self.shared_memory = cluster.shared_memory()
         self.listeners = cluster.listeners()
 
-    def left(self, allowed=()):
-        """Sentences; an empty list when nothing is left but the allowed paths."""
+    def left(self):
+        """Sentences; an empty list when nothing is left."""
         processes = set(marked(self.marker)) | set(self.cluster.processes()) - self.processes
         found = [describe(pid) for pid in sorted(processes) if read_bytes(f"/proc/{pid}/cmdline")]
         found += [f"shared memory on machine {machine}: {name}" for machine, name
@@ -43,15 +43,14 @@ class Before:
                   if not name.startswith(MPI_SHARED_MEMORY)]
         found += [f"port {listener.port} in LISTEN on machine {listener.machine}"
                   for listener in sorted(self.cluster.listeners() - self.listeners)]
-        found += [f"file {path}" for path in sorted(self.temporary.glob("dgl-mpilaunch*"))
-                  if path not in allowed]
+        found += [f"file {path}" for path in sorted(self.temporary.glob("dgl-mpilaunch*"))]
         return found
 
-    def wait_until_nothing_is_left(self, allowed=()):
+    def wait_until_nothing_is_left(self):
         """Returns what is left after all."""
         deadline = time.monotonic() + SECONDS
         while True:
-            found = self.left(allowed)
+            found = self.left()
             if not found or time.monotonic() > deadline:
                 self._remove_mpi_shared_memory()
                 return found

@@ -54,7 +54,7 @@ def test_the_jobs_folder(job):
              num_trainers=2)
     it.start().wait_for(*(f"seen.trainer-{k}" for k in range(4)))
     modes = [stat.filemode(it.job_dir(k).stat().st_mode) for k in range(2)]
-    folders = [str(it.job_dir(k)) for k in range(2)]
+    folders = [f"/dev/shm/{it.job_dir(k).name}" for k in range(2)]
     (it.workspace / "go").touch()
     result = it.finish()
     assert result.code == 0, result.said

@@ -147,11 +147,10 @@ def test_mpis_daemon_is_killed(job):
 def test_rank_and_keeper_are_killed_together(job):
     it = up(job(*SCRIPT, machines=2))
     keeper, rank = it.keeper_on(1), it.rank_on(1)
-    # either of them removes the machine's folder; with both gone nobody is left there to do it
-    folder = it.job_dir(1)
+    assert it.job_dir(1).is_dir()  # it goes with the processes
     os.kill(keeper, signal.SIGKILL)
     os.kill(rank, signal.SIGKILL)
-    assert it.finish(allowed=[folder]).code != 0
+    assert it.finish().code != 0
 
 
 def cut(it, machine):
@@ -211,6 +210,16 @@ def test_a_rank_is_stopped(job):
     assert "vm2" in result.err, result.said
 
 
+@pytest.mark.parametrize("machine", [0, 2])
+def test_a_keeper_is_stopped(job, machine):
+    """Its rank kills it when it gives no answer, and inherits its processes."""
+    it = up(job(*STUBBORN, lost_timeout=2, kill_grace=1))
+    os.kill(it.keeper_on(machine), signal.SIGSTOP)
+    result = it.finish()
+    assert result.code == 125, result.said
+    assert f"vm{machine}" in result.err and "gave no answer" in result.err, result.said
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_the_launcher_without_mpi(solo, number):
     result = up(solo(*SCRIPT)).signal(number).finish()
@@ -225,6 +234,17 @@ def test_a_second_signal_hurries(solo):
     result = it.signal(signal.SIGINT).finish()
     assert result.code == 130, result.said
     assert result.seconds < 10
+
+
+def test_a_second_signal_to_one_rank_hurries_all(job):
+    it = up(job(*STUBBORN, machines=3, kill_grace=30))
+    rank = it.rank_on(1)
+    os.kill(rank, signal.SIGTERM)
+    assert still_runs(it, 0.5)
+    os.kill(rank, signal.SIGTERM)
+    result = it.finish()
+    assert result.code == 143, result.said
+    assert result.seconds < 20
 
 
 def test_the_launcher_is_killed_without_mpi(solo):

@@ -41,7 +41,7 @@ static struct {
     struct buf in, output, waiting, notices;
     struct cause *failed, *left;
     struct outcome outcome;
-    bool reached[3], eof;
+    bool reached[3], eof, answered;
     bool no_credit; /* do not give back what was printed */
 } seen;
 
@@ -153,15 +153,21 @@ static void send_two(enum message_type type, uint32_t one, uint32_t two)
     buf_free(&payload);
 }
 
-static void start_keeper(void)
+static void send_plan(void)
 {
     struct buf payload = {0};
-    struct err err = {0};
 
-    ck_assert_msg(keeper_fork(&keeper, &err) == 0, "%s", err.text);
     message_pack_slice(&payload, slice);
     send_frame(MESSAGE_PLAN, payload.data, payload.len);
     buf_free(&payload);
+}
+
+static void start_keeper(void)
+{
+    struct err err = {0};
+
+    ck_assert_msg(keeper_fork(&keeper, &err) == 0, "%s", err.text);
+    send_plan();
 }
 
 static void on_frame(enum message_type type, const char *data, size_t len)
@@ -183,6 +189,7 @@ static void on_frame(enum message_type type, const char *data, size_t len)
         seen.failed = message_unpack_cause(data, len);
         ck_assert_ptr_nonnull(seen.failed);
         break;
+    case MESSAGE_PONG: seen.answered = true; break;
     case MESSAGE_LEFT: seen.left = message_unpack_cause(data, len); break;
     case MESSAGE_OUTPUT:
         buf_add(&seen.output, data, len);
@@ -294,12 +301,18 @@ static inline const struct process_outcome *outcome_of(enum role role, int id)
     ck_abort_msg("no outcome of that process");
 }
 
-static void go_until_trainers(void)
+/* A keeper that has its plan. */
+static void let_trainers_go(void)
 {
-    start_keeper();
     send_two(MESSAGE_GO, GO_SERVERS, 0);
     until(seen.reached[REACHED_LISTENING]);
     send_two(MESSAGE_GO, GO_TRAINERS, 12345);
+}
+
+static void go_until_trainers(void)
+{
+    start_keeper();
+    let_trainers_go();
 }
 
 static void teardown(void)

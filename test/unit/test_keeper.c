@@ -207,6 +207,38 @@ START_TEST(test_fork_bomb)
 }
 END_TEST
 
+START_TEST(test_another_attempt)
+{
+    make_slice(1, 1, "server: serve", "trainer: connect; attempt 0 exit 3", NULL);
+    strv_add(&slice->set, "DGL_JOB_RESTART_COUNT=0");
+    go_until_trainers();
+    until(seen.reached[REACHED_OVER]);
+    ck_assert_int_eq(seen.failed->code, 3);
+    forget();
+    strv_env_set(&slice->set, "DGL_JOB_RESTART_COUNT=1");
+    slice->attempt = 1;
+    send_plan();
+    let_trainers_go();
+    until(seen.reached[REACHED_ENDED]);
+    send_two(MESSAGE_GO, GO_DRAIN, 0);
+    finish();
+    ck_assert_ptr_null(seen.failed);
+    ck_assert_int_eq(outcome_of(ROLE_TRAINER, 0)->exit_code, 0);
+    ck_assert_ptr_nonnull(strstr(outcome_of(ROLE_TRAINER, 0)->log, "vm0.trainer-0.1.log"));
+}
+END_TEST
+
+START_TEST(test_a_keeper_answers)
+{
+    make_slice(1, 1, NULL);
+    start_keeper();
+    send_frame(MESSAGE_PING, NULL, 0);
+    until(seen.answered);
+    send_two(MESSAGE_STOP, 0, 0);
+    finish();
+}
+END_TEST
+
 START_TEST(test_rank_dies)
 {
     int status;
@@ -360,6 +392,8 @@ int main(void)
         test_servers_are_stopped_last,
         test_a_stubborn_trainer_leaves_the_servers_time,
         test_hurry,
+        test_another_attempt,
+        test_a_keeper_answers,
         test_fork_bomb,
         test_rank_dies,
         test_rank_dies_before_start,

@@ -315,8 +315,36 @@ START_TEST(an_empty_report_is_written_too)
 }
 END_TEST
 
-UNIT_MAIN("report", the_summary_counts_and_warns, the_json_is_what_the_schema_says,
-          the_json_of_a_failure_has_its_values, the_json_of_machines_has_its_values,
-          the_json_hint_carries_the_text_of_the_cause, seconds_have_three_decimals_as_written,
-          the_page_escapes_all_foreign_text, the_page_needs_nothing_from_outside,
-          the_timeline_has_a_bar_for_each_process, an_empty_report_is_written_too)
+START_TEST(earlier_attempts_are_listed)
+{
+    struct report first = sample_bad, last = sample_good;
+    char *page;
+    cJSON *root;
+
+    last.attempt = 1;
+    last.start_ms = 61500;
+    last.earlier = &first;
+    last.n_earlier = 1;
+    root = parse_report(&last);
+    ck_assert_int_eq(cJSON_GetArraySize(get(root, "attempts")), 2);
+    CHECK_STRING("vm1", get(cJSON_GetArrayItem(get(root, "attempts"), 0), "cause"), "host");
+    CHECK_NULL(cJSON_GetArrayItem(get(root, "attempts"), 1), "cause");
+    CHECK_NUMBER(1, cJSON_GetArrayItem(get(root, "attempts"), 1), "attempt");
+    CHECK_NUMBER(61.5, cJSON_GetArrayItem(get(root, "attempts"), 1), "start_s");
+    cJSON_Delete(root);
+    page = html_of(&last);
+    ck_assert_ptr_nonnull(strstr(page, "Earlier attempts"));
+    ck_assert_ptr_nonnull(strstr(page, "trainer 1 on vm1 (pid 4711) was killed by SIGKILL"));
+    free(page);
+    CHECK_TEXT("dgl-mpilaunch: 1 machine, 1 server, 1 trainer: all ended well after 73.2 s, in "
+               "attempt 2\n",
+               report_summary(&out, &last, NULL));
+}
+END_TEST
+
+UNIT_MAIN("report", earlier_attempts_are_listed, the_summary_counts_and_warns,
+          the_json_is_what_the_schema_says, the_json_of_a_failure_has_its_values,
+          the_json_of_machines_has_its_values, the_json_hint_carries_the_text_of_the_cause,
+          seconds_have_three_decimals_as_written, the_page_escapes_all_foreign_text,
+          the_page_needs_nothing_from_outside, the_timeline_has_a_bar_for_each_process,
+          an_empty_report_is_written_too)

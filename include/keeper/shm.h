@@ -1,0 +1,54 @@
+/* shm: the shared memory of the job's processes on one machine. Where it may, the keeper gives them
+ * a /dev/shm of their own, which vanishes with the last of them; else what they would leave in the
+ * machine's is noted and removed.
+ */
+#ifndef KEEPER_SHM_H
+#define KEEPER_SHM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "job/plan.h"
+#include "keeper/segments.h"
+
+/* All zero: nothing has been done. */
+struct shm {
+    bool apart;                /* this process is in a mount namespace of its own */
+    bool own;                  /* and /dev/shm is the job's */
+    struct segments *segments; /* noted; NULL: nothing is */
+};
+
+/* Before the first process of an attempt: /dev/shm is the job's own and empty, or noting begins.
+ * 0, and why is not empty where the user should be warned; or -1 with why (EXIT_MACHINE). One
+ * thread; the namespaces are this process's and its children's. */
+int shm_begin(struct shm *shm, const struct slice *slice, struct err *why);
+
+/* The folder that vanishes with the processes, or NULL. */
+const char *shm_folder(const struct shm *shm);
+
+/* For the poll loop: what to wait for (-1: nothing), what to do when it is readable, and until when
+ * to wait. What shm_tick notes is kept in job_dir too, for shm_clean_after. */
+int shm_fd(const struct shm *shm);
+void shm_heard(struct shm *shm, int64_t now);
+int64_t shm_deadline(const struct shm *shm);
+void shm_tick(struct shm *shm, int64_t now, const char *job_dir);
+
+/* Before the first signal to the processes. */
+void shm_note(struct shm *shm, const char *job_dir);
+
+/* All processes of the attempt are gone: nothing of theirs stays. shm_begin may follow. */
+void shm_end(struct shm *shm);
+
+/* For the rank, when the keeper was killed and its processes are gone: removes what it had noted.
+ */
+void shm_clean_after(const char *job_dir);
+
+/* Bytes: wanted, or half of memory where nothing is wanted. */
+int64_t shm_size(int64_t wanted, int64_t memory);
+
+/* What of the slice lies in the folder, for a person ("the workspace"), or NULL: a private one
+ * would hide it. */
+const char *shm_hides(const struct slice *slice, const char *folder);
+
+#endif

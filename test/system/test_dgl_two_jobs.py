@@ -1,0 +1,60 @@
+"""Real DGL, two jobs on the same machines and the same graph: one is killed, the other trains on."""
+
+import contextlib
+import os
+import shutil
+import signal
+
+import pytest
+
+from job import wait_until
+from leftovers import marked
+from test_dgl import (RUN_SECONDS, Shape, check_accuracy, check_report, command_of,
+                      dgl_environment, partitioned)  # fixtures, too
+
+SHAPE = Shape(2, 1, 1, 0, "train")
+__all__ = ["dgl_environment", "partitioned"]
+
+
+@pytest.fixture
+def dgl_job(job, partitioned, dgl_environment):
+    def make(port):
+        it = job(machines=2, num_trainers=1, num_servers=1)
+        shutil.copytree(partitioned(2), it.workspace)
+        it.ip_config = [f"{ip} {port}" for ip in it.ip_config]
+        it.command = [command_of(SHAPE).replace("--num_epochs 6", "--num_epochs 4")]
+        it.environment.update(dgl_environment)
+        return it
+    return make
+
+
+def trains(it):
+    """Its first epoch is over."""
+    return (it.workspace / "model.pt").exists()
+
+
+def tensors(it):
+    """Those of DGL's servers on machine 1."""
+    return {path.name for path in it.shm(1).iterdir() if "kvdata" in path.name}
+
+
+def test_one_of_two_is_killed(dgl_job):
+    first, second = dgl_job(31000), dgl_job(32000)
+    first.start()
+    second.start()
+    for what in ("processes", "shared_memory", "listeners"):
+        setattr(second.before, what, getattr(first.before, what))
+    wait_until(lambda: trains(first) and trains(second), RUN_SECONDS, "both train")
+    assert tensors(first) and tensors(first) == tensors(second)  # as if the other were not there
+    for pid in marked(first.marker):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert first.process.wait(60) != 0
+    wait_until(lambda: not marked(first.marker), 10, "the first job has gone")
+    first.process.stdout.close()
+    first.process.stderr.close()
+    first.remove_temporary()
+    result = second.finish(RUN_SECONDS)  # and nothing of either is left
+    assert result.code == 0, result.said
+    check_accuracy(result.out, second.workspace)
+    check_report(SHAPE, result)
