@@ -91,6 +91,7 @@ class Job:
         self.script = []
         self.environment = {"OMPI_MCA_odls_base_sigkill_timeout": "0"}
         self.stdout = None          # a file's descriptor; None: a pipe that is read to its end
+        self.stderr = None          # likewise
         self.marker = f"TEST_MARKER={uuid.uuid4().hex}"
         self.process = self.before = self.temporary = None
         self.started = 0.0
@@ -145,7 +146,8 @@ class Job:
         self.process = subprocess.Popen(
             self.words(), cwd=self.workspace.parent, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if self.stdout is None else self.stdout,
-            stderr=subprocess.PIPE, text=True, errors="replace", env=self.whole_environment())
+            stderr=subprocess.PIPE if self.stderr is None else self.stderr,
+            text=True, errors="replace", env=self.whole_environment())
         return self
 
     def wait_for(self, *names, seconds=SECONDS):
@@ -159,16 +161,20 @@ class Job:
             time.sleep(0.02)
         return self
 
+    def program_of(self, pid):
+        """dgl-mpilaunch, fake, or None where it is neither of this build."""
+        try:
+            program = pathlib.Path(os.readlink(f"/proc/{pid}/exe"))
+        except OSError:
+            return None
+        return program.name if program.parent == self.build else None
+
     def launchers(self):
         """pid -> parent, of all processes of the launcher's program: ranks and keepers."""
         found = {}
         for pid in marked(self.marker):
             words = read_bytes(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2]
-            try:
-                program = os.readlink(f"/proc/{pid}/exe")
-            except OSError:
-                continue
-            if program == str(self.build / "dgl-mpilaunch") and words:
+            if words and self.program_of(pid) == "dgl-mpilaunch":
                 found[pid] = int(words.split()[1])
         return found
 
@@ -179,10 +185,9 @@ class Job:
         return sum(attempt["cause"] is not None for attempt in known)
 
     def own_processes(self):
-        """Ranks, keepers, and all processes of the workload; not MPI's."""
-        workload = str(self.build / "fake").encode()
-        return [*self.launchers(), *(pid for pid in marked(self.marker) if
-                                     read_bytes(f"/proc/{pid}/cmdline").startswith(workload))]
+        """Ranks, keepers, and all processes of the workload, whatever they call themselves; not
+        MPI's."""
+        return [pid for pid in marked(self.marker) if self.program_of(pid)]
 
     def ranks(self):
         """The pids of all ranks: the launchers whose parent is none."""
@@ -208,6 +213,14 @@ class Job:
 
     def finish(self, seconds=SECONDS):
         """Waits for the end, proves that nothing is left, and returns what there was."""
+        result, left = self.end(seconds)
+        if left:
+            raise AssertionError("left behind:\n  " + "\n  ".join(left) + "\n" + result.said)
+        return result
+
+    def end(self, seconds=SECONDS):
+        """The same without the proof: the result, and sentences about what was left and has been
+        removed since."""
         try:
             out, err = self.process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -219,8 +232,7 @@ class Job:
         left += self.left_in_tmp(result)
         if left:
             self.kill_all()
-            raise AssertionError("left behind:\n  " + "\n  ".join(left) + "\n" + result.said)
-        return result
+        return result, left
 
     def run(self, seconds=SECONDS):
         return self.start().finish(seconds)

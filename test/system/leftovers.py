@@ -1,14 +1,14 @@
 """What a job has left: processes, shared memory, ports, temporary files. It gets a few seconds, as
 mpirun may return before the last keeper has gone."""
 
-import os
 import pathlib
+import shutil
 import time
 
 from cluster import pids, read_bytes
 
 SECONDS = 6
-# MPI's own, that it leaves when its ranks are killed. Removed here, so that they do not add up.
+# MPI's own, that it leaves when its ranks are killed: no fault of the job's.
 MPI_SHARED_MEMORY = ("vader_segment.", "sm_segment.", "osc_", "ucx_shm_posix_", "mpich_",
                      "mpich_shar_tmp", "psm2_shm")
 
@@ -47,16 +47,20 @@ class Before:
         return found
 
     def wait_until_nothing_is_left(self):
-        """Returns what is left after all."""
+        """Returns what is left after all. Shared memory is removed then, so that the next job can
+        be seen to leave the same."""
         deadline = time.monotonic() + SECONDS
         while True:
             found = self.left()
             if not found or time.monotonic() > deadline:
-                self._remove_mpi_shared_memory()
+                self._remove_shared_memory()
                 return found
             time.sleep(0.05)
 
-    def _remove_mpi_shared_memory(self):
+    def _remove_shared_memory(self):
         for machine, name in self.cluster.shared_memory() - self.shared_memory:
-            if name.startswith(MPI_SHARED_MEMORY):
-                os.unlink(f"/proc/{self.cluster.holders[machine]}/root/dev/shm/{name}")
+            path = pathlib.Path(f"/proc/{self.cluster.holders[machine]}/root/dev/shm/{name}")
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,164 @@
+"""The kill matrix as data: who is killed, how, in which stage, and what must come of it. Runs
+nothing (killmatrix does)."""
+
+import dataclasses
+import itertools
+
+MPIS = ("openmpi", "mpich")
+MACHINES = 4      # machine 2 stands between others in the tree of the alarms
+KILL_GRACE = 2    # --kill_grace of every cell
+LOST_TIMEOUT = 3  # --lost_timeout where something falls silent
+LOADING, TRAINING, DRAIN = STAGES = ("servers loading", "training", "drain")
+
+FAILS, GOES_ON = "fails", "goes on"
+ANY_FAILURE = "not 0"
+
+# Seconds until the last process of the job on the last machine is gone; children obey TERM.
+LIMITS = {
+    "a child's death": {"openmpi": 1, "mpich": 1},
+    "a sampler that ended": {"openmpi": 6, "mpich": 6},  # its trainer gets 5 s
+    "a signal to mpirun": {"openmpi": 1.5, "mpich": 1},
+    "a part of MPI killed": {"openmpi": KILL_GRACE + 4, "mpich": KILL_GRACE + 1},
+    "silence": dict.fromkeys(MPIS, LOST_TIMEOUT + KILL_GRACE + 2),
+    None: dict.fromkeys(MPIS),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    victim: str
+    how: str
+    stage: str
+    machine: int   # whose part is hit
+    ending: str    # GOES_ON: the job bears it and ends well
+    limit: str     # a key of LIMITS
+    codes: object  # mpi -> codes of which any is right, or ANY_FAILURE
+    cause: str     # a regular expression: a line of ours that fits names the cause; None: no need
+
+    @property
+    def name(self):
+        where = f", machine {self.machine}" if self.machine == 0 else ""
+        return f"{self.victim}, {self.how}, {self.stage}{where}"
+
+    def seconds(self, mpi):
+        return LIMITS[self.limit][mpi]
+
+
+def both(*codes):
+    return dict.fromkeys(MPIS, codes)
+
+
+def each(openmpi, mpich):
+    return {"openmpi": openmpi, "mpich": mpich}
+
+
+KILL, TERM, STOP, EXIT, SEGV = HOWS = ("SIGKILL", "SIGTERM", "SIGSTOP", "exit 1", "segfault")
+CUT = "cut"
+RANK_DIED = r"vm{m}: the rank of this machine has died"
+TOLD = r"the launcher on vm{m} .*was told to stop by SIGTERM"
+PARENT = r"vm{m}: the rank of this machine has died|on vm{m} .*lost the process that had started it"
+WARNING = r"warning: .*server {m} .*on vm{m} .*"
+
+# victim, how, stages, ending, limit, codes, cause; {m}: the machine
+HIT = (
+    ("trainer", KILL, [TRAINING], FAILS, "a child's death", both(137),
+     r"trainer {m} on vm{m} .*was killed by SIGKILL"),
+    ("trainer", TERM, [TRAINING], FAILS, "a child's death", both(143),
+     r"trainer {m} on vm{m} .*was killed by SIGTERM"),
+    ("trainer", STOP, [TRAINING], GOES_ON, None, both(0), r"trainer {m} .*is stopped by SIGSTOP"),
+    ("trainer", EXIT, [TRAINING], FAILS, "a child's death", both(1),
+     r"trainer {m} on vm{m} .*exited with code 1"),
+    ("trainer", SEGV, [TRAINING], FAILS, "a child's death", both(139),
+     r"trainer {m} on vm{m} .*was killed by SIGSEGV"),
+
+    ("server", KILL, [LOADING, TRAINING], FAILS, "a child's death", both(137),
+     r"server {m} on vm{m} .*was killed by SIGKILL"),
+    ("server", TERM, [LOADING, TRAINING], FAILS, "a child's death", both(143),
+     r"server {m} on vm{m} .*was killed by SIGTERM"),
+    ("server", STOP, STAGES, GOES_ON, None, both(0), r"server {m} .*is stopped by SIGSTOP"),
+    ("server", EXIT, [LOADING, TRAINING], FAILS, "a child's death", both(1),
+     r"server {m} on vm{m} .*exited with code 1"),
+    ("server", SEGV, [LOADING, TRAINING], FAILS, "a child's death", both(139),
+     r"server {m} on vm{m} .*was killed by SIGSEGV"),
+    ("server", KILL, [DRAIN], GOES_ON, None, both(0), WARNING + "SIGKILL"),
+    ("server", TERM, [DRAIN], GOES_ON, None, both(0), WARNING + "SIGTERM"),
+    ("server", EXIT, [DRAIN], GOES_ON, None, both(0), WARNING + "exited with 1"),
+    ("server", SEGV, [DRAIN], GOES_ON, None, both(0), WARNING + "SIGSEGV"),
+
+    ("sampler worker", KILL, [TRAINING], FAILS, "a child's death", both(137),
+     r"sampler.* trainer {m}\b.*SIGKILL"),
+    ("sampler worker", TERM, [TRAINING], FAILS, "a sampler that ended", both(143),
+     r"sampler.* trainer {m}\b.*SIGTERM"),
+    ("sampler worker", STOP, [TRAINING], GOES_ON, None, both(0), None),
+    ("sampler worker", EXIT, [TRAINING], FAILS, "a sampler that ended", both(1),
+     r"sampler.* trainer {m}\b.*code 1\b"),
+    ("sampler worker", SEGV, [TRAINING], FAILS, "a child's death", both(139),
+     r"sampler.* trainer {m}\b.*SIGSEGV"),
+
+    ("keeper", KILL, STAGES, FAILS, "a child's death", both(125), r"on vm{m} .*has died"),
+    ("keeper", TERM, STAGES, FAILS, "a child's death", both(143), TOLD),
+    ("keeper", STOP, STAGES, FAILS, "silence", both(125), r"keeper.*vm{m}|vm{m}.*keep"),
+    ("keeper", SEGV, STAGES, FAILS, "a child's death", both(125), r"on vm{m} .*has died"),
+
+    ("rank", KILL, STAGES, FAILS, "a part of MPI killed", each((137,), (137, 255)), RANK_DIED),
+    ("rank", TERM, STAGES, FAILS, "a child's death", both(143), TOLD),
+    ("rank", STOP, STAGES, FAILS, "silence", both(125), r"vm{m} is lost"),
+    ("rank", SEGV, STAGES, FAILS, "a part of MPI killed", each((139,), (139, 255)), RANK_DIED),
+
+    ("mpirun", KILL, STAGES, FAILS, "a part of MPI killed", both(-9), PARENT),
+    ("mpirun", TERM, STAGES, FAILS, "a signal to mpirun", each((1,), (143,)),
+     r"was told to stop by SIGTERM"),
+    ("mpirun", STOP, STAGES, GOES_ON, None, both(0), None),
+    ("mpirun", SEGV, [TRAINING], FAILS, "a part of MPI killed", both(-11), PARENT),
+
+    ("mpirun's daemon", KILL, STAGES, FAILS, "a part of MPI killed", ANY_FAILURE, PARENT),
+    ("mpirun's daemon", TERM, [TRAINING], FAILS, "a part of MPI killed", ANY_FAILURE, PARENT),
+    ("mpirun's daemon", STOP, [TRAINING], GOES_ON, None, both(0), None),
+    ("mpirun's daemon", SEGV, [TRAINING], FAILS, "a part of MPI killed", ANY_FAILURE, PARENT),
+
+    ("all of a machine", KILL, STAGES, FAILS, "a part of MPI killed", ANY_FAILURE, r"vm\d"),
+    ("link of a machine", CUT, STAGES, FAILS, "silence", each((125,), (125,)), r"vm{m} is lost"),
+)
+
+# On the machine of rank 0 and mpirun: victim, how, what differs
+ON_MACHINE_0 = (
+    ("rank", KILL, {}), ("rank", TERM, {}), ("rank", STOP, {}), ("keeper", KILL, {}),
+    ("link of a machine", CUT, {"codes": ANY_FAILURE, "cause": r"vm\d is lost"}),
+)
+
+
+def make_cells():
+    cells = []
+    for victim, how, stages, ending, limit, codes, cause in HIT:
+        machine = 0 if victim == "mpirun" else 2
+        cells += [Cell(victim, how, stage, machine, ending, limit, codes,
+                       cause and cause.replace("{m}", str(machine))) for stage in stages]
+    for victim, how, differs in ON_MACHINE_0:
+        like = next(row for row in HIT if row[:2] == (victim, how))
+        cell = Cell(victim, how, TRAINING, 0, *like[3:6], like[6].replace("{m}", "0"))
+        cells.append(dataclasses.replace(cell, **differs))
+    order = {victim: k for k, victim in enumerate(dict.fromkeys(row[0] for row in HIT))}
+    return sorted(cells, key=lambda cell: order[cell.victim])
+
+
+CELLS = make_cells()
+
+
+def pairs_of(run):
+    """What a run covers: every pair of the values of victim, how, stage and MPI."""
+    cell, mpi = run
+    values = (("victim", cell.victim), ("how", cell.how), ("stage", cell.stage), ("mpi", mpi))
+    return set(itertools.combinations(values, 2))
+
+
+def pairwise():
+    """(cell, mpi) so that every pair that some cell has comes at least once: always the run that
+    adds most, the first of equals, which is one MPI's and the other's in turn."""
+    runs = [(cell, mpi) for k, cell in enumerate(CELLS) for mpi in (MPIS, MPIS[::-1])[k % 2]]
+    missing = set().union(*map(pairs_of, runs))
+    chosen = []
+    while missing:
+        best = max(runs, key=lambda run: len(pairs_of(run) & missing))
+        chosen.append(best)
+        missing -= pairs_of(best)
+    return sorted(chosen, key=runs.index)

@@ -1,0 +1,287 @@
+"""One cell of the kill matrix (killcells): starts a job, brings it to the stage, hits the victim,
+and measures when the last process of the job was gone and when mpirun returned. Judges what was
+left, the code and the cause; time alone is judged by scripts/killmatrix."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import resource
+import select
+import signal
+import time
+
+from cluster import read_bytes
+from killcells import (ANY_FAILURE, CUT, DRAIN, EXIT, GOES_ON, KILL_GRACE, LOADING, LOST_TIMEOUT,
+                       TRAINING)
+from leftovers import describe
+
+SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGSTOP": signal.SIGSTOP,
+           "segfault": signal.SIGSEGV}
+SETTLE = 0.5   # from the last file of a stage until the launcher has passed its gate
+NOTICE = 6     # until a notice must have come
+HOLD = 1.5     # how long a job that goes on is watched with what was done to it
+PATIENCE = 30  # beyond the limit: for it, a cell hangs
+MPIRUN = 20    # from the last process of the job until mpirun returns
+LOOK = 0.25    # between two looks for processes that have come since
+
+
+@dataclasses.dataclass
+class Measured:
+    mpi: str
+    gone: float = None       # seconds from the hit (or from the end of what went on) to the last
+    returned: float = None   # the same, mpirun; None: not before the link was joined again
+    code: int = None
+    left: list = dataclasses.field(default_factory=list)
+    cause: str = None        # the line of ours that names it
+    wrong: list = dataclasses.field(default_factory=list)
+    said: str = ""
+
+    def left_of(self, *kinds):
+        return sum(sentence.startswith(kinds) for sentence in self.left)
+
+
+# ---- the job ----
+
+def script_of(cell):
+    """Everybody's script, and before it the victim's own where that ends by itself."""
+    worker, trainer, serve = "dump worker, wait go", "wait go", "wait listen; serve"
+    end, script = "wait die; exit 1", []
+    if (cell.victim, cell.how) == ("trainer", EXIT):
+        script.append(trainer_script(f"trainer {cell.machine}", worker, end))
+    elif (cell.victim, cell.how) == ("sampler worker", EXIT):
+        script.append(trainer_script(f"trainer {cell.machine}", f"dump worker, {end}", trainer))
+    elif (cell.victim, cell.how) == ("server", EXIT):
+        own = {LOADING: end, TRAINING: f"listen; {end}", DRAIN: f"{serve}; dump drain; {end}"}
+        script.append(server_script(f"server {cell.machine}", own[cell.stage]))
+    return [*script, trainer_script("trainer", worker, trainer),
+            server_script("server", f"{serve}; dump drain; wait leave")]
+
+
+def trainer_script(who, worker, last):
+    worker = worker.replace(";", ",")
+    return f"{who}: shm killmatrix-trainer 1; connect; worker {worker}; dump training; {last}"
+
+
+def server_script(who, last):
+    return f"{who}: shm killmatrix-server 1; dump loading; {last}"
+
+
+def options_of(cell, as_typed):
+    options = {"num_samplers": 1, "kill_grace": KILL_GRACE if as_typed else 1, "exit_timeout": 60}
+    if cell.limit == "silence":
+        options["lost_timeout"] = LOST_TIMEOUT if as_typed else 2
+    return options
+
+
+def touch(job, *names):
+    for name in names:
+        (job.workspace / name).touch()
+
+
+def bring_to_stage(cell, job):
+    job.write()
+    if cell.stage != LOADING:
+        touch(job, "listen")
+    if cell.stage == DRAIN:
+        touch(job, "go")
+    wanted = {LOADING: ["loading.server"], TRAINING: ["training.trainer", "worker.trainer"],
+              DRAIN: ["drain.server"]}[cell.stage]
+    job.start().wait_for(*(f"{name}-{k}" for name in wanted for k in range(job.machines)))
+    time.sleep(SETTLE)
+
+
+def pid_in(job, name):
+    return json.loads((job.workspace / name).read_text())["pid"]
+
+
+def parent_of(pid):
+    return int(read_bytes(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2].split()[1])
+
+
+def victims(cell, job):
+    """The pids to be hit."""
+    k = cell.machine
+    if cell.victim == "all of a machine":
+        return [pid for pid, machine in job.cluster.processes().items()
+                if machine == k and pid not in job.before.processes]
+    return [{"trainer": lambda: pid_in(job, f"training.trainer-{k}"),
+             "server": lambda: pid_in(job, f"loading.server-{k}"),
+             "sampler worker": lambda: pid_in(job, f"worker.trainer-{k}"),
+             "keeper": lambda: job.keeper_on(k),
+             "rank": lambda: job.rank_on(k),
+             "mpirun": lambda: job.process.pid,
+             "mpirun's daemon": lambda: parent_of(job.rank_on(k))}[cell.victim]()]
+
+
+def hit(cell, job):
+    """Does it; returns the pids and the moment."""
+    if cell.how == CUT:
+        now = time.monotonic()
+        job.cluster.vcluster("link", str(cell.machine), "down")
+        return [], now
+    pids = victims(cell, job)
+    now = time.monotonic()
+    if cell.how == EXIT:
+        touch(job, "die")
+    else:
+        for pid in pids:
+            os.kill(pid, SIGNALS[cell.how])
+    return pids, now
+
+
+# ---- what comes of it ----
+
+class Watch:
+    """Waits for the ends of processes without asking again and again: by pidfds."""
+
+    def __init__(self, job):
+        self.job, self.fds, self.last = job, {}, time.monotonic()
+        self.mpirun = os.pidfd_open(job.process.pid)
+        self.returned = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for fd in (self.mpirun, *self.fds.values()):
+            os.close(fd)
+
+    def look(self):
+        for pid in set(self.job.own_processes()) - set(self.fds):
+            with contextlib.suppress(ProcessLookupError):
+                self.fds[pid] = os.pidfd_open(pid)
+
+    def wait(self, seconds):
+        """Until something ends; notes when."""
+        poller = select.poll()
+        for fd in (self.mpirun, *self.fds.values()):
+            if fd != self.mpirun or self.returned is None:
+                poller.register(fd, select.POLLIN)
+        ended = {fd for fd, _ in poller.poll(seconds * 1000)}
+        now = time.monotonic()
+        if self.mpirun in ended:
+            self.returned = now
+        for pid, fd in list(self.fds.items()):
+            if fd in ended:
+                os.close(self.fds.pop(pid))
+                self.last = now
+
+    def until_gone(self, seconds):
+        """False: some are still there."""
+        deadline = time.monotonic() + seconds
+        self.look()
+        while self.fds and time.monotonic() < deadline:
+            self.wait(LOOK)
+            self.look()
+        return not self.fds
+
+    def until_returned(self, seconds):
+        deadline = time.monotonic() + seconds
+        while self.returned is None and time.monotonic() < deadline:
+            self.wait(LOOK)
+
+
+def ours(result):
+    """The lines that are the launcher's own: on the console, and in the keepers' logs."""
+    lines = [line for line in (result.out + result.err).splitlines() if "dgl-mpilaunch: " in line]
+    for path in sorted((result.run_dir / "logs").glob("*.launcher.log")):
+        lines += path.read_text().splitlines()
+    return lines
+
+
+def naming(pattern, lines):
+    return next((line for line in lines if re.search(pattern, line)), None)
+
+
+def said_so_far(files):
+    return "".join(file.read_text(errors="replace") for file in files)
+
+
+def bears_it(cell, job, files, pids, measured):
+    """A job that goes on: it says so, does not fail, and is let go to its end."""
+    deadline = time.monotonic() + (NOTICE if cell.cause and cell.how == "SIGSTOP" else HOLD)
+    while time.monotonic() < deadline:
+        said = said_so_far(files)
+        if cell.how == "SIGSTOP" and cell.cause and naming(cell.cause, said.splitlines()):
+            break
+        time.sleep(0.1)
+    else:
+        if cell.how == "SIGSTOP" and cell.cause:
+            measured.wrong.append("no notice")
+    if job.process.poll() is not None or "the job failed" in said_so_far(files):
+        measured.wrong.append("did not go on")
+    for pid in pids if cell.how == "SIGSTOP" else []:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    touch(job, "listen", "go", "leave")
+    return time.monotonic()
+
+
+def measure(cell, job, files, measured):
+    limit = cell.seconds(job.mpi) or 0
+    pids, since = hit(cell, job)
+    try:
+        if cell.ending == GOES_ON:
+            since = bears_it(cell, job, files, pids, measured)
+        with Watch(job) as watch:
+            if not watch.until_gone(limit + PATIENCE):
+                measured.wrong.append("hangs")
+                measured.left = [describe(pid) for pid in watch.fds]
+                job.kill_all()
+            else:
+                measured.gone = max(0, watch.last - since)
+            # under Open MPI mpirun waits for its daemon behind the cut
+            watch.until_returned(1 if cell.how == CUT else MPIRUN)
+            if watch.returned and measured.gone is not None:
+                measured.returned = max(0, watch.returned - since)
+    finally:
+        if cell.how == CUT:
+            job.cluster.vcluster("link", str(cell.machine), "up")
+
+
+def judge(cell, job, result, measured):
+    lines = ours(result)
+    measured.said = result.said
+    if "hangs" in measured.wrong:  # we have killed it: its code and its last words are ours
+        return
+    codes = cell.codes if cell.codes == ANY_FAILURE else cell.codes[job.mpi]
+    measured.code = result.code
+    right = result.code != 0 if codes == ANY_FAILURE else result.code in codes
+    if not right:
+        measured.wrong.append(f"exit code {result.code}")
+    if cell.cause:
+        measured.cause = naming(cell.cause, lines)
+        if measured.cause is None:
+            measured.wrong.append("no cause")
+    if measured.left:
+        measured.wrong.append("left")
+
+
+def run(cell, job, as_typed=True, script=None):
+    """job: not started. as_typed: mpirun has its own defaults, and the launcher the times that the
+    limits are made for; else both hurry. script: in the place of script_of."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    job.script, measured = script or script_of(cell), Measured(job.mpi)
+    job.options.update(options_of(cell, as_typed))
+    if as_typed or cell.limit in ("a signal to mpirun", "silence"):
+        job.environment = {}
+    job.write()
+    files = [job.workspace.parent / f"{job.workspace.name}.{name}" for name in ("out", "err")]
+    with open(files[0], "w") as out, open(files[1], "w") as err:
+        job.stdout, job.stderr = out.fileno(), err.fileno()
+        try:
+            bring_to_stage(cell, job)
+            measure(cell, job, files, measured)
+            result, left = job.end(PATIENCE)
+        except AssertionError as error:
+            measured.wrong.append("hangs")
+            measured.said = f"{error}\n{said_so_far(files)}"
+            return measured
+        finally:
+            job.abandon()
+    result.out, result.err = (file.read_text(errors="replace") for file in files)
+    measured.left += left
+    judge(cell, job, result, measured)
+    return measured
