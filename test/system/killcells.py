@@ -86,14 +86,14 @@ HIT = (
     ("server", SEGV, [DRAIN], GOES_ON, None, both(0), WARNING + "SIGSEGV"),
 
     ("sampler worker", KILL, [TRAINING], FAILS, "a child's death", both(137),
-     r"sampler.* trainer {m}\b.*SIGKILL"),
+     r"sampler on vm{m}.*SIGKILL.* trainer {m}\b"),
     ("sampler worker", TERM, [TRAINING], FAILS, "a sampler that ended", both(143),
-     r"sampler.* trainer {m}\b.*SIGTERM"),
+     r"sampler on vm{m}.*SIGTERM.* trainer {m}\b"),
     ("sampler worker", STOP, [TRAINING], GOES_ON, None, both(0), None),
     ("sampler worker", EXIT, [TRAINING], FAILS, "a sampler that ended", both(1),
-     r"sampler.* trainer {m}\b.*code 1\b"),
+     r"sampler on vm{m}.*code 1\b.* trainer {m}\b"),
     ("sampler worker", SEGV, [TRAINING], FAILS, "a child's death", both(139),
-     r"sampler.* trainer {m}\b.*SIGSEGV"),
+     r"sampler on vm{m}.*SIGSEGV.* trainer {m}\b"),
 
     ("keeper", KILL, STAGES, FAILS, "a child's death", both(125), r"on vm{m} .*has died"),
     ("keeper", TERM, STAGES, FAILS, "a child's death", both(143), TOLD),
