@@ -68,8 +68,8 @@ def run(main):
     """Runs main; where it raises, prints why and leaves at once.
 
     DGL waits at exit, in an atexit handler, until all trainers have come there. A trainer that
-    ended by an exception would wait there for ever, for trainers that wait for it, and no launcher
-    could see that it failed.
+    ended by an exception would wait there for ever, for trainers that wait for it, and most launchers
+    could not see that it failed.
     """
     try:
         main()

@@ -41,6 +41,7 @@ struct machine {
     int n, n_servers;
     int master_port;
     char *job_dir; /* DGL_JOB_DIR here; NULL: not made */
+    char *python_hook;     /* folder of the trainers' sitecustomize.py; NULL: none */
     struct shm shm;
     struct output *output; /* NULL before the start */
     char host[256];

@@ -21,8 +21,9 @@ void spawn_remember(struct spawn_origin *origin);
 
 /* What the plan leaves open until start. */
 struct spawn_late {
-    int master_port;     /* for DGL_MASTER_PORT_LATER; 0 before the trainers */
-    const char *job_dir; /* for DGL_JOB_DIR_LATER */
+    int master_port;         /* for DGL_MASTER_PORT_LATER; 0 before the trainers */
+    const char *job_dir;     /* for DGL_JOB_DIR_LATER */
+    const char *python_hook; /* folder in front of the trainers' PYTHONPATH; NULL: none */
 };
 
 struct spawned {

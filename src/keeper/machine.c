@@ -11,6 +11,7 @@
 #include "keeper/jobdir.h"
 #include "keeper/machine.h"
 #include "keeper/proc.h"
+#include "keeper/pythonhook.h"
 #include "keeper/watch.h"
 
 #define PROBE_FIRST_MS 50
@@ -78,6 +79,17 @@ static int make_job_dir(struct machine *m)
     return -1;
 }
 
+static void make_python_hook(struct machine *m)
+{
+    struct err err = {0};
+
+    if (!pythonhook_wanted(m->slice))
+        return;
+    m->python_hook = pythonhook_write(m->job_dir, &err);
+    if (m->python_hook == NULL)
+        failure_warn(m, "%s", err.text);
+}
+
 static enum how how_of(int code)
 {
     if (code == EXIT_NOT_FOUND || code == EXIT_CANNOT_EXEC)
@@ -88,7 +100,7 @@ static enum how how_of(int code)
 static int start_child(struct machine *m, int i)
 {
     struct child *child = &m->children[i];
-    struct spawn_late late = {m->master_port, m->job_dir};
+    struct spawn_late late = {m->master_port, m->job_dir, m->python_hook};
     struct spawned spawned = {0};
     struct err err = {0};
 
@@ -178,6 +190,7 @@ static void enter_listening(struct machine *m)
 
 static void enter_trainers(struct machine *m)
 {
+    make_python_hook(m);
     if (start_all(m, false) == 0 && m->n == m->n_servers)
         machine_event(m, EVENT_DONE);
 }
@@ -479,6 +492,7 @@ static void clear(struct machine *m)
     free(m->servers);
     free(m->waiting);
     free(m->job_dir);
+    free(m->python_hook);
     slice_free(m->slice);
 }
 

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "job/dgl.h"
+#include "keeper/pythonhook.h"
 #include "keeper/spawn.h"
 
 #define CPUS_MAX     8192
@@ -98,6 +99,8 @@ void spawn_environment(const struct slice *slice, const struct process_plan *pla
         free(name);
     }
     fill_late(env, late);
+    if (late->python_hook != NULL && plan->role == ROLE_TRAINER)
+        pythonhook_enter(env, late->python_hook);
 }
 
 static bool is_program(const char *path)

@@ -164,10 +164,68 @@ def test_rank_0s_environment_travels(job):
     assert result.code == 0, result.said
     for role in ("server", "trainer"):
         seen = result.dump(role, 1)
-        have(seen, {**TRAVELS, "MINE": "b c", "YOURS_1": "d",
+        path = "/opt/py" if role == "server" else f"{python_hook(seen)}:/opt/py"
+        have(seen, {**TRAVELS, "MINE": "b c", "YOURS_1": "d", "PYTHONPATH": path,
                     "PATH": "/opt/bin:/usr/bin:/bin:/usr/sbin"})
         if it.mpi == "openmpi":
             assert "SECRET" not in seen["environment"]
+
+
+def python_hook(dump):
+    """The folder that stands in front of a trainer's PYTHONPATH."""
+    return dump["environment"]["DGL_JOB_DIR"] + "/python"
+
+
+@pytest.mark.parametrize("given, rest", [(None, ""), ("", ""), ("/a", ":/a"), ("/a:", ":/a:")])
+def test_python_path_of_trainers_alone(solo, given, rest):
+    """An empty entry means the current directory: it is there only where the user has put it."""
+    it = solo(*SEE)
+    words = it.launcher()
+    value = ["-u", "PYTHONPATH"] if given is None else [f"PYTHONPATH={given}"]
+    it.launcher = lambda: ["env", *value, *words]
+    result = it.run()
+    assert result.code == 0, result.said
+    have(result.dump("server", 0), {"PYTHONPATH": given})
+    trainer = result.dump("trainer", 0)
+    have(trainer, {"PYTHONPATH": python_hook(trainer) + rest})
+
+
+def test_python_path_that_is_given(solo):
+    it = solo(*SEE)
+    it.more = ["--trainer_env", "PYTHONPATH=/mine"]
+    trainer = it.run().dump("trainer", 0)
+    have(trainer, {"PYTHONPATH": python_hook(trainer) + ":/mine"})
+
+
+def test_python_path_with_the_hook_off(solo):
+    it = solo(*SEE, python_hook="off")
+    it.environment["PYTHONPATH"] = "/mine"
+    have(it.run().dump("trainer", 0), {"PYTHONPATH": "/mine"})
+
+
+def test_a_python_trainer_that_hangs_at_exit(solo):
+    """As DGL's barrier does; without DGL."""
+    it = solo(num_servers=0, part_config=None)
+    it.command = ["--", sys.executable, "-c", "import atexit, sys, time\n"
+                  "atexit.register(time.sleep, 60); sys.exit(3)"]
+    result = it.run()
+    assert (result.code, result.cause["role"], result.cause["exit_code"]) == (3, "trainer", 3)
+    assert 10 < result.seconds < 20, result.said
+    assert "exit handlers still ran" in result.out, result.said
+
+
+def test_python_without_the_hook(solo):
+    """Where PYTHONPATH cannot name its folder, there is a warning, and all else as before."""
+    it = solo(num_servers=0, part_config=None)
+    it.write()
+    odd = it.workspace / "a:b"
+    odd.mkdir()
+    words = it.launcher
+    it.command = ["echo ${PYTHONPATH-none}"]
+    it.launcher = lambda: ["env", "-u", "PYTHONPATH", f"TMPDIR={odd}", *words()]
+    result = it.run()
+    assert result.code == 0, result.said
+    assert "[vm0 trainer 0] none" in result.out and "':'" in result.err, result.said
 
 
 def test_pass_env_none(openmpi):
