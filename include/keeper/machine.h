@@ -40,8 +40,8 @@ struct machine {
     struct listen_server *servers; /* one a child of role server, in the same order */
     int n, n_servers;
     int master_port;
-    char *job_dir; /* DGL_JOB_DIR here; NULL: not made */
-    char *python_hook;     /* folder of the trainers' sitecustomize.py; NULL: none */
+    char *job_dir;     /* DGL_JOB_DIR here; NULL: not made */
+    char *python_hook; /* folder of the trainers' sitecustomize.py; NULL: none */
     struct shm shm;
     struct output *output; /* NULL before the start */
     char host[256];

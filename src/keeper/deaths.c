@@ -336,7 +336,7 @@ char *deaths_explain(struct machine *m, int signal, pid_t pid, int64_t peak_kb)
 char *deaths_exception(struct machine *m, int i)
 {
     const struct child *child = &m->children[i];
-    struct spawn_late late = {m->master_port, m->job_dir};
+    struct spawn_late late = {m->master_port, m->job_dir, m->python_hook};
     int64_t since = time(NULL) - (clock_ms() - child->start) / 1000 - 1;
     char *path = NULL, *exception = NULL;
     struct strv env = {0};
