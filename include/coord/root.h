@@ -45,6 +45,13 @@ struct cause *root_tick(struct root *root, int64_t now);
 /* The outcome of rank `from`; takes its contents over. cause->age_ms refers to now. */
 void root_outcome(struct root *root, int from, struct outcome *outcome);
 
+/* Something has come from rank `from`. */
+void root_heard(struct root *root, int from, int64_t now);
+
+/* When something last came from rank `from`, if its outcome is still to come; CLOCK_NEVER: it has
+ * come. */
+int64_t root_lacks(const struct root *root, int from);
+
 /* Have all outcomes come, except that of machine `lost` (-1: none)? */
 bool root_complete(const struct root *root, int lost);
 

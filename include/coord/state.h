@@ -42,7 +42,11 @@ struct run {
 
     /* rank 0 alone */
     bool slices_sent;
-    int code;              /* the job's, once reported */
+    int code; /* the job's, once reported */
+    int64_t
+        next_ask; /* when those whose outcome is missing are asked for a sign of life; 0: not yet */
+    int64_t asked;         /* since when */
+    bool given_up;         /* some gave none: no gate opens any more */
     int64_t complete_time; /* when all outcomes had come; 0 before */
     bool reported, concluded;
     bool restart; /* the last gate is to begin another attempt */
@@ -76,6 +80,7 @@ struct coord {
     int lost_machine;
     bool lost_root; /* and it is rank 0's, so that nobody else will say it */
     int64_t lost_time, root_heard;
+    int leave_code; /* rank 0 leaves without a gate, and so do we; -1: it does not */
 
     int64_t last_event;
 };
@@ -175,7 +180,7 @@ void coord_run_closing(struct coord *c, int64_t now);
 enum leaving {
     LEAVE_TOGETHER, /* all ranks have passed the last gate */
     LEAVE_ALONE,    /* no other rank is known to leave as well: it aborts the rest */
-    LEAVE_CUT_OFF   /* no other rank can be reached; MPI_Abort would wait for them */
+    LEAVE_AT_ONCE   /* no other rank can be reached, or rank 0 has said so: MPI_Abort would wait */
 };
 
 /* Says the code to the sleepers, sees the keeper off, and leaves. */

@@ -21,7 +21,8 @@ enum message_type {
     MESSAGE_CREDIT,   /* u32 bytes of console output that may be sent more (also rank 0 -> rank) */
     MESSAGE_PREEMPT,  /* u32 signal: for the trainers (between coordinators: u32 attempt, cause) */
     MESSAGE_PING,  /* empty: answered by PONG; a keeper that does not answer is stopped or stuck */
-    MESSAGE_LEAVE, /* the keeper may exit; only after REACHED_OVER */
+    MESSAGE_LEAVE, /* the keeper may exit; only after REACHED_OVER (rank 0 -> rank: u32 code; leave
+                      without a gate once your machine is over) */
     /* keeper -> coordinator */
     MESSAGE_REACHED, /* u32 enum reached */
     MESSAGE_WAITING, /* raw text: servers that do not listen yet, empty: none (also -> rank 0) */
@@ -37,7 +38,7 @@ enum message_type {
     MESSAGE_SLICE,   /* rank 0 -> rank: slice */
     MESSAGE_ALARM,   /* u32 attempt, cause without last_lines: stop */
     MESSAGE_HURRY,   /* u32 attempt: end the grace */
-    MESSAGE_HERE,    /* rank -> rank 0 when it has lost a neighbour: answered by BEAT */
+    MESSAGE_HERE,    /* asks for a sign of life: answered by BEAT */
     MESSAGE_BEAT,    /* empty: I live */
     MESSAGE_COUNT
 };

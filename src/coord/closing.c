@@ -1,6 +1,7 @@
 /* closing: the end of a coordinator: its outcome, rank 0's report, and how it leaves: through the
  * last gate, or, when a machine is lost or others do not come, without it.
  */
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,15 +11,35 @@
 #include "coord/signals.h"
 #include "coord/state.h"
 #include "report/report.h"
+#include "wire/pack.h"
 
 enum {
     CLOSING_MS = 10000, /* beyond kill_grace, for the other machines to end a stop */
     READER_MS = 5000,   /* a reader of our output that takes nothing for so long has stopped */
     OUTPUT_MS = 5000,   /* after a failure, for output that came before it */
     REPORT_MS = 15000,  /* beyond all that, for rank 0's report */
-    ANSWER_MS = 1500,   /* rank 0's, to a rank that has lost a neighbour */
+    ANSWER_MS =
+        1500, /* for a sign of life, when a machine is lost or something came from outside */
+    PATIENCE_MS = 5000, /* for one after another failure, from a machine that may be overloaded */
+    ASK_EVERY_MS = 500,
+    SENT_MS = 200, /* for the word to leave to get out */
     KEEPER_EXIT_MS = 3000
 };
+
+/* Rank 0 to all that can be reached: what MPI_Abort does for the others is not the same everywhere.
+ */
+static void tell_to_leave(struct coord *c, int code)
+{
+    int64_t end = clock_ms() + SENT_MS;
+    struct buf data = {0};
+
+    pack_u32(&data, (uint32_t)code);
+    for (int r = 1; r < c->peers->size; r++)
+        coord_send(c, r, MESSAGE_LEAVE, &data);
+    buf_free(&data);
+    while (!peers_all_sent(c->peers) && clock_ms() < end)
+        poll(NULL, 0, 1);
+}
 
 /* Says the code to the sleepers, sees the keeper off, and leaves. */
 _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
@@ -39,8 +60,10 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
     }
     if (c->setup->meeting->sleepers)
         sleepers_dismiss(c->setup->meeting->sleepers, code);
-    if (how == LEAVE_CUT_OFF)
+    if (how == LEAVE_AT_ONCE)
         _exit(code);
+    if (how == LEAVE_ALONE && !c->peers->rank)
+        tell_to_leave(c, code);
     if (how == LEAVE_ALONE)
         peers_abort(c->peers, code);
     peers_leave(c->peers, code, c->outside || c->preempted);
@@ -115,14 +138,47 @@ static void drop_output(struct coord *c)
 /* Not when some rank may not come to the last gate, nor when the job as a whole was told to end. */
 static bool may_restart(const struct coord *c, bool late)
 {
-    return !late && !c->order;
+    return !late && !c->order && !c->run.given_up;
+}
+
+static void ask_for_signs(struct coord *c, int64_t now)
+{
+    if (now < c->run.next_ask)
+        return;
+    if (!c->run.next_ask)
+        c->run.asked = now;
+    c->run.next_ask = now + ASK_EVERY_MS;
+    for (int r = 1; r < c->peers->size; r++)
+        if (root_lacks(c->root, r) != CLOCK_NEVER)
+            coord_send(c, r, MESSAGE_HERE, NULL);
+}
+
+/* After a failure rank 0 waits only for machines that give a sign of life. true: no other outcome
+ * will come. */
+static bool rest_is_silent(struct coord *c, int64_t now)
+{
+    int64_t patience = c->order ? ANSWER_MS : PATIENCE_MS;
+
+    if (!c->run.stopping)
+        return false;
+    ask_for_signs(c, now);
+    for (int r = 1; r < c->peers->size; r++) {
+        int64_t heard = root_lacks(c->root, r);
+
+        if (heard != CLOCK_NEVER && now - heard <= patience)
+            return false;
+    }
+    return now - c->run.asked > patience;
 }
 
 /* Rank 0, when all outcomes are there or will not come: output, then the report. */
 static void report(struct coord *c, int64_t now, bool late)
 {
-    if (!late && !root_complete(c->root, c->lost ? c->lost_machine : -1))
-        return;
+    if (!late && !root_complete(c->root, c->lost ? c->lost_machine : -1)) {
+        c->run.given_up = rest_is_silent(c, now);
+        if (!c->run.given_up)
+            return;
+    }
     if (!c->run.complete_time)
         c->run.complete_time = now;
     if (c->run.stopping && console_pending(root_console(c->root))) {
@@ -190,11 +246,13 @@ void coord_run_closing(struct coord *c, int64_t now)
         send_outcome(c);
     if (c->root && !c->run.concluded)
         conclude(c, now, late);
-    if (c->root && c->run.concluded && (c->lost || late))
+    if (c->root && c->run.concluded && (c->lost || c->run.given_up || late))
         coord_leave(c, c->run.code, LEAVE_ALONE);
     /* the others give rank 0 time for its report, unless it is the one that is lost */
+    if (c->leave_code >= 0)
+        coord_leave(c, c->leave_code, LEAVE_AT_ONCE);
     if (!c->root && is_cut_off(c, now))
-        leave_alone(c, LEAVE_CUT_OFF);
+        leave_alone(c, LEAVE_AT_ONCE);
     if (!c->root && (c->lost_root || (late && now - closing_deadline(c) > REPORT_MS)))
         leave_alone(c, LEAVE_ALONE);
 }

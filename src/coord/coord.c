@@ -318,6 +318,7 @@ _Noreturn void coord_run(const struct coord_setup *setup)
                       .peers = setup->peers,
                       .keeper = {.keeper = setup->keeper},
                       .lost_machine = -1,
+                      .leave_code = -1,
                       .last_event = clock_ms()};
     const struct announce *announce = &setup->meeting->announce;
 

@@ -201,6 +201,15 @@ static void on_preempt(struct coord *c, int from, const struct buf *payload)
         coord_preempt(c, cause, from);
 }
 
+static void on_leave(struct coord *c, int from, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+    int code = (int)unpack_u32(&u);
+
+    if (from == 0 && !u.bad && code <= UINT8_MAX)
+        c->leave_code = code;
+}
+
 static void answer_here(struct coord *c, int to)
 {
     struct buf data = {0};
@@ -217,6 +226,7 @@ static void on_peer(struct coord *c, struct peers_message *message)
     case MESSAGE_BEAT: on_beat(c, message->from, &message->data); break;
     case MESSAGE_HERE: answer_here(c, message->from); break;
     case MESSAGE_ALARM: coord_on_alarm(c, message->from, &message->data); break;
+    case MESSAGE_LEAVE: on_leave(c, message->from, &message->data); break;
     case MESSAGE_HURRY: on_hurry(c, message->from, &message->data); break;
     case MESSAGE_PREEMPT: on_preempt(c, message->from, &message->data); break;
     case MESSAGE_CREDIT:
@@ -242,6 +252,8 @@ bool coord_pump_peers(struct coord *c)
         pulse_heard(&c->pulse, message.from, clock_ms());
         if (message.from == 0)
             c->root_heard = clock_ms();
+        if (c->root)
+            root_heard(c->root, message.from, clock_ms());
         any |= message.type != MESSAGE_BEAT;
         on_peer(c, &message);
         buf_free(&message.data);

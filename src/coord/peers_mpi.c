@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,7 +16,12 @@
 #include "base/mem.h"
 #include "coord/peers.h"
 
-enum { TAG_MESSAGE = 1, LEAVE_SECONDS = 10, ABORT_SECONDS = 3 };
+enum {
+    TAG_MESSAGE = 1,
+    LEAVE_MS = 10000, /* in Finalize; or for the end that rank 0's MPI_Abort brings */
+    ABORT_MS = 50,    /* in MPI_Abort: by then it has told whoever can be told */
+    FOLLOW_MS = 80    /* Open MPI: after it, of the other ranks */
+};
 
 enum mpi_kind { KIND_OPEN_MPI, KIND_MPICH /* and its kin: Intel MPI, MVAPICH */ };
 
@@ -328,18 +334,20 @@ static void leave_late(int signal)
     _exit(leave_code);
 }
 
-/* At the latest after so many seconds this rank ends with code, whatever it is in. */
-static void be_gone_within(int seconds, int code)
+/* At the latest after so many milliseconds this rank ends with code, whatever it is in. */
+static void be_gone_within(int ms, int code)
 {
+    struct itimerval timer = {.it_value = {ms / 1000, ms % 1000 * 1000}};
+
     leave_code = code;
     signal(SIGALRM, leave_late);
-    alarm((unsigned)seconds);
+    setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 static _Noreturn void mpi_abort(struct peers *p, int code)
 {
     (void)p;
-    be_gone_within(ABORT_SECONDS, code); /* a machine that is cut off waits in it for ever */
+    be_gone_within(ABORT_MS, code); /* a machine that is cut off waits in it for ever */
     MPI_Abort(MPI_COMM_WORLD, code);
     _exit(code);
 }
@@ -349,7 +357,7 @@ static _Noreturn void leave_by_one_abort(struct peers *p, int world_rank, int co
 {
     if (world_rank == 0)
         mpi_abort(p, code);
-    be_gone_within(LEAVE_SECONDS, code);
+    be_gone_within(of(p)->kind == KIND_MPICH ? LEAVE_MS : FOLLOW_MS, code);
     for (;;)
         pause();
 }
@@ -383,7 +391,7 @@ static _Noreturn void mpi_leave(struct peers *p, int code, bool outside)
         leave_by_one_abort(p, world_rank, code);
     if (of(p)->kind == KIND_MPICH)
         _exit(code);
-    be_gone_within(LEAVE_SECONDS, world_rank ? 0 : code);
+    be_gone_within(LEAVE_MS, world_rank ? 0 : code);
     MPI_Finalize();
     exit(world_rank ? 0 : code);
 }

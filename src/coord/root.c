@@ -4,6 +4,7 @@
 #include "coord/root.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct root {
     struct outcome *outcomes; /* by rank; host is NULL until it has come */
     int64_t *came;            /* when */
     bool *has_come;
+    int64_t *heard; /* when something last came from the rank */
     char **waiting; /* by rank; NULL: nothing */
     int64_t next_waiting;
     bool waiting_changed;
@@ -146,6 +148,7 @@ struct root *root_open(struct job *job, const struct meeting *meeting, int size,
     root->outcomes = mem_calloc(n, sizeof(*root->outcomes));
     root->came = mem_calloc(n, sizeof(*root->came));
     root->has_come = mem_calloc(n, sizeof(*root->has_come));
+    root->heard = mem_calloc(n, sizeof(*root->heard));
     root->waiting = mem_calloc(n, sizeof(*root->waiting));
     root->has_left = mem_calloc(n, sizeof(*root->has_left));
     root->start = clock_ms();
@@ -173,6 +176,7 @@ void root_close(struct root *root)
     free(root->outcomes);
     free(root->came);
     free(root->has_come);
+    free(root->heard);
     free(root->waiting);
     free(root->has_left);
     free(root->command);
@@ -295,6 +299,16 @@ void root_outcome(struct root *root, int from, struct outcome *outcome)
     root->outcomes[from].rank = from;
     root->has_come[from] = true;
     root->came[from] = clock_ms();
+}
+
+void root_heard(struct root *root, int from, int64_t now)
+{
+    root->heard[from] = now;
+}
+
+int64_t root_lacks(const struct root *root, int from)
+{
+    return root->has_come[from] ? CLOCK_NEVER : root->heard[from];
 }
 
 bool root_complete(const struct root *root, int lost)
@@ -441,6 +455,23 @@ static void say_others_waiting(struct root *root, const struct cause *first)
                       root->waiting[r]);
 }
 
+/* Where the console is gone with mpirun, the folder of the logs still tells. */
+static void write_last_words(struct root *root, const struct buf *text)
+{
+    char *path;
+    int fd;
+
+    if (!root->job->run_dir)
+        return;
+    path = mem_printf("%s/logs/%s.launcher.log", root->job->run_dir, root->meeting->seats[0].host);
+    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+    if (fd >= 0 && write(fd, text->data, text->len) < 0)
+        log_verbose("cannot write '%s': %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    free(path);
+}
+
 static void say_end(struct root *root, const struct report *report)
 {
     const struct cause *cause = report->cause;
@@ -457,6 +488,7 @@ static void say_end(struct root *root, const struct report *report)
     if (cause->how == HOW_START_TIMEOUT)
         say_others_waiting(root, cause);
     report_cause_block(&text, cause);
+    write_last_words(root, &text);
     say_lines(root, &text);
 }
 

@@ -142,25 +142,25 @@ static void write_last_words(const struct machine *m, const char *line)
 
 static void lost(struct machine *m)
 {
-    bool had_processes;
+    bool left_alone, had_processes;
     char *line;
 
     if (m->rank_gone)
         return;
-    line = mem_printf("dgl-mpilaunch: %s: the rank of this machine has died; ending its "
-                      "processes\n",
-                      m->host);
+    left_alone = m->stage != STAGE_IDLE && !m->may_leave;
+    had_processes = m->stage != STAGE_IDLE && m->stage != STAGE_OVER;
+    line = mem_printf("dgl-mpilaunch: %s: the rank of this machine has died%s\n", m->host,
+                      had_processes ? "; ending its processes" : "");
     m->rank_gone = true;
     m->out.len = 0;
     if (m->output != NULL)
         output_mute(m->output);
-    had_processes = m->stage != STAGE_IDLE && m->stage != STAGE_OVER;
     machine_event(m,
                   EVENT_FAIL); /* first: a log file on a file system that hangs must not stop it */
-    if (had_processes)
+    if (left_alone)
         say(STDERR_FILENO, line);
     let_go_of_stderr();
-    if (had_processes)
+    if (left_alone)
         write_last_words(m, line);
     free(line);
 }

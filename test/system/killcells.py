@@ -19,6 +19,8 @@ LIMITS = {
     "a sampler that ended": {"openmpi": 6, "mpich": 6},  # its trainer gets 5 s
     "a signal to mpirun": {"openmpi": 1.5, "mpich": 1},
     "a part of MPI killed": {"openmpi": KILL_GRACE + 4, "mpich": KILL_GRACE + 1},
+    # MPICH's daemon kills its rank and says nothing to mpirun: the others notice the silence
+    "a daemon told to end": {"openmpi": KILL_GRACE + 4, "mpich": LOST_TIMEOUT + KILL_GRACE + 2},
     "silence": dict.fromkeys(MPIS, LOST_TIMEOUT + KILL_GRACE + 2),
     None: dict.fromkeys(MPIS),
 }
@@ -112,7 +114,7 @@ HIT = (
     ("mpirun", SEGV, [TRAINING], FAILS, "a part of MPI killed", both(-11), PARENT),
 
     ("mpirun's daemon", KILL, STAGES, FAILS, "a part of MPI killed", ANY_FAILURE, PARENT),
-    ("mpirun's daemon", TERM, [TRAINING], FAILS, "a part of MPI killed", ANY_FAILURE, PARENT),
+    ("mpirun's daemon", TERM, [TRAINING], FAILS, "a daemon told to end", ANY_FAILURE, PARENT),
     ("mpirun's daemon", STOP, [TRAINING], GOES_ON, None, both(0), None),
     ("mpirun's daemon", SEGV, [TRAINING], FAILS, "a part of MPI killed", ANY_FAILURE, PARENT),
 

@@ -70,7 +70,7 @@ def server_script(who, last):
 
 def options_of(cell, as_typed):
     options = {"num_samplers": 1, "kill_grace": KILL_GRACE if as_typed else 1, "exit_timeout": 60}
-    if cell.limit == "silence":
+    if cell.limit in ("silence", "a daemon told to end"):
         options["lost_timeout"] = LOST_TIMEOUT if as_typed else 2
     return options
 
@@ -184,7 +184,7 @@ class Watch:
 
 
 def ours(result):
-    """The lines that are the launcher's own: on the console, and in the keepers' logs."""
+    """The lines that are the launcher's own: on the console, and in the launchers' logs."""
     lines = [line for line in (result.out + result.err).splitlines() if "dgl-mpilaunch: " in line]
     for path in sorted((result.run_dir / "logs").glob("*.launcher.log")):
         lines += path.read_text().splitlines()
