@@ -258,6 +258,7 @@ void link_read(struct machine *m)
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             break;
         if (n <= 0) {
+            take_all(m); /* LEAVE may be the last word */
             lost(m);
             return;
         }

@@ -265,7 +265,7 @@ def run(cell, job, as_typed=True, script=None):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     job.script, measured = script or script_of(cell), Measured(job.mpi)
     job.options.update(options_of(cell, as_typed))
-    if as_typed or cell.limit in ("a signal to mpirun", "silence"):
+    if as_typed or cell.limit in ("a signal to mpirun", "silence", "a daemon told to end"):
         job.environment = {}
     job.write()
     files = [job.workspace.parent / f"{job.workspace.name}.{name}" for name in ("out", "err")]

@@ -26,6 +26,7 @@ def test_all_ends_well(job):
     assert result.report["complete"] is True
     assert result.report["exit_code"] == 0
     assert result.cause is None
+    assert "has died" not in result.err, result.said
     for process in result.processes():
         assert process["exit_code"] == 0 and process["signal"] is None, process
         assert process["end_s"] >= process["start_s"] >= 0, process

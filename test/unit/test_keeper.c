@@ -228,6 +228,26 @@ START_TEST(test_another_attempt)
 }
 END_TEST
 
+START_TEST(test_the_rank_leaves_with_its_last_word)
+{
+    int status;
+
+    make_slice(0, 1, "trainer: print x", NULL);
+    go_until_trainers();
+    until(seen.reached[REACHED_ENDED]);
+    send_two(MESSAGE_GO, GO_DRAIN, 0);
+    until(seen.reached[REACHED_OVER]);
+    kill(keeper.pid, SIGSTOP); /* it reads both at once */
+    send_frame(MESSAGE_LEAVE, NULL, 0);
+    close(keeper.fd);
+    kill(keeper.pid, SIGCONT);
+    ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
+    ck_assert_int_eq(status, 0);
+    ck_assert(!exists("logs/vm0.launcher.log"));
+    slice_free(slice);
+}
+END_TEST
+
 START_TEST(test_a_keeper_answers)
 {
     make_slice(1, 1, NULL);
@@ -394,6 +414,7 @@ int main(void)
         test_hurry,
         test_another_attempt,
         test_a_keeper_answers,
+        test_the_rank_leaves_with_its_last_word,
         test_fork_bomb,
         test_rank_dies,
         test_rank_dies_before_start,
