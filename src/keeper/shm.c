@@ -92,7 +92,7 @@ static int enter_namespace(struct err *why)
 {
     if (unshare(CLONE_NEWNS) != 0)
         return err_set(why, errno, "unshare of a mount namespace: %s", strerror(errno));
-    if (mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) != 0)
+    if (mount("none", "/", "none", MS_REC | MS_SLAVE, NULL) != 0)
         return err_set(why, errno, "mount of / as a slave: %s", strerror(errno));
     return 0;
 }
