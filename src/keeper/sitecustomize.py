@@ -93,7 +93,7 @@ class Ending:
             flush()
             if isinstance(error, Exception):
                 write_error_file(error)
-            if leave_out_dgls_barrier():
+            if leave_out_dgl():
                 self.leave_with = code
             if error is not None:
                 leave_at_last(code)
@@ -163,14 +163,20 @@ def write_error_file(error):
         pass
 
 
-def leave_out_dgls_barrier():
-    """It cannot be passed any more. True where there is one."""
+def leave_out_dgl():
+    """Its barrier cannot be passed any more; and nobody is to send TERM to its samplers, which
+    DGL's handler would turn into SIGABRT: they would look like the first to die. The launcher ends
+    them. True where DGL has a barrier."""
     barrier = getattr(sys.modules.get("dgl.distributed"), "exit_client", None)
-    if barrier is not None:
-        import atexit
+    workers_end = getattr(sys.modules.get("multiprocessing.util"), "_exit_function", None)
+    if barrier is None:
+        return False
+    import atexit
 
-        atexit.unregister(barrier)
-    return barrier is not None
+    atexit.unregister(barrier)
+    if workers_end is not None:
+        atexit.unregister(workers_end)
+    return True
 
 
 def leave_at_last(code):

@@ -216,7 +216,7 @@ def test_a_python_trainer_that_hangs_at_exit(solo):
 
 def test_python_without_the_hook(solo):
     """Where PYTHONPATH cannot name its folder, there is a warning, and all else as before."""
-    it = solo(num_servers=0, part_config=None)
+    it = solo(num_servers=0, part_config=None, private_shm="off")
     it.write()
     odd = it.workspace / "a:b"
     odd.mkdir()

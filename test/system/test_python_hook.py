@@ -75,7 +75,8 @@ ENDS = {
     "caught by all": ("try:\n  sys.exit(3)\nexcept:\n  print(sys.exc_info()[0])", 0),
     "exception": ("1 / 0", 1),
     "exception in a function": ("def f(): raise ValueError('x')\nf()", 1),
-    "exceptions in a chain": ("try:\n  1 / 0\nexcept Exception as e:\n  raise KeyError(1) from e", 1),
+    "exceptions in a chain": ("try:\n  1 / 0\nexcept Exception as e:\n"
+                              "  raise KeyError(1) from e", 1),
     "interrupt": ("raise KeyboardInterrupt", -2),
     "argparse": ("import argparse; argparse.ArgumentParser('p').parse_args(['--no'])", 2),
     "help": ("import argparse; argparse.ArgumentParser('p').parse_args(['--help'])", 0),
@@ -89,7 +90,8 @@ ENDS = {
     "closed streams": ("sys.stdout.close(); sys.stderr = None; 1 / 0", 1),
     "of a thread": ("import threading\nt = threading.Thread(target=lambda: sys.exit(3))\n"
                     "t.start(); t.join()", 0),
-    "a thread's exception": ("import threading\nthreading.excepthook = lambda a: print(a.exc_type)\n"
+    "a thread's exception": ("import threading\n"
+                             "threading.excepthook = lambda a: print(a.exc_type)\n"
                              "t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join()", 0),
     "its kind": ("import copy, pickle\ne = SystemExit(3, 4); f = pickle.loads(pickle.dumps(e))\n"
                  "g = copy.copy(e); del g.code\n"
@@ -260,6 +262,25 @@ def test_dgls_barrier_is_left_out(python, folder, tmp_path):
                             ("1 / 0", 1, "a handler\n")):
         done = python("-c", start + text, hook=folder)
         assert (done.returncode, done.stdout) == (code, out), done
+
+
+def test_dgls_samplers_are_left_alive(python, folder, tmp_path):
+    """Ended by their trainer, which is about to fail, they would be taken for the cause."""
+    (tmp_path / "dgl").mkdir()
+    (tmp_path / "dgl/__init__.py").touch()
+    (tmp_path / "dgl/distributed.py").write_text("def exit_client(): pass\n")
+    (tmp_path / "program.py").write_text(
+        "import dgl.distributed, multiprocessing, os, signal, time\n"
+        "def sample():\n"
+        "  signal.signal(signal.SIGTERM, lambda *_: print('told to stop', flush=True))\n"
+        "  print('samples', flush=True)\n"
+        "  while os.getppid() == trainer: time.sleep(0.02)\n"
+        "trainer = os.getpid()\n"
+        "worker = multiprocessing.get_context('fork').Process(target=sample, daemon=True)\n"
+        "worker.start(); time.sleep(0.5)\n"
+        "1 / 0\n")
+    done = python("program.py", hook=folder)
+    assert (done.returncode, done.stdout) == (1, "samples\n"), done
 
 
 def test_the_error_file(python, folder, tmp_path):
