@@ -105,7 +105,7 @@ def finish_after(it, what, fault):
     gone = time.monotonic() - began
     it.process.wait(ENDS_IN)
     returned = time.monotonic() - began
-    others = sorted(path.name for path in it.temporary.iterdir())
+    others = sorted(str(path.relative_to(it.temporary)) for path in it.temporary.rglob("*"))
     print(f"{what}, {it.mpi}: all gone after {gone:.1f} s, mpirun returned after {returned:.1f} s, "
           f"code {it.process.returncode}; in TMPDIR: {others}")
     return it.finish(ENDS_IN)
