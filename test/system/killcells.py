@@ -58,7 +58,8 @@ KILL, TERM, STOP, EXIT, SEGV = HOWS = ("SIGKILL", "SIGTERM", "SIGSTOP", "exit 1"
 CUT = "cut"
 RANK_DIED = r"vm{m}: the rank of this machine has died"
 TOLD = r"the launcher on vm{m} .*was told to stop by SIGTERM"
-PARENT = r"vm{m}: the rank of this machine has died|on vm{m} .*lost the process that had started it"
+PARENT = "|".join([RANK_DIED, r"vm{m}.*(lost the process that had started it|parent gone)",
+                   TOLD.replace("{m}", r"\d")])  # which is what Open MPI does to the other ranks
 WARNING = r"warning: .*server {m} .*on vm{m} .*"
 
 # victim, how, stages, ending, limit, codes, cause; {m}: the machine

@@ -31,6 +31,7 @@ LOOK = 0.25    # between two looks for processes that have come since
 class Measured:
     mpi: str
     gone: float = None       # seconds from the hit (or from the end of what went on) to the last
+    last: str = ""           # which was the last
     returned: float = None   # the same, mpirun; None: not before the link was joined again
     code: int = None
     left: list = dataclasses.field(default_factory=list)
@@ -97,7 +98,8 @@ def pid_in(job, name):
 
 
 def parent_of(pid):
-    return int(read_bytes(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2].split()[1])
+    stat = read_bytes(f"/proc/{pid}/stat").decode(errors="replace")
+    return int(stat.rpartition(")")[2].split()[1])
 
 
 def victims(cell, job):
@@ -137,7 +139,8 @@ class Watch:
     """Waits for the ends of processes without asking again and again: by pidfds."""
 
     def __init__(self, job):
-        self.job, self.fds, self.last = job, {}, time.monotonic()
+        self.job, self.fds, self.names = job, {}, {}
+        self.last, self.last_name = time.monotonic(), ""
         self.mpirun = os.pidfd_open(job.process.pid)
         self.returned = None
 
@@ -149,9 +152,14 @@ class Watch:
             os.close(fd)
 
     def look(self):
-        for pid in set(self.job.own_processes()) - set(self.fds):
+        new = set(self.job.own_processes()) - set(self.fds)
+        launchers = self.job.launchers() if new else {}
+        for pid in new:
             with contextlib.suppress(ProcessLookupError):
                 self.fds[pid] = os.pidfd_open(pid)
+            kind = "child" if pid not in launchers else (
+                "keeper" if launchers[pid] in launchers else "rank")
+            self.names.setdefault(pid, f"{kind} on machine {self.job.cluster.machine_of(pid)}")
 
     def wait(self, seconds):
         """Until something ends; notes when."""
@@ -166,7 +174,7 @@ class Watch:
         for pid, fd in list(self.fds.items()):
             if fd in ended:
                 os.close(self.fds.pop(pid))
-                self.last = now
+                self.last, self.last_name = now, self.names[pid]
 
     def until_gone(self, seconds):
         """False: some are still there."""
@@ -184,10 +192,14 @@ class Watch:
 
 
 def ours(result):
-    """The lines that are the launcher's own: on the console, and in the launchers' logs."""
+    """The lines that are the launcher's own: on the console, in the keepers' logs, and the report's
+    cause as one more."""
     lines = [line for line in (result.out + result.err).splitlines() if "dgl-mpilaunch: " in line]
     for path in sorted((result.run_dir / "logs").glob("*.launcher.log")):
         lines += path.read_text().splitlines()
+    if result.report and (cause := result.cause):
+        lines.append(f"dgl-mpilaunch: report.json: {cause['role']} on {cause['host']}: "
+                     f"{cause['how']}")
     return lines
 
 
@@ -231,7 +243,7 @@ def measure(cell, job, files, measured):
                 measured.left = [describe(pid) for pid in watch.fds]
                 job.kill_all()
             else:
-                measured.gone = max(0, watch.last - since)
+                measured.gone, measured.last = max(0, watch.last - since), watch.last_name
             # under Open MPI mpirun waits for its daemon behind the cut
             watch.until_returned(1 if cell.how == CUT else MPIRUN)
             if watch.returned and measured.gone is not None:

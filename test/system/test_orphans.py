@@ -3,6 +3,7 @@ whatever stage it ends and whoever is killed."""
 
 import os
 import pathlib
+import re
 import signal
 import time
 import uuid
@@ -13,7 +14,7 @@ import killmatrix
 from cluster import read_bytes
 from conftest import build_of
 from job import Job
-from killcells import CELLS, CUT, EXIT, KILL, LOADING, STAGES, TRAINING
+from killcells import CELLS, CUT, EXIT, KILL, STAGES, TRAINING
 
 MACHINES = 3
 HIDDEN = ("daemon", "daemon nohup", "daemon stubborn", "session stubborn", "group nohup",
@@ -43,7 +44,7 @@ CASES = list(cases())
 
 
 def pids_cgroups():
-    """The folder below which a cgroup with a limit of processes can be made; None: there is none."""
+    """Below it a cgroup with a limit of processes can be made; None: there is no such folder."""
     old, new = pathlib.Path("/sys/fs/cgroup/pids"), pathlib.Path("/sys/fs/cgroup")
     if (old / "cgroup.procs").exists():
         return old
@@ -76,15 +77,20 @@ def bomb():
 def with_family(clause, bomb):
     """The clause's processes have descendants, those of machine 1 the bomb too."""
     who, _, script = clause.partition(":")
-    first, _, rest = script.partition("; dump ")
-    return [f"{who} {k}: {first}; {FAMILY}{'; ' + bomb if k == 1 else ''}; dump {rest}"
-            for k in range(MACHINES) if who.split()[1:] in ([], [str(k)])]
+    role, *number = who.split()
+    ready = "dump training" if role == "trainer" else "dump loading"
+    family = [f"{FAMILY}; {bomb}; {ready}" if k == 1 else f"{FAMILY}; {ready}"
+              for k in range(MACHINES)]
+    return [f"{role} {k}: " + script.replace(ready, family[k])
+            for k in range(MACHINES) if number in ([], [str(k)])]
 
 
 def script(cell, bomb):
-    """Clauses that name a process stand before those of a role; the first one counts."""
+    """The matrix's, without its shared memory, as this is about processes. Clauses that name a
+    process stand before those of a role; the first one counts."""
     seen, clauses = set(), []
     for clause in killmatrix.script_of(cell):
+        clause = re.sub(r"shm [^;]*; ", "", clause)
         for each in with_family(clause, bomb):
             who = each.partition(":")[0]
             if who not in seen:
