@@ -1,6 +1,6 @@
 /* machine: the state of a keeper, and what its stages do. Used by the keeper's own files alone:
- * machine.c (stages), failure.c (what counts as one), deaths.c (the children's own children),
- * link.c (messages), keeper.c (the loop).
+ * machine.c (stages), starting.c and stopping.c (its processes), failure.c (what counts as one),
+ * deaths.c (the children's own children), link.c (messages), keeper.c (the loop).
  */
 #ifndef KEEPER_MACHINE_H
 #define KEEPER_MACHINE_H
@@ -102,7 +102,32 @@ void machine_tick(struct machine *m, int64_t now);
 int64_t machine_deadline(const struct machine *m);
 
 bool machine_running(const struct machine *m, enum role role);
+bool machine_is_server(const struct child *child);
+
+/* What was due while the job ran is not due any more. */
+void machine_forget_deadlines(struct machine *m);
 void machine_free(struct machine *m);
+
+/* starting.c: what the processes of an attempt need before the first of them: output, shared
+ * memory, the job's folder; then the Python hook of its trainers. 0, or -1 after a failure was
+ * raised. */
+int starting_prepare(struct machine *m);
+void starting_python_hook(struct machine *m);
+
+/* Starts the servers, or everything else. 0, or -1 after a failure was raised. */
+int starting_all(struct machine *m, bool servers);
+
+/* Looks who LISTENs; EVENT_READY when all servers do. start_timeout is over for the others. */
+void starting_probe(struct machine *m, int64_t now);
+void starting_overdue(struct machine *m);
+
+/* stopping.c: entries of STOP, STOP_SERVERS and KILL. */
+void stopping_clients(struct machine *m);
+void stopping_servers(struct machine *m);
+void stopping_all(struct machine *m);
+
+/* In STOP: is nothing but servers left? Then EVENT_DONE. */
+void stopping_look(struct machine *m);
 
 /* failure.c: takes cause over; only the first one counts, and it stops this machine. */
 void failure_raise(struct machine *m, struct cause *cause);

@@ -1,0 +1,48 @@
+/* root_state: what rank 0 alone knows. Shared by the files that make it up: root (while the job
+ * runs) and root_end (the end of an attempt). Nobody else's.
+ */
+#ifndef COORD_ROOT_STATE_H
+#define COORD_ROOT_STATE_H
+
+#include "coord/attempts.h"
+#include "coord/root.h"
+
+enum { ROOT_WAITING_EVERY_MS = 10000 };
+
+struct root {
+    struct job *job;
+    const struct meeting *meeting;
+    int size;
+    struct console *console;
+    struct outcome *outcomes; /* by rank; host is NULL until it has come */
+    int64_t *came;            /* when */
+    bool *has_come;
+    int64_t *heard; /* when something last came from the rank */
+    char **waiting; /* by rank; NULL: nothing */
+    int64_t next_waiting;
+    bool waiting_changed;
+    char *program; /* of the first rank that told; NULL: none has */
+    int program_from;
+    bool program_warned;
+    bool *has_left;
+    int n_left;
+    struct cause *left; /* of the first that left */
+    int64_t left_came, left_deadline;
+    struct phase phases[PHASES];
+    int64_t start, attempt_start;
+    struct attempts attempts;  /* those before this one */
+    const struct cause *cause; /* this one's, once concluded; borrowed */
+    char started_at[32];
+    char *command;
+};
+
+/* A path in the run folder. The caller frees. */
+char *root_in_run_dir(const struct root *root, const char *name);
+
+/* Forgets what was known of an attempt. */
+void root_begin_attempt(struct root *root);
+
+/* The phase that runs ends now. */
+void root_end_phases(struct root *root);
+
+#endif

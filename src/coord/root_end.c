@@ -1,0 +1,288 @@
+/* root_end: the end of an attempt at rank 0: its cause, the report's files, what is said, and
+ * whether another attempt follows.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config.h"
+#include "coord/root_state.h"
+#include "report/report.h"
+
+enum { RESTART_DELAY_MAX_MS = 60000 };
+
+/* What is known of an attempt when it begins: nothing. */
+void root_begin_attempt(struct root *root)
+{
+    static const char *const names[PHASES] = {"servers", "trainers", "drain", "stop"};
+
+    root->attempt_start = clock_ms();
+    root->next_waiting = root->attempt_start + ROOT_WAITING_EVERY_MS;
+    root->waiting_changed = false;
+    root->left_deadline = CLOCK_NEVER;
+    root->n_left = 0;
+    for (int i = 0; i < PHASES; i++)
+        root->phases[i] = (struct phase){.name = names[i], .start_ms = -1, .end_ms = -1};
+}
+
+void root_end_phases(struct root *root)
+{
+    for (int i = 0; i < PHASES; i++)
+        if (root->phases[i].start_ms >= 0 && root->phases[i].end_ms < 0)
+            root->phases[i].end_ms = clock_ms() - root->attempt_start;
+}
+
+/* What is known of a machine that said nothing. */
+static void fill_missing(struct root *root)
+{
+    const struct hosts *hosts = &root->job->hosts;
+
+    for (int r = 0; r < root->size; r++) {
+        int machine = root->meeting->machine_of[r];
+
+        if (root->has_come[r])
+            continue;
+        outcome_clear(&root->outcomes[r]);
+        root->outcomes[r] = (struct outcome){.machine = machine,
+                                             .rank = -1,
+                                             .host = mem_strdup(root->meeting->seats[r].host),
+                                             .ip = mem_strdup(hosts->items[machine].ip),
+                                             .port = hosts->items[machine].port,
+                                             .cpus = root->meeting->seats[r].cpus};
+    }
+}
+
+static void write_report(struct root *root, const struct report *report)
+{
+    static const struct {
+        const char *name;
+        void (*make)(struct buf *out, const struct report *report);
+    } files[] = {{"report.json", report_json}, {"report.html", report_html}};
+
+    for (size_t i = 0; root->job->run_dir && i < sizeof(files) / sizeof(files[0]); i++) {
+        char *path = root_in_run_dir(root, files[i].name);
+        struct buf text = {0};
+        struct err err = {0};
+
+        files[i].make(&text, report);
+        if (file_write(path, text.data, text.len, &err))
+            log_warning("%s", err.text);
+        buf_free(&text);
+        free(path);
+    }
+}
+
+/* The outcomes in ip_config's order; shallow copies, only the array is the caller's. */
+static struct outcome *by_machine(const struct root *root)
+{
+    struct outcome *sorted = mem_calloc((size_t)root->size, sizeof(*sorted));
+
+    for (int r = 0; r < root->size; r++)
+        sorted[root->meeting->machine_of[r]] = root->outcomes[r];
+    return sorted;
+}
+
+/* The caller frees outcomes, the array alone. */
+static struct report make_report(struct root *root, const struct cause *cause, bool complete)
+{
+    return (struct report){.version = PACKAGE_VERSION,
+                           .job_id = root->job->id,
+                           .command = root->command,
+                           .started_at = root->started_at,
+                           .wall_ms = clock_ms() - root->start,
+                           .complete = complete,
+                           .exit_code = cause      ? cause->code
+                                        : complete ? 0
+                                                   : EXIT_LAUNCHER,
+                           .phases = root->phases,
+                           .n_phases = PHASES,
+                           .outcomes = by_machine(root),
+                           .n_outcomes = root->size,
+                           .cause = cause,
+                           .attempt = root->job->attempt,
+                           .start_ms = root->attempt_start - root->start,
+                           .earlier = root->attempts.items,
+                           .n_earlier = root->attempts.n};
+}
+
+void root_begin_report(struct root *root)
+{
+    struct report report;
+
+    fill_missing(root);
+    report = make_report(root, NULL, false);
+    write_report(root, &report);
+    free((void *)report.outcomes);
+}
+
+/* The first failure, all ages brought to this moment. Borrowed from an outcome, or known. */
+static const struct cause *first_cause(struct root *root, const struct cause *known)
+{
+    const struct cause **causes = mem_calloc((size_t)root->size, sizeof(*causes));
+    const struct cause *first;
+    int64_t now = clock_ms();
+
+    for (int r = 0; r < root->size; r++) {
+        if (!root->outcomes[r].cause)
+            continue;
+        root->outcomes[r].cause->age_ms += now - root->came[r];
+        causes[r] = root->outcomes[r].cause;
+    }
+    first = report_first_cause(causes, root->size);
+    free(causes);
+    return first ? first : known;
+}
+
+/* Lines of text, one call a line: a line of ours is never longer than what a reader can take. */
+static void say_lines(struct root *root, struct buf *text)
+{
+    buf_add(text, "", 1);
+    console_say(root->console, text->data);
+    buf_free(text);
+}
+
+/* What other machines lack before start is said too: one fix a run would be tedious. */
+static void say_other_checks(struct root *root, const struct cause *first)
+{
+    enum { SAID = 8 };
+    int said = 0;
+
+    for (int r = 0; r < root->size; r++) {
+        const struct cause *cause = root->outcomes[r].cause;
+        struct buf text = {0};
+
+        if (!cause || cause == first || cause->how != HOW_CHECK_FAILED || said++ >= SAID)
+            continue;
+        report_sentence(&text, cause);
+        log_error("%.*s", (int)text.len, text.data);
+        buf_free(&text);
+    }
+}
+
+/* Who else was not ready, when time ran out for one machine's servers. */
+static void say_others_waiting(struct root *root, const struct cause *first)
+{
+    for (int r = 0; r < root->size; r++)
+        if (root->waiting[r] && root->meeting->machine_of[r] != first->machine)
+            log_error("%s was not ready in time either: %s", root->meeting->seats[r].host,
+                      root->waiting[r]);
+}
+
+/* Where the console is gone with mpirun, the folder of the logs still tells. */
+static void write_last_words(struct root *root, const struct buf *text)
+{
+    char *path;
+    int fd;
+
+    if (!root->job->run_dir)
+        return;
+    path = mem_printf("%s/logs/%s.launcher.log", root->job->run_dir, root->meeting->seats[0].host);
+    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+    if (fd >= 0 && write(fd, text->data, text->len) < 0)
+        log_verbose("cannot write '%s': %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    free(path);
+}
+
+static void say_end(struct root *root, const struct report *report)
+{
+    const struct cause *cause = report->cause;
+    struct buf text = {0};
+
+    if (!root->job->options.quiet) {
+        report_summary(&text, report, root->job->run_dir);
+        say_lines(root, &text);
+    }
+    if (!cause)
+        return;
+    if (cause->how == HOW_CHECK_FAILED)
+        say_other_checks(root, cause);
+    if (cause->how == HOW_START_TIMEOUT)
+        say_others_waiting(root, cause);
+    report_cause_block(&text, cause);
+    write_last_words(root, &text);
+    say_lines(root, &text);
+}
+
+/* Is this a failure of the job's own processes? The others would come again, or are not ours to
+ * undo. */
+static bool is_worth_a_restart(const struct cause *cause)
+{
+    return cause->how == HOW_EXITED || cause->how == HOW_SIGNALED || cause->how == HOW_LEFT_EARLY ||
+           cause->how == HOW_START_TIMEOUT;
+}
+
+/* Twice as long each time, up to a minute or what the user wants. */
+static int64_t restart_delay(const struct root *root)
+{
+    int64_t first = root->job->options.restart_delay_ms;
+    int64_t most = first > RESTART_DELAY_MAX_MS ? first : RESTART_DELAY_MAX_MS;
+    int doublings = root->job->attempt < 20 ? root->job->attempt : 20;
+
+    return first << doublings < most ? first << doublings : most;
+}
+
+static void say_restart(struct root *root, const struct cause *cause)
+{
+    struct buf text = {0};
+
+    report_sentence(&text, cause);
+    log_warning("attempt %d of %d failed: %.*s; starting again in %g s", root->job->attempt + 1,
+                root->job->options.max_restarts + 1, (int)text.len, text.data,
+                (double)restart_delay(root) / 1000);
+    buf_free(&text);
+}
+
+int root_conclude(struct root *root, const struct cause *known, bool may_restart, bool *restart)
+{
+    const struct cause *cause = first_cause(root, known);
+    bool complete = root_complete(root, -1);
+    struct report report;
+
+    root->cause = cause;
+    *restart = may_restart && cause && is_worth_a_restart(cause) &&
+               root->job->attempt < root->job->options.max_restarts;
+    fill_missing(root);
+    root_end_phases(root);
+    report = make_report(root, cause, complete);
+    write_report(root, &report);
+    if (*restart)
+        say_restart(root, cause);
+    else
+        say_end(root, &report);
+    free((void *)report.outcomes);
+    return report.exit_code;
+}
+
+static void forget_attempt(struct root *root)
+{
+    for (int r = 0; r < root->size; r++) {
+        root->outcomes[r] = (struct outcome){0}; /* kept by the attempts */
+        root->has_come[r] = root->has_left[r] = false;
+        free(root->waiting[r]);
+        root->waiting[r] = NULL;
+    }
+    cause_free(root->left);
+    root->left = NULL;
+}
+
+int64_t root_next_attempt(struct root *root)
+{
+    struct report report;
+    int64_t delay;
+
+    report = make_report(root, root->cause, true);
+    delay = restart_delay(root);
+    attempts_keep(&root->attempts, &report);
+    root->job->attempt++;
+    forget_attempt(root);
+    root_begin_attempt(root);
+    return delay;
+}

@@ -1,0 +1,170 @@
+/* starting: what a machine needs before its processes, their starts, and who of the servers
+ * LISTENs. Knows nothing of stages beyond EVENT_READY.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "keeper/jobdir.h"
+#include "keeper/machine.h"
+#include "keeper/pythonhook.h"
+
+#define PROBE_SLOW_MS 250
+
+static void output_send(void *arg, const char *lines, size_t len)
+{
+    link_send(arg, MESSAGE_OUTPUT, lines, len);
+}
+
+static void output_warn(void *arg, const char *sentence)
+{
+    failure_warn(arg, "%s", sentence);
+}
+
+static void open_output(struct machine *m)
+{
+    struct output_sink sink = {output_send, output_warn, m, OUTPUT_PATIENCE_MS};
+
+    m->output = output_open(m->slice->host, m->slice->log_dir, m->slice->attempt, &sink);
+}
+
+static int begin_shm(struct machine *m)
+{
+    struct err err;
+
+    if (shm_begin(&m->shm, m->slice, &err) != 0) {
+        failure_raise(m, failure_about(m, -1, HOW_CHECK_FAILED, 0, err.code, err.text));
+        return -1;
+    }
+    if (err.text[0] != '\0')
+        failure_warn(m, "%s: %s", m->host, err.text);
+    return 0;
+}
+
+static int make_job_dir(struct machine *m)
+{
+    const char *vanishing = shm_folder(&m->shm);
+    struct err err = {0};
+
+    free(m->job_dir);
+    m->job_dir = vanishing == NULL ? jobdir_path(m->slice) : jobdir_path_in(vanishing, m->slice);
+    if (jobdir_make(m->job_dir, &err) == 0)
+        return 0;
+    free(m->job_dir);
+    m->job_dir = NULL;
+    failure_raise(m, failure_about(m, -1, HOW_CHECK_FAILED, 0, err.code, err.text));
+    return -1;
+}
+
+int starting_prepare(struct machine *m)
+{
+    open_output(m);
+    return begin_shm(m) != 0 || make_job_dir(m) != 0 ? -1 : 0;
+}
+
+/* Its file can be written only once there is a job folder; a trainer does without, if need be. */
+void starting_python_hook(struct machine *m)
+{
+    struct err err = {0};
+
+    if (!pythonhook_wanted(m->slice))
+        return;
+    m->python_hook = pythonhook_write(m->job_dir, &err);
+    if (m->python_hook == NULL)
+        failure_warn(m, "%s", err.text);
+}
+
+static enum how how_of(int code)
+{
+    if (code == EXIT_NOT_FOUND || code == EXIT_CANNOT_EXEC)
+        return HOW_EXEC_FAILED;
+    return code == EXIT_MACHINE ? HOW_CHECK_FAILED : HOW_LAUNCHER;
+}
+
+static int start_child(struct machine *m, int i)
+{
+    struct child *child = &m->children[i];
+    struct spawn_late late = {m->master_port, m->job_dir, m->python_hook};
+    struct spawned spawned = {0};
+    struct err err = {0};
+
+    if (spawn_process(m->slice, child->plan, &m->origin, &late, &spawned, &err) != 0) {
+        failure_raise(m, failure_about(m, i, how_of(err.code), spawned.error, err.code, err.text));
+        return -1;
+    }
+    child->pid = spawned.pid;
+    child->running = true;
+    child->start = clock_ms();
+    child->stream = output_add(m->output, child->plan->role, child->plan->id, spawned.output);
+    return 0;
+}
+
+/* Servers, or everything else. */
+int starting_all(struct machine *m, bool servers)
+{
+    for (int i = 0; i < m->n; i++) {
+        if (machine_is_server(&m->children[i]) == servers && start_child(m, i) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Tells whom this machine waits for when that has changed. */
+static void tell_waiting(struct machine *m)
+{
+    struct buf text = {0};
+
+    for (int i = 0, server = 0; i < m->n; i++) {
+        if (!machine_is_server(&m->children[i]) || m->servers[server++].ready)
+            continue;
+        buf_addf(&text, "%sserver %d (port %d)", text.len == 0 ? "" : ", ", m->children[i].plan->id,
+                 m->children[i].plan->port);
+    }
+    buf_add(&text, "", 1);
+    if (m->waiting == NULL || strcmp(m->waiting, text.data) != 0) {
+        link_send(m, MESSAGE_WAITING, text.data, text.len - 1);
+        free(m->waiting);
+        m->waiting = text.data;
+    } else {
+        buf_free(&text);
+    }
+}
+
+void starting_probe(struct machine *m, int64_t now)
+{
+    size_t waiting;
+
+    for (int i = 0, server = 0; i < m->n; i++) {
+        if (machine_is_server(&m->children[i]))
+            m->servers[server++].pid = m->children[i].pid;
+    }
+    waiting = listen_probe(m->servers, (size_t)m->n_servers);
+    for (int i = 0, server = 0; i < m->n; i++) {
+        if (machine_is_server(&m->children[i]) && m->servers[server++].ready &&
+            m->children[i].ready < 0)
+            m->children[i].ready = now;
+    }
+    tell_waiting(m);
+    m->probe_at = now + m->probe_every;
+    m->probe_every =
+        m->probe_every * 5 / 4 < PROBE_SLOW_MS ? m->probe_every * 5 / 4 : PROBE_SLOW_MS;
+    if (waiting == 0)
+        machine_event(m, EVENT_READY);
+}
+
+void starting_overdue(struct machine *m)
+{
+    char *text = mem_printf("not listening after %lld s: %s",
+                            (long long)(m->slice->start_timeout_ms / 1000), m->waiting);
+    int first = 0;
+
+    for (int i = 0, server = 0; i < m->n; i++) {
+        if (machine_is_server(&m->children[i]) && !m->servers[server++].ready) {
+            first = i;
+            break;
+        }
+    }
+    failure_raise(m, failure_about(m, first, HOW_START_TIMEOUT, 0, EXIT_START_TIME, text));
+    free(text);
+}
