@@ -52,13 +52,25 @@ static bool is_exception_line(const char *line)
     return *c == '\0' || *c == '\r' || (c[0] == ':' && c[1] == ' ');
 }
 
+/* Behind the "[rank3]: " that newer versions of torch put before each line of a traceback. */
+static const char *behind_rank(const char *line)
+{
+    const char *c = line + 5;
+
+    if (strncmp(line, "[rank", 5) || !isdigit((unsigned char)*c))
+        return line;
+    while (isdigit((unsigned char)*c))
+        c++;
+    return strncmp(c, "]: ", 3) ? line : c + 3;
+}
+
 static const char *exception_in(const struct strv *lines)
 {
     bool in_traceback = false;
     const char *found = NULL;
 
     for (size_t i = 0; i < lines->n; i++) {
-        const char *line = lines->items[i];
+        const char *line = behind_rank(lines->items[i]);
 
         /* the first lines of a long one are no longer among the last lines */
         if (!strncmp(line, "Traceback (most recent call last)", 33) ||

@@ -19,8 +19,6 @@ LIMITS = {
     "a sampler that ended": {"openmpi": 6, "mpich": 6},  # its trainer gets 5 s
     "a signal to mpirun": {"openmpi": 1.5, "mpich": 1},
     "a part of MPI killed": {"openmpi": KILL_GRACE + 4, "mpich": KILL_GRACE + 1},
-    # MPICH's daemon kills its rank and says nothing to mpirun: the others notice the silence
-    "a daemon told to end": {"openmpi": KILL_GRACE + 4, "mpich": LOST_TIMEOUT + KILL_GRACE + 2},
     "silence": dict.fromkeys(MPIS, LOST_TIMEOUT + KILL_GRACE + 2),
     None: dict.fromkeys(MPIS),
 }
@@ -36,6 +34,10 @@ class Cell:
     limit: str     # a key of LIMITS
     codes: object  # mpi -> codes of which any is right, or ANY_FAILURE
     cause: str     # a regular expression: a line of ours that fits names the cause; None: no need
+
+    @property
+    def mpis(self):
+        return ONLY.get((self.victim, self.how, self.ending), MPIS)
 
     @property
     def name(self):
@@ -115,13 +117,18 @@ HIT = (
     ("mpirun", SEGV, [TRAINING], FAILS, "a part of MPI killed", both(-11), PARENT),
 
     ("mpirun's daemon", KILL, STAGES, FAILS, "a part of MPI killed", ANY_FAILURE, PARENT),
-    ("mpirun's daemon", TERM, [TRAINING], FAILS, "a daemon told to end", ANY_FAILURE, PARENT),
+    ("mpirun's daemon", TERM, [TRAINING], FAILS, "a part of MPI killed", ANY_FAILURE, PARENT),
+    ("mpirun's daemon", TERM, [TRAINING], GOES_ON, None, both(0), None),
     ("mpirun's daemon", STOP, [TRAINING], GOES_ON, None, both(0), None),
     ("mpirun's daemon", SEGV, [TRAINING], FAILS, "a part of MPI killed", ANY_FAILURE, PARENT),
 
     ("all of a machine", KILL, STAGES, FAILS, "a part of MPI killed", ANY_FAILURE, r"vm\d"),
     ("link of a machine", CUT, STAGES, FAILS, "silence", each((125,), (125,)), r"vm{m} is lost"),
 )
+
+# MPICH's daemon pays no attention to TERM
+ONLY = {("mpirun's daemon", TERM, FAILS): ("openmpi",),
+        ("mpirun's daemon", TERM, GOES_ON): ("mpich",)}
 
 # On the machine of rank 0 and mpirun: victim, how, what differs
 ON_MACHINE_0 = (
@@ -157,7 +164,8 @@ def pairs_of(run):
 def pairwise():
     """(cell, mpi) so that every pair that some cell has comes at least once: always the run that
     adds most, the first of equals, which is one MPI's and the other's in turn."""
-    runs = [(cell, mpi) for k, cell in enumerate(CELLS) for mpi in (MPIS, MPIS[::-1])[k % 2]]
+    runs = [(cell, mpi) for k, cell in enumerate(CELLS) for mpi in (MPIS, MPIS[::-1])[k % 2]
+            if mpi in cell.mpis]
     missing = set().union(*map(pairs_of, runs))
     chosen = []
     while missing:

@@ -71,7 +71,7 @@ def server_script(who, last):
 
 def options_of(cell, as_typed):
     options = {"num_samplers": 1, "kill_grace": KILL_GRACE if as_typed else 1, "exit_timeout": 60}
-    if cell.limit in ("silence", "a daemon told to end"):
+    if cell.limit == "silence":
         options["lost_timeout"] = LOST_TIMEOUT if as_typed else 2
     return options
 
@@ -277,7 +277,7 @@ def run(cell, job, as_typed=True, script=None):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     job.script, measured = script or script_of(cell), Measured(job.mpi)
     job.options.update(options_of(cell, as_typed))
-    if as_typed or cell.limit in ("a signal to mpirun", "silence", "a daemon told to end"):
+    if as_typed or cell.limit in ("a signal to mpirun", "silence"):
         job.environment = {}
     job.write()
     files = [job.workspace.parent / f"{job.workspace.name}.{name}" for name in ("out", "err")]

@@ -236,8 +236,12 @@ START_TEST(the_exception_of_a_traceback_is_found)
                                           "    g()",
                                           "KeyboardInterrupt",
                                           NULL};
+    static const char *const ranked[] = {"[rank12]: Traceback (most recent call last):",
+                                         "[rank12]:   File \"a.py\", line 1, in <module>",
+                                         "[rank12]: ValueError: why", NULL};
     struct strv v = {0};
 
+    ck_assert_str_eq(exception_of(&v, ranked), "ValueError: why");
     ck_assert_ptr_null(exception_of(&v, none));
     ck_assert_str_eq(exception_of(&v, plain), "a.b.C_Error: why");
     ck_assert_str_eq(exception_of(&v, chained), "KeyboardInterrupt");
