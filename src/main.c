@@ -88,6 +88,7 @@ static _Noreturn void sleep_until_over(struct coord_setup *setup)
 
     dismiss_keeper(setup);
     signals_hold();
+    signals_watch(setup->meeting->announce.preempt_signal);
     if (fd < 0)
         log_error("%s", err.text);
     else

@@ -12,9 +12,10 @@
 #include "job/job.h"
 
 struct announce {
-    int code;      /* 0, or the exit code that all ranks leave with; rank 0 has said why */
-    int log_level; /* enum log_level */
-    uint64_t key;  /* random, of this job */
+    int code;           /* 0, or the exit code that all ranks leave with; rank 0 has said why */
+    int log_level;      /* enum log_level */
+    uint64_t key;       /* random, of this job */
+    int preempt_signal; /* 0: none */
     int64_t lost_timeout_ms; /* 0: off */
     struct hosts hosts;
     struct buf ip_config;   /* the file's bytes */

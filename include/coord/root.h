@@ -63,6 +63,12 @@ void root_begin_report(struct root *root);
  * is one that --max_restarts is for; only when may_restart. */
 int root_conclude(struct root *root, const struct cause *known, bool may_restart, bool *restart);
 
+/* The report was written of a good end, and then the job was told to stop after all. */
+void root_amend(struct root *root, const struct cause *cause);
+
+/* Warns of the machines whose outcome has not come, but for machine `lost` (-1: none). */
+void root_say_silent(struct root *root, int lost);
+
 /* Another attempt begins, and the job's number of it: what was known of the last one is kept for
  * the report. Returns how many milliseconds it should wait. */
 int64_t root_next_attempt(struct root *root);

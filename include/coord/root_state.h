@@ -14,7 +14,7 @@ struct root {
     const struct meeting *meeting;
     int size;
     struct console *console;
-    struct outcome *outcomes; /* by rank; host is NULL until it has come */
+    struct outcome *outcomes; /* by rank; of the ranks that have_come */
     int64_t *came;            /* when */
     bool *has_come;
     int64_t *heard; /* when something last came from the rank */

@@ -20,7 +20,7 @@ int signals_fd(void);
 /* The next signal number that has come, or 0. */
 int signals_take(void);
 
-/* Watches one more signal, which was ignored so far. */
+/* Watches one more signal, which was ignored so far; 0: none. */
 void signals_watch(int number);
 
 #endif

@@ -1,6 +1,6 @@
 /* state: what the coordinator of one machine knows. Shared by the files that make it up: coord
- * (plan, gates, loop), alarm (stopping as one), events (what happens), closing (the end). Nobody
- * else's.
+ * (plan, gates, loop), alarm (stopping as one), events (what happens), attempt (one after the
+ * other), preempt, closing (the end). Nobody else's.
  */
 #ifndef COORD_STATE_H
 #define COORD_STATE_H
@@ -95,6 +95,9 @@ void coord_send_to_links(struct coord *c, enum message_type type, const struct b
 /* log's sink on ranks other than 0: lines travel to rank 0, which alone prints. arg: the coord. */
 void coord_say_through_root(void *arg, const char *line);
 
+/* Over as well, but without a keeper that could tell how its processes ended. */
+void coord_abandon(struct coord *c);
+
 /* No process of the job is left on this machine. */
 void coord_be_over(struct coord *c);
 
@@ -117,6 +120,9 @@ void coord_keep_order(struct coord *c, const struct cause *cause);
 
 /* Tells the neighbours but `except`, in a message about this attempt. */
 void coord_send_alarm(struct coord *c, const struct cause *cause, int except);
+
+/* Tells that rank, which need not be a neighbour. */
+void coord_send_alarm_to(struct coord *c, const struct cause *cause, int to);
 
 /* Stops because of a cause (taken over) that rank `from` has told (-1: none), and tells the others
  * if it is news. */

@@ -6,6 +6,7 @@
 #define KEEPER_KEEPER_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -23,7 +24,8 @@ struct keeper {
 int keeper_fork(struct keeper *keeper, struct err *err);
 
 /* After a keeper's death: KILLs whatever descendants have come to this process, until none is left.
- * Blocks for milliseconds; never signals a process that is no descendant. */
-void keeper_clean_after(void);
+ * Blocks for milliseconds, at most 3 s; never signals a process that is no descendant. false: some
+ * have not died by then (an uninterruptible sleep). */
+bool keeper_clean_after(void);
 
 #endif

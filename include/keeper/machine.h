@@ -70,11 +70,12 @@ struct machine {
     /* link */
     int socket;
     struct buf in, out;
-    bool rank_gone; /* EOF: nobody hears us */
-    bool drained;   /* DRAIN was reached: what ends badly from then on is a warning */
-    bool told;      /* STOP has come: what the console has no credit for is not waited for long */
-    bool may_leave; /* LEAVE has come */
-    bool reported;  /* OUTCOME and REACHED_OVER are on their way */
+    char *last_words; /* when the rank died before its time; NULL: it did not */
+    bool rank_gone;   /* EOF: nobody hears us */
+    bool drained;     /* DRAIN was reached: what ends badly from then on is a warning */
+    bool told;        /* STOP has come: what the console has no credit for is not waited for long */
+    bool may_leave;   /* LEAVE has come */
+    bool reported;    /* OUTCOME and REACHED_OVER are on their way */
 };
 
 /* machine.c: an event; enters the next stage. */
@@ -176,6 +177,8 @@ void link_send(struct machine *m, enum message_type type, const void *data, size
 void link_send_u32(struct machine *m, enum message_type type, uint32_t value);
 void link_send_cause(struct machine *m, enum message_type type, struct cause *cause, int64_t since);
 void link_send_outcome(struct machine *m);
+/* When nothing is left to be ended: the folder of the log files may hang. */
+void link_write_last_words(const struct machine *m);
 void link_read(struct machine *m);  /* reads and obeys; at EOF says that the rank has died */
 void link_write(struct machine *m); /* writes what can be written */
 

@@ -19,7 +19,7 @@ enum message_type {
     MESSAGE_GO,       /* u32 enum go, u32 master_port */
     MESSAGE_STOP,     /* u32 hurry: 1 skips the grace */
     MESSAGE_CREDIT,   /* u32 bytes of console output that may be sent more (also rank 0 -> rank) */
-    MESSAGE_PREEMPT,  /* u32 signal: for the trainers (between coordinators: u32 attempt, cause) */
+    MESSAGE_PREEMPT,  /* u32 signal: for the trainers (between coordinators: cause) */
     MESSAGE_PING,  /* empty: answered by PONG; a keeper that does not answer is stopped or stuck */
     MESSAGE_LEAVE, /* the keeper may exit; only after REACHED_OVER (rank 0 -> rank: u32 code; leave
                       without a gate once your machine is over) */

@@ -44,12 +44,19 @@ void coord_be_over(struct coord *c)
     c->run.over = true;
     if (c->run.keeper_has_plan)
         return;
+    outcome_clear(&c->run.outcome);
     c->run.outcome = (struct outcome){.machine = c->setup->meeting->machine,
                                       .rank = c->peers->rank,
                                       .host = mem_strdup(c->setup->meeting->host),
                                       .ip = c->run.slice ? mem_strdup(c->run.slice->ip) : NULL,
                                       .port = c->run.slice ? c->run.slice->port : 0,
                                       .cpus = c->run.slice ? c->run.slice->cpus : 0};
+}
+
+void coord_abandon(struct coord *c)
+{
+    c->run.keeper_has_plan = false;
+    coord_be_over(c);
 }
 
 void coord_stop(struct coord *c, bool hurry)
@@ -73,17 +80,32 @@ void coord_stop(struct coord *c, bool hurry)
     buf_free(&data);
 }
 
-void coord_send_alarm(struct coord *c, const struct cause *cause, int except)
+static void pack_alarm(const struct coord *c, const struct cause *cause, struct buf *data)
 {
     struct cause *brief = cause_copy(cause);
-    struct buf data = {0};
 
     strv_free(&brief->last_lines);
-    pack_u32(&data, (uint32_t)c->attempt);
-    message_pack_cause(&data, brief);
+    pack_u32(data, (uint32_t)c->attempt);
+    message_pack_cause(data, brief);
+    cause_free(brief);
+}
+
+void coord_send_alarm(struct coord *c, const struct cause *cause, int except)
+{
+    struct buf data = {0};
+
+    pack_alarm(c, cause, &data);
     coord_send_to_links(c, MESSAGE_ALARM, &data, except);
     buf_free(&data);
-    cause_free(brief);
+}
+
+void coord_send_alarm_to(struct coord *c, const struct cause *cause, int to)
+{
+    struct buf data = {0};
+
+    pack_alarm(c, cause, &data);
+    coord_send(c, to, MESSAGE_ALARM, &data);
+    buf_free(&data);
 }
 
 bool coord_is_outside(enum how how)

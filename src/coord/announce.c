@@ -25,6 +25,7 @@ static int level_of(const struct options *options)
 void announce_make(struct announce *a, const struct job *job)
 {
     *a = (struct announce){.log_level = level_of(&job->options),
+                           .preempt_signal = job->options.preempt_signal,
                            .lost_timeout_ms = job->options.lost_timeout_ms};
     if (getrandom(&a->key, sizeof(a->key), 0) != (ssize_t)sizeof(a->key))
         a->key = (uint64_t)(uintptr_t)a; /* still of this process; the user is checked as well */
@@ -44,6 +45,7 @@ void announce_pack(struct buf *out, const struct announce *a)
     pack_u32(out, (uint32_t)a->code);
     pack_u32(out, (uint32_t)a->log_level);
     pack_i64(out, (int64_t)a->key);
+    pack_u32(out, (uint32_t)a->preempt_signal);
     pack_i64(out, a->lost_timeout_ms);
     pack_u32(out, (uint32_t)a->hosts.n);
     for (size_t i = 0; i < a->hosts.n; i++) {
@@ -83,6 +85,7 @@ int announce_unpack(struct announce *a, const struct buf *data, struct err *err)
     a->code = (int)unpack_u32(&u);
     a->log_level = (int)unpack_u32(&u);
     a->key = (uint64_t)unpack_i64(&u);
+    a->preempt_signal = (int)unpack_u32(&u);
     a->lost_timeout_ms = unpack_i64(&u);
     n = unpack_count(&u, 8);
     a->hosts.items = mem_calloc(n, sizeof(*a->hosts.items));

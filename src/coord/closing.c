@@ -141,6 +141,16 @@ static bool may_restart(const struct coord *c, bool late)
     return !late && !c->order && !c->run.given_up;
 }
 
+/* The alarm too: the rank that should have passed it on may be stopped. */
+static void ask(struct coord *c, int rank)
+{
+    const struct cause *cause = known_cause(c);
+
+    coord_send(c, rank, MESSAGE_HERE, NULL);
+    if (cause)
+        coord_send_alarm_to(c, cause, rank);
+}
+
 static void ask_for_signs(struct coord *c, int64_t now)
 {
     if (now < c->run.next_ask)
@@ -150,7 +160,7 @@ static void ask_for_signs(struct coord *c, int64_t now)
     c->run.next_ask = now + ASK_EVERY_MS;
     for (int r = 1; r < c->peers->size; r++)
         if (root_lacks(c->root, r) != CLOCK_NEVER)
-            coord_send(c, r, MESSAGE_HERE, NULL);
+            ask(c, r);
 }
 
 /* After a failure rank 0 waits only for machines that give a sign of life. true: no other outcome
@@ -162,6 +172,8 @@ static bool rest_is_silent(struct coord *c, int64_t now)
     if (!c->run.stopping)
         return false;
     ask_for_signs(c, now);
+    if (!c->pulse.timeout_ms) /* --lost_timeout 0: silence means nothing */
+        return false;
     for (int r = 1; r < c->peers->size; r++) {
         int64_t heard = root_lacks(c->root, r);
 
@@ -174,11 +186,11 @@ static bool rest_is_silent(struct coord *c, int64_t now)
 /* Rank 0, when all outcomes are there or will not come: output, then the report. */
 static void report(struct coord *c, int64_t now, bool late)
 {
-    if (!late && !root_complete(c->root, c->lost ? c->lost_machine : -1)) {
-        c->run.given_up = rest_is_silent(c, now);
-        if (!c->run.given_up)
-            return;
-    }
+    bool complete = root_complete(c->root, c->lost ? c->lost_machine : -1);
+
+    c->run.given_up = !complete && rest_is_silent(c, now);
+    if (!late && !complete && !c->run.given_up)
+        return;
     if (!c->run.complete_time)
         c->run.complete_time = now;
     if (c->run.stopping && console_pending(root_console(c->root))) {
@@ -186,6 +198,8 @@ static void report(struct coord *c, int64_t now, bool late)
             return;
         drop_output(c);
     }
+    if (c->run.given_up)
+        root_say_silent(c->root, c->lost_machine);
     c->run.code = root_conclude(c->root, known_cause(c), may_restart(c, late), &c->run.restart);
     c->run.reported = true;
 }
@@ -199,6 +213,7 @@ static void stop_after_report(struct coord *c)
     c->run.code = cause->code;
     c->run.restart = false;
     drop_output(c);
+    root_amend(c->root, cause);
     report_sentence(&text, cause);
     log_error("%.*s", (int)text.len, text.data);
     buf_free(&text);
@@ -236,10 +251,22 @@ static bool is_cut_off(const struct coord *c, int64_t now)
     return c->lost && c->root_heard <= c->lost_time && now - c->lost_time > ANSWER_MS;
 }
 
+/* Not even KILL has ended them. */
+static void leave_them(struct coord *c)
+{
+    log_warning(
+        "the processes of this job on %s do not end %g s after they were told to (a file "
+        "system or a driver that hangs?); they are left to the kernel, which has their KILL",
+        c->setup->meeting->host, (double)(clock_ms() - c->run.stop_time) / 1000);
+    coord_abandon(c);
+}
+
 void coord_run_closing(struct coord *c, int64_t now)
 {
     bool late = now > closing_deadline(c);
 
+    if (!c->run.over && late)
+        leave_them(c);
     if (!c->run.over)
         return;
     if (!c->run.outcome_sent)

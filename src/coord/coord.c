@@ -48,10 +48,6 @@ void coord_on_slice(struct coord *c, struct slice *slice)
 
     c->run.slice = slice;
     c->run.checked = true;
-    if (slice->preempt_signal && !c->preempt_signal) {
-        c->preempt_signal = slice->preempt_signal;
-        signals_watch(c->preempt_signal);
-    }
     tell_program(c);
     if (!c->run.outcome_sent && check_machine(slice, &c->setup->meeting->announce, &err))
         coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
@@ -323,6 +319,8 @@ _Noreturn void coord_run(const struct coord_setup *setup)
     const struct announce *announce = &setup->meeting->announce;
 
     signals_hold();
+    c.preempt_signal = announce->preempt_signal;
+    signals_watch(c.preempt_signal);
     coord_begin_first(&c);
     pulse_start(&c.keeper_pulse, 0, 2, announce->lost_timeout_ms, clock_ms());
     pulse_start(&c.pulse, c.peers->rank, c.peers->size, announce->lost_timeout_ms, clock_ms());

@@ -96,18 +96,20 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
     }
 }
 
-void coord_fail_without_keeper(struct coord *c)
+/* Told at once: a keeper in an uninterruptible sleep does not even die of KILL. */
+static void fail_for_keeper(struct coord *c, const char *what)
 {
     struct err err = {0};
 
     err_set(&err, EXIT_LAUNCHER, "the process that keeps this machine's processes (pid %d) %s",
-            (int)c->keeper.keeper.pid,
-            c->keeper_silent ? "gave no answer for --lost_timeout (stopped, or a file system that "
-                               "hangs?) and was killed"
-                             : "has died");
+            (int)c->keeper.keeper.pid, what);
     coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER, err.text));
-    c->run.keeper_has_plan = false;
-    coord_be_over(c);
+}
+
+void coord_fail_without_keeper(struct coord *c)
+{
+    fail_for_keeper(c, "has died");
+    coord_abandon(c);
 }
 
 /* The keeper has died before its time: this rank, a subreaper too, has inherited its processes. */
@@ -115,7 +117,9 @@ static void on_keeper_gone(struct coord *c)
 {
     char *job_dir = c->run.slice ? jobdir_path(c->run.slice) : NULL;
 
-    keeper_clean_after();
+    if (!keeper_clean_after())
+        log_warning("some processes of this job on %s do not die of SIGKILL",
+                    c->setup->meeting->host);
     if (job_dir && c->run.keeper_has_plan) {
         shm_clean_after(job_dir);
         jobdir_remove(job_dir);
@@ -129,6 +133,8 @@ void coord_on_silent_keeper(struct coord *c)
 {
     c->keeper_silent = true;
     kill(c->keeper.keeper.pid, SIGKILL);
+    fail_for_keeper(c, "gave no answer for --lost_timeout (stopped, or a file system that hangs?) "
+                       "and was killed");
 }
 
 bool coord_pump_keeper(struct coord *c)
@@ -206,8 +212,10 @@ static void on_leave(struct coord *c, int from, const struct buf *payload)
     struct unpack u = {.at = payload->data, .left = payload->len};
     int code = (int)unpack_u32(&u);
 
-    if (from == 0 && !u.bad && code <= UINT8_MAX)
-        c->leave_code = code;
+    if (from != 0 || u.bad || code > UINT8_MAX)
+        return;
+    c->leave_code = code;
+    coord_stop(c, false);
 }
 
 static void answer_here(struct coord *c, int to)
@@ -318,7 +326,9 @@ void coord_on_signal(struct coord *c, int number)
 
 void coord_on_sleeper(struct coord *c, int what)
 {
-    if (what > 0)
+    if (what > 0 && what == c->preempt_signal)
+        coord_on_signal(c, what);
+    else if (what > 0)
         tell_signal(c, what); /* the same signal reaches every rank of a machine: no hurry */
     else if (what < 0)
         coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER,

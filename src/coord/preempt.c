@@ -55,7 +55,8 @@ void coord_preempt(struct coord *c, struct cause *cause, int from)
 {
     int signal = cause->value;
 
-    if (c->preempted || c->run.gate > GATE_ENDED) { /* known, or all trainers have ended well */
+    /* known, or all trainers have ended well; after a failure the gates run ahead of that */
+    if (c->preempted || (c->run.gate > GATE_ENDED && !c->run.stopping)) {
         cause_free(cause);
         return;
     }

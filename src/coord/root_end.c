@@ -251,7 +251,7 @@ int root_conclude(struct root *root, const struct cause *known, bool may_restart
                root->job->attempt < root->job->options.max_restarts;
     fill_missing(root);
     root_end_phases(root);
-    report = make_report(root, cause, complete);
+    report = make_report(root, cause, complete && !*restart);
     write_report(root, &report);
     if (*restart)
         say_restart(root, cause);
@@ -259,6 +259,22 @@ int root_conclude(struct root *root, const struct cause *known, bool may_restart
         say_end(root, &report);
     free((void *)report.outcomes);
     return report.exit_code;
+}
+
+void root_amend(struct root *root, const struct cause *cause)
+{
+    struct report report = make_report(root, cause, root_complete(root, -1));
+
+    write_report(root, &report);
+    free((void *)report.outcomes);
+}
+
+void root_say_silent(struct root *root, int lost)
+{
+    for (int r = 0; r < root->size; r++)
+        if (!root->has_come[r] && root->meeting->machine_of[r] != lost)
+            log_warning("%s gives no sign of life; the job ends without it",
+                        root->meeting->seats[r].host);
 }
 
 static void forget_attempt(struct root *root)
@@ -271,6 +287,7 @@ static void forget_attempt(struct root *root)
     }
     cause_free(root->left);
     root->left = NULL;
+    root->cause = NULL;
 }
 
 int64_t root_next_attempt(struct root *root)

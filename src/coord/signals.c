@@ -49,6 +49,8 @@ void signals_watch(int number)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
+    if (!number)
+        return;
     sigfillset(&action.sa_mask);
     sigaction(number, &action, NULL);
 }

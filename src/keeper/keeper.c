@@ -22,7 +22,7 @@
 
 #define SOCKET_FD     3
 #define FILES_WANTED  65536 /* two or more a connection: facts.md §1.10 */
-#define CLEAN_MS      5000
+#define CLEAN_MS      3000
 #define CLEAN_STEP_MS 5
 #define ENTRIES       4 /* of the poll, before those of the streams */
 
@@ -177,6 +177,7 @@ static _Noreturn void live(int socket, const struct spawn_origin *origin)
         turn(&m, signals, entries);
     }
     free(entries);
+    link_write_last_words(&m);
     machine_free(&m);
     _exit(EXIT_OK);
 }
@@ -237,7 +238,7 @@ int keeper_fork(struct keeper *keeper, struct err *err)
                    strerror(error), error == ENOSYS ? "; Linux 5.3 or later is needed" : "");
 }
 
-void keeper_clean_after(void)
+bool keeper_clean_after(void)
 {
     int64_t end = clock_ms() + CLEAN_MS;
     struct rusage usage;
@@ -250,7 +251,7 @@ void keeper_clean_after(void)
             pid = proc_reap(&status, &usage);
         while (pid > 0);
         if (pid < 0 || clock_ms() >= end)
-            return;
+            return pid < 0;
         poll(NULL, 0, CLEAN_STEP_MS);
     }
 }

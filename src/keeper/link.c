@@ -124,17 +124,16 @@ static void let_go_of_stderr(void)
     }
 }
 
-/* Into the folder of the log files. */
-static void write_last_words(const struct machine *m, const char *line)
+void link_write_last_words(const struct machine *m)
 {
     char *path;
     int fd;
 
-    if (m->slice == NULL || m->slice->log_dir == NULL)
+    if (m->last_words == NULL || m->slice == NULL || m->slice->log_dir == NULL)
         return;
     path = output_log_path(m->slice->log_dir, m->host, "launcher");
     fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
-    say(fd, line);
+    say(fd, m->last_words);
     if (fd >= 0)
         close(fd);
     free(path);
@@ -155,14 +154,14 @@ static void lost(struct machine *m)
     m->out.len = 0;
     if (m->output != NULL)
         output_mute(m->output);
-    machine_event(m,
-                  EVENT_FAIL); /* first: a log file on a file system that hangs must not stop it */
+    machine_event(m, EVENT_FAIL);
     if (left_alone)
         say(STDERR_FILENO, line);
     let_go_of_stderr();
     if (left_alone)
-        write_last_words(m, line);
-    free(line);
+        m->last_words = line;
+    else
+        free(line);
 }
 
 static int take_plan(struct machine *m, const char *data, size_t len)

@@ -81,11 +81,11 @@ void machine_forget_deadlines(struct machine *m)
 
 static void enter_over(struct machine *m)
 {
+    failure_decide(m); /* reads the job's folder and /dev/shm */
     if (m->job_dir != NULL)
         jobdir_remove(m->job_dir);
     shm_end(&m->shm);
     machine_forget_deadlines(m);
-    failure_decide(m);
     m->flush_ends = m->cause == NULL && !m->told ? CLOCK_NEVER : clock_ms() + FLUSH_MS;
 }
 
@@ -256,6 +256,7 @@ static void clear(struct machine *m)
     free(m->waiting);
     free(m->job_dir);
     free(m->python_hook);
+    free(m->last_words);
     slice_free(m->slice);
 }
 

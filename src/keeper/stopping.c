@@ -1,6 +1,6 @@
 /* stopping: who gets which signal when a machine's processes are ended. Trainers and samplers go
- * before the servers, whose handler for TERM would else meet a storm of reconnects; all of them
- * have kill_grace together.
+ * before the servers of their machine, whose handler for TERM would else meet a storm of
+ * reconnects; all of them have kill_grace together.
  */
 #include <signal.h>
 #include <stdlib.h>

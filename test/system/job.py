@@ -204,6 +204,12 @@ class Job:
                 if parent in known and net_of(pid) == self.cluster.nets[machine]]
         return pid
 
+    def sleeper_on(self, machine):
+        """A rank of that machine that is not its elected one: it has no keeper."""
+        known = self.launchers()
+        return next(pid for pid in known if pid not in known.values() and known[pid] not in known
+                    and self.cluster.machine_of(pid) == machine)
+
     def signal(self, number):
         """To mpirun, or to the launcher where there is no mpirun."""
         os.kill(self.process.pid, number)

@@ -102,3 +102,25 @@ def test_the_trainer_is_what_the_shell_runs(solo):
     result = it.signal(signal.SIGUSR1).finish()
     assert result.code == 75, result.said
     assert (it.workspace / "saved0").exists(), result.said
+
+
+def test_while_a_failed_attempt_is_stopped_there_is_no_other(job):
+    it = job("server: serve", "trainer 0: connect; wait up.trainer-1; exit 3",
+             "trainer 1: catch TERM; connect; dump up; await TERM; touch stopping; forever",
+             machines=2, preempt_signal="USR1", max_restarts=3, restart_delay=0, kill_grace=4)
+    it.start().wait_for("stopping")
+    os.kill(it.rank_on(1), signal.SIGUSR1)
+    result = it.finish()
+    assert result.code == 3, result.said
+    assert len(result.report["attempts"]) == 1, result.said
+
+
+def test_a_rank_that_sleeps_passes_it_on(job):
+    it = job(*saves(2), machines=2, preempt_signal="USR1")
+    it.mpirun_options = (["-N", "2", "--oversubscribe"] if it.mpi == "openmpi"
+                         else ["-ppn", "2", "-n", "4"])
+    up(it)
+    os.kill(it.sleeper_on(1), signal.SIGUSR1)
+    result = it.finish()
+    assert result.report["exit_code"] == 75, result.said
+    check(result)

@@ -106,10 +106,11 @@ def test_a_keeper_that_dies_between_two_attempts(job):
     assert result.code == 125, result.said
 
 
-def test_nothing_grows_over_100_restarts(job):
-    it = job("server: serve", "trainer 1: connect; attempt 3 touch three; attempt 98 touch many; "
-             "attempt 98 wait go; attempt 3 wait on; attempt 100 forever; exit 3",
-             "trainer: connect; forever", machines=2, max_restarts=100, restart_delay=0)
+def test_nothing_grows_over_100_restarts(openmpi):
+    it = openmpi("server: serve", "trainer: connect; forever",
+                 "trainer 1: connect; attempt 3 touch three; attempt 3 wait on; attempt 98 touch many; "
+                 "attempt 98 wait go; attempt 100 forever; exit 3",
+                 machines=2, max_restarts=100, restart_delay=0)
     it.start().wait_for("three")
     pids = [*it.launchers()]
     before = {pid: (descriptors(pid), resident_kb(pid)) for pid in pids}

@@ -69,12 +69,7 @@ def test_a_signal_to_a_rank_that_sleeps(job):
     it.mpirun_options = (["-N", "2", "--oversubscribe"] if it.mpi == "openmpi"
                          else ["-ppn", "2", "-n", "4"])
     up(it)
-    known = it.launchers()
-    keepers_parents = set(known.values())
-    sleeper = next(pid for pid in known
-                   if pid not in keepers_parents and known[pid] not in known
-                   and it.cluster.machine_of(pid) == 1)
-    os.kill(sleeper, signal.SIGTERM)
+    os.kill(it.sleeper_on(1), signal.SIGTERM)
     assert it.finish().code == 143
 
 
