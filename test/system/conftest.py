@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 
 import pytest
 
@@ -12,7 +13,15 @@ MPIS = ("openmpi", "mpich")
 BUILD = "MPILAUNCH_BUILD_"
 
 
+def forget_ignored_signals():
+    """Behind nohup, or in the background of a shell, they are ignored, and so by all jobs."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_configure(config):
+    forget_ignored_signals()
     config.addinivalue_line("markers", "dgl: needs real DGL (scripts/setup installs it)")
 
 
