@@ -13,16 +13,10 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import socket
 import subprocess
-import time
 
 import pytest
-
-from cluster import read_bytes
-from job import wait_until
-from leftovers import marked
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
@@ -162,26 +156,3 @@ def test_real_dgl(shape, job, request, partitioned, dgl_environment):
     check_report(shape, result)
     check_product(shape, it.workspace)
     assert not list(it.workspace.glob(".*")), "a temporary file is left"
-
-
-def samplers_of(it):
-    """The workers that DGL's own trainers have spawned."""
-    return [pid for pid in marked(it.marker)
-            if b"multiprocessing.spawn" in read_bytes(f"/proc/{pid}/cmdline")]
-
-
-def test_a_real_sampler_is_killed(openmpi, partitioned, dgl_environment):
-    it = openmpi(machines=2, num_samplers=2)
-    shutil.copytree(partitioned(2), it.workspace)
-    it.command = [command_of(Shape(2, 1, 1, 2, "train")).replace("_epochs 6", "_epochs 500")]
-    it.environment.update(dgl_environment)
-    it.start()
-    wait_until(lambda: len(samplers_of(it)) == 4, 60, "all samplers are there")
-    time.sleep(5)
-    victim = samplers_of(it)[0]
-    killed = time.monotonic()
-    os.kill(victim, signal.SIGKILL)
-    result = it.finish(60)
-    assert result.code == 137, result.said
-    assert (result.cause["role"], result.cause["pid"]) == ("sampler", victim), result.said
-    assert time.monotonic() - killed < 10, "DGL alone waits 1800 s"
