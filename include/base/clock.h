@@ -11,6 +11,9 @@
 /* Milliseconds of CLOCK_MONOTONIC. Not comparable between machines. */
 int64_t clock_ms(void);
 
+/* Microseconds of CPU that this thread has used. */
+int64_t clock_cpu_us(void);
+
 /* Milliseconds from now until deadline for poll(2): 0 if it has passed, -1 for CLOCK_NEVER,
  * at most INT_MAX. */
 int clock_poll_timeout(int64_t now, int64_t deadline);

@@ -218,12 +218,17 @@ static void on_leave(struct coord *c, int from, const struct buf *payload)
     coord_stop(c, false);
 }
 
+static void pack_beat(const struct coord *c, struct buf *data)
+{
+    pack_u32(data, (uint32_t)c->setup->meeting->machine);
+    pack_text(data, c->setup->meeting->host);
+}
+
 static void answer_here(struct coord *c, int to)
 {
     struct buf data = {0};
 
-    pack_u32(&data, (uint32_t)c->setup->meeting->machine);
-    pack_text(&data, c->setup->meeting->host);
+    pack_beat(c, &data);
     coord_send(c, to, MESSAGE_BEAT, &data);
     buf_free(&data);
 }
@@ -275,8 +280,7 @@ void coord_send_beat(struct coord *c)
 {
     struct buf data = {0};
 
-    pack_u32(&data, (uint32_t)c->setup->meeting->machine);
-    pack_text(&data, c->setup->meeting->host);
+    pack_beat(c, &data);
     coord_send_to_links(c, MESSAGE_BEAT, &data, -1);
     buf_free(&data);
 }

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "config.h"
 #include "coord/root_state.h"
+#include "keeper/output.h"
 #include "report/report.h"
 
 enum { RESTART_DELAY_MAX_MS = 60000 };
@@ -177,17 +178,19 @@ static void say_others_waiting(struct root *root, const struct cause *first)
 /* Where the console is gone with mpirun, the folder of the logs still tells. */
 static void write_last_words(struct root *root, const struct buf *text)
 {
-    char *path;
+    char *logs, *path;
     int fd;
 
     if (!root->job->run_dir)
         return;
-    path = mem_printf("%s/logs/%s.launcher.log", root->job->run_dir, root->meeting->seats[0].host);
+    logs = root_in_run_dir(root, "logs");
+    path = output_log_path(logs, root->meeting->seats[0].host, "launcher");
     fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
     if (fd >= 0 && write(fd, text->data, text->len) < 0)
         log_verbose("cannot write '%s': %s", path, strerror(errno));
     if (fd >= 0)
         close(fd);
+    free(logs);
     free(path);
 }
 

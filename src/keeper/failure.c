@@ -85,16 +85,12 @@ static bool ended_badly(const struct child *child)
     return !WIFEXITED(child->status) || WEXITSTATUS(child->status) != 0;
 }
 
-static bool is_server(const struct machine *m, int i)
-{
-    return m->children[i].plan->role == ROLE_SERVER;
-}
-
 /* Ended together, which came first is not known: a signal before an exit code, a server before a
  * trainer. */
 static int weight(const struct machine *m, int i)
 {
-    return (WIFSIGNALED(m->children[i].status) ? 2 : 0) + (is_server(m, i) ? 1 : 0);
+    return (WIFSIGNALED(m->children[i].status) ? 2 : 0) +
+           (machine_is_server(&m->children[i]) ? 1 : 0);
 }
 
 /* A shell passes a signal on as an exit code, and its usage holds its children's. */
@@ -247,7 +243,7 @@ void failure_judge(struct machine *m, const int *ended, int n)
     if (m->stage >= STAGE_STOP)
         return;
     for (int k = 0; k < n && m->stage < STAGE_DRAIN; k++) {
-        if (!is_server(m, ended[k]) || ended_badly(&m->children[ended[k]]))
+        if (!machine_is_server(&m->children[ended[k]]) || ended_badly(&m->children[ended[k]]))
             continue;
         server_left(m, ended[k]);
         left = true;

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -230,14 +229,6 @@ static void swallow_events(struct segments *s)
     }
 }
 
-static int64_t cpu_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static bool worth_a_look(const struct segments *s, bool all)
 {
     for (size_t i = 0; i < s->table.n; i++) {
@@ -293,7 +284,7 @@ static void plan_next(struct segments *s, int64_t now, int64_t used_us)
 
 bool segments_look(struct segments *s, int64_t now, bool all)
 {
-    int64_t start = cpu_us();
+    int64_t start = clock_cpu_us();
     size_t before = 0, after = 0;
 
     swallow_events(s);
@@ -303,7 +294,7 @@ bool segments_look(struct segments *s, int64_t now, bool all)
             look_at_descendants(s);
         after = count_noted(s);
     }
-    plan_next(s, now, cpu_us() - start);
+    plan_next(s, now, clock_cpu_us() - start);
     return after > before;
 }
 

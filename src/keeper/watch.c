@@ -10,7 +10,6 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -278,14 +277,6 @@ static void describe(struct watch *watch, const struct procs *below, int64_t now
     }
 }
 
-static int64_t cpu_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* While the interval grows (14 looks in 5 s) births matter more than the share. */
 static void set_next(struct watch *watch, int64_t now, int64_t cost_us, int slowest)
 {
@@ -298,14 +289,14 @@ static void set_next(struct watch *watch, int64_t now, int64_t cost_us, int slow
 
 void watch_look(struct watch *watch, int64_t now, int slowest)
 {
-    int64_t before = cpu_us();
+    int64_t before = clock_cpu_us();
     struct procs below = {0};
 
     proc_below(getpid(), &below);
     take_in(watch, &below, now);
     describe(watch, &below, now);
     procs_free(&below);
-    set_next(watch, now, cpu_us() - before, slowest);
+    set_next(watch, now, clock_cpu_us() - before, slowest);
 }
 
 /* ---- deaths ---- */
