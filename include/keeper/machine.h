@@ -1,6 +1,7 @@
 /* machine: the state of a keeper, and what its stages do. Used by the keeper's own files alone:
  * machine.c (stages), starting.c and stopping.c (its processes), failure.c (what counts as one),
- * deaths.c (the children's own children), link.c (messages), keeper.c (the loop).
+ * leaving.c (orderly ends), deaths.c (the children's own children), link.c (messages), keeper.c
+ * (the loop).
  */
 #ifndef KEEPER_MACHINE_H
 #define KEEPER_MACHINE_H
@@ -51,19 +52,21 @@ struct machine {
     struct strv warnings;
     int suspect; /* the child that ended badly first, while others may yet weigh more; -1: none */
     int left_first;     /* the child that was the first server to leave with 0; -1: none */
+    int sampler_left;   /* the same of samplers that we have started */
     struct cause *held; /* a sampler's death, as suspect is; NULL: none */
     int64_t held_since;
     struct deaths *deaths; /* deaths.c's own; NULL before it is needed */
 
     /* deadlines, clock_ms or CLOCK_NEVER */
-    int64_t began;      /* when servers were started; -1: never */
-    int64_t stage_ends; /* exit_timeout, kill_grace, a second of KILL */
-    int64_t stop_ends;  /* of kill_grace, once STOP has been sent */
-    int64_t probe_at;   /* next look at ports */
-    int64_t start_ends; /* start_timeout */
-    int64_t judge_ends; /* the suspect becomes the cause */
-    int64_t left_ends;  /* servers have left: the rest must follow */
-    int64_t flush_ends; /* OVER: no longer waits for credit */
+    int64_t began;        /* when servers were started; -1: never */
+    int64_t stage_ends;   /* exit_timeout, kill_grace, a second of KILL */
+    int64_t stop_ends;    /* of kill_grace, once STOP has been sent */
+    int64_t probe_at;     /* next look at ports */
+    int64_t start_ends;   /* start_timeout */
+    int64_t judge_ends;   /* the suspect becomes the cause */
+    int64_t left_ends;    /* servers have left: the rest must follow */
+    int64_t samplers_end; /* samplers and trainers have not left together */
+    int64_t flush_ends;   /* OVER: no longer waits for credit */
     int probe_every;
     char *waiting; /* the last MESSAGE_WAITING, or NULL */
 
@@ -104,6 +107,7 @@ int64_t machine_deadline(const struct machine *m);
 
 bool machine_running(const struct machine *m, enum role role);
 bool machine_is_server(const struct child *child);
+bool machine_is_sampler(const struct child *child);
 
 /* What was due while the job ran is not due any more. */
 void machine_forget_deadlines(struct machine *m);
@@ -126,6 +130,9 @@ void starting_overdue(struct machine *m);
 void stopping_clients(struct machine *m);
 void stopping_servers(struct machine *m);
 void stopping_all(struct machine *m);
+
+/* In TRAINERS, without trainers: TERM to the samplers that we have started, then KILL. */
+void stopping_samplers(struct machine *m);
 
 /* In STOP: is nothing but servers left? Then EVENT_DONE. */
 void stopping_look(struct machine *m);
@@ -151,10 +158,14 @@ void failure_judge(struct machine *m, const int *ended, int n);
 /* A signal from outside to this keeper. */
 void failure_told_to_stop(struct machine *m, int signal);
 
-/* Servers have left and the others did not follow in time. */
-void failure_left_early(struct machine *m);
-
 void failure_warn(struct machine *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* leaving.c: what follows from these ends where they were good ones; as failure_judge, which calls
+ * it. Then: servers have left and the others did not follow in time; a sampler and its machine's
+ * trainers did not leave together. */
+void leaving_judge(struct machine *m, const int *ended, int n);
+void leaving_servers_overdue(struct machine *m);
+void leaving_samplers_overdue(struct machine *m);
 
 /* deaths.c: samplers and other descendants, from TRAINERS to DRAIN. fd: readable when one has died,
  * -1: none; then pump. Begins and rests by itself as the stage asks for. */

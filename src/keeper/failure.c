@@ -1,6 +1,6 @@
-/* failure: what counts as one, and which is the first. The policy in one place: a process that ends
- * badly while the job runs, a server that leaves before the trainers have ended, a signal from
- * outside. What we have signalled ourselves is never a cause; trouble in DRAIN is a warning.
+/* failure: what counts as one, and which is the first. A process that ends badly while the job
+ * runs, a signal from outside; who leaves with 0 before its time is leaving.c's. What we have
+ * signalled ourselves is never a cause; trouble in DRAIN is a warning.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,10 +12,6 @@
 #include "base/mem.h"
 #include "keeper/machine.h"
 #include "report/report.h"
-
-/* DGL's servers leave because client 0 says so at the end, one after the other, and perhaps before
- * the trainers' processes have ended. */
-#define LEAVE_TOGETHER_MS 10000
 
 /* Within this time of the first bad end a heavier one is taken for the cause (design: death by
  * signal before an exit code, a server before a trainer). */
@@ -168,68 +164,8 @@ static void warn_end(struct machine *m, int i)
                      WEXITSTATUS(child->status));
 }
 
-/* All of this machine's servers have left with 0: only the coordinators can know whether that was
- * too early. */
-static void all_left(struct machine *m)
-{
-    int64_t wait = m->slice->exit_timeout_ms > LEAVE_TOGETHER_MS ? m->slice->exit_timeout_ms
-                                                                 : LEAVE_TOGETHER_MS;
-    struct cause *cause = failure_about(m, m->left_first, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, NULL);
-
-    link_send_cause(m, MESSAGE_LEFT, cause, m->children[m->left_first].end);
-    cause_free(cause);
-    m->left_ends = m->stage == STAGE_TRAINERS ? clock_ms() + wait : CLOCK_NEVER;
-}
-
-static void server_left(struct machine *m, int i)
-{
-    if (m->stage == STAGE_SERVERS || m->stage == STAGE_LISTENING) {
-        failure_raise(m, failure_about(m, i, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, NULL));
-        return;
-    }
-    if (m->left_first < 0) {
-        m->left_first = i;
-        m->left_ends = clock_ms() + LEAVE_TOGETHER_MS;
-    }
-}
-
-void failure_left_early(struct machine *m)
-{
-    const struct child *first = &m->children[m->left_first];
-    long long seconds = (clock_ms() - first->end) / 1000;
-    char *text;
-
-    m->left_ends = CLOCK_NEVER;
-    if (machine_running(m, ROLE_SERVER))
-        text = mem_printf("server %d left %lld s ago and other servers of this machine did not",
-                          first->plan->id, seconds);
-    else
-        text = mem_printf("all servers of this machine have left, the first %lld s ago, and "
-                          "trainers still run",
-                          seconds);
-    failure_raise(m, failure_about(m, m->left_first, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, text));
-    free(text);
-}
-
-/* Nothing but servers is left to run, or not even they. */
-static void judge_done(struct machine *m)
-{
-    if (m->suspect >= 0 || m->held != NULL)
-        return;
-    if (m->stage == STAGE_TRAINERS && !machine_running(m, ROLE_TRAINER) &&
-        !machine_running(m, ROLE_SAMPLER)) {
-        if (!machine_running(m, ROLE_SERVER))
-            m->left_ends = CLOCK_NEVER;
-        machine_event(m, EVENT_DONE);
-    } else if (m->stage == STAGE_DRAIN && !machine_running(m, ROLE_SERVER)) {
-        machine_event(m, EVENT_DONE);
-    }
-}
-
 void failure_judge(struct machine *m, const int *ended, int n)
 {
-    bool left = false;
-
     for (int k = 0; k < n; k++) {
         int i = ended[k];
 
@@ -240,15 +176,6 @@ void failure_judge(struct machine *m, const int *ended, int n)
         else
             suspect(m, i);
     }
-    if (m->stage >= STAGE_STOP)
-        return;
-    for (int k = 0; k < n && m->stage < STAGE_DRAIN; k++) {
-        if (!machine_is_server(&m->children[ended[k]]) || ended_badly(&m->children[ended[k]]))
-            continue;
-        server_left(m, ended[k]);
-        left = true;
-    }
-    if (left && m->stage < STAGE_DRAIN && !machine_running(m, ROLE_SERVER))
-        all_left(m);
-    judge_done(m);
+    if (m->stage < STAGE_STOP)
+        leaving_judge(m, ended, n);
 }

@@ -22,6 +22,11 @@ bool machine_is_server(const struct child *child)
     return child->plan->role == ROLE_SERVER;
 }
 
+bool machine_is_sampler(const struct child *child)
+{
+    return child->plan->role == ROLE_SAMPLER;
+}
+
 bool machine_running(const struct machine *m, enum role role)
 {
     for (int i = 0; i < m->n; i++) {
@@ -60,7 +65,7 @@ static void enter_trainers(struct machine *m)
 
 static void enter_ended(struct machine *m)
 {
-    m->left_ends = CLOCK_NEVER;
+    m->left_ends = m->samplers_end = CLOCK_NEVER;
     link_send_u32(m, MESSAGE_REACHED, REACHED_ENDED);
 }
 
@@ -76,7 +81,8 @@ static void enter_drain(struct machine *m)
 /* What was due while the job ran is not due any more. */
 void machine_forget_deadlines(struct machine *m)
 {
-    m->probe_at = m->start_ends = m->left_ends = m->stage_ends = CLOCK_NEVER;
+    m->probe_at = m->start_ends = CLOCK_NEVER;
+    m->left_ends = m->samplers_end = m->stage_ends = CLOCK_NEVER;
 }
 
 static void enter_over(struct machine *m)
@@ -199,7 +205,9 @@ void machine_tick(struct machine *m, int64_t now)
     if (now >= m->judge_ends)
         failure_decide(m);
     if (now >= m->left_ends)
-        failure_left_early(m);
+        leaving_servers_overdue(m);
+    if (now >= m->samplers_end)
+        leaving_samplers_overdue(m);
     if (now >= m->stage_ends)
         stage_overdue(m);
     deaths_tick(m, now);
@@ -213,10 +221,11 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t machine_deadline(const struct machine *m)
 {
-    int64_t first =
-        earlier(earlier(earlier(m->probe_at, m->start_ends), earlier(m->left_ends, m->stage_ends)),
-                m->judge_ends);
+    int64_t first = earlier(m->probe_at, m->start_ends);
 
+    first = earlier(first, m->judge_ends);
+    first = earlier(first, earlier(m->left_ends, m->samplers_end));
+    first = earlier(first, m->stage_ends);
     first = earlier(first, deaths_deadline(m));
     first = earlier(first, shm_deadline(&m->shm));
     if (m->output != NULL && !m->rank_gone)
@@ -232,6 +241,7 @@ void machine_init(struct machine *m, int socket, const struct spawn_origin *orig
                           .socket = socket,
                           .suspect = -1,
                           .left_first = -1,
+                          .sampler_left = -1,
                           .began = -1,
                           .stage_ends = CLOCK_NEVER,
                           .stop_ends = CLOCK_NEVER,
@@ -239,6 +249,7 @@ void machine_init(struct machine *m, int socket, const struct spawn_origin *orig
                           .start_ends = CLOCK_NEVER,
                           .judge_ends = CLOCK_NEVER,
                           .left_ends = CLOCK_NEVER,
+                          .samplers_end = CLOCK_NEVER,
                           .flush_ends = CLOCK_NEVER};
     gethostname(m->host, sizeof m->host - 1);
 }

@@ -99,7 +99,7 @@ void spawn_environment(const struct slice *slice, const struct process_plan *pla
         free(name);
     }
     fill_late(env, late);
-    if (late->python_hook != NULL && plan->role == ROLE_TRAINER)
+    if (late->python_hook != NULL && plan->role != ROLE_SERVER)
         pythonhook_enter(env, late->python_hook);
 }
 
@@ -178,16 +178,17 @@ static int check_workspace(const char *workspace, int *error, struct err *err)
                    strerror(*error));
 }
 
-static int choose_program(struct launch *launch, const struct slice *slice, int *error,
-                          struct err *err)
+static int choose_program(struct launch *launch, const struct slice *slice, enum role role,
+                          int *error, struct err *err)
 {
     const char *path = strv_env_get(&launch->env, "PATH");
+    const char *command = role == ROLE_SAMPLER ? slice->sampler_command : slice->command;
 
-    if (slice->command != NULL) {
+    if (command != NULL) {
         launch->path = mem_strdup(is_program("/bin/bash") ? "/bin/bash" : "/bin/sh");
         strv_add(&launch->argv, launch->path);
         strv_add(&launch->argv, "-c");
-        strv_add(&launch->argv, slice->command);
+        strv_add(&launch->argv, command);
         return 0;
     }
     strv_add_all(&launch->argv, &slice->argv);
@@ -383,7 +384,7 @@ int spawn_process(const struct slice *slice, const struct process_plan *plan,
         memset(launch.cpus, 0xff, launch.cpus_size);
     rc = check_workspace(slice->workspace, &spawned->error, err);
     if (rc == 0)
-        rc = choose_program(&launch, slice, &spawned->error, err);
+        rc = choose_program(&launch, slice, plan->role, &spawned->error, err);
     if (rc == 0)
         rc = start(&launch, spawned, err);
     if (launch.cpus != NULL)

@@ -72,6 +72,24 @@ void stopping_clients(struct machine *m)
     stopping_look(m);
 }
 
+/* Those that have had TERM get KILL, again each second. */
+void stopping_samplers(struct machine *m)
+{
+    int64_t wait = KILL_AGAIN_MS;
+
+    for (int i = 0; i < m->n; i++) {
+        struct child *child = &m->children[i];
+
+        if (!machine_is_sampler(child) || !child->running)
+            continue;
+        proc_sweep_tree(child->pid, child->stopped ? SIGKILL : SIGTERM);
+        if (!child->stopped)
+            wait = m->slice->kill_grace_ms;
+        child->stopped = true;
+    }
+    m->samplers_end = clock_ms() + wait;
+}
+
 void stopping_servers(struct machine *m)
 {
     machine_forget_deadlines(m);
