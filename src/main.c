@@ -21,8 +21,6 @@
 #include "job/plan.h"
 #include "keeper/keeper.h"
 
-extern char **environ;
-
 /* --help and --version need neither MPI nor a job; the first rank answers for all. */
 static int answer(const struct options *options, const struct launch *launch)
 {

@@ -337,7 +337,7 @@ static void leave_late(int signal)
 /* At the latest after so many milliseconds this rank ends with code, whatever it is in. */
 static void be_gone_within(int ms, int code)
 {
-    struct itimerval timer = {.it_value = {ms / 1000, ms % 1000 * 1000}};
+    struct itimerval timer = {.it_value = {ms / 1000, ms % 1000 * 1000L}};
 
     leave_code = code;
     signal(SIGALRM, leave_late);

@@ -152,7 +152,7 @@ _Static_assert(sizeof(options_table) / sizeof(options_table[0]) <= OPTIONS_TABLE
 
 static char same_dash(char c)
 {
-    return c == '-' ? '_' : c;
+    return (char)(c == '-' ? '_' : c);
 }
 
 const struct option_spec *options_table_find(const char *name, size_t len)

@@ -163,8 +163,8 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
 static _Noreturn void live(int socket, const struct spawn_origin *origin)
 {
     struct machine m;
-    int signals = take_signals(), room = 0;
-    struct pollfd *entries = NULL;
+    int signals = take_signals(), room = ENTRIES;
+    struct pollfd *entries = mem_calloc(ENTRIES, sizeof *entries);
 
     if (signals < 0)
         _exit(EXIT_LAUNCHER);

@@ -24,8 +24,6 @@
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #define FAILURE_FD   3
 
-extern char **environ;
-
 enum step { STEP_WORKSPACE, STEP_EXEC };
 
 struct failure {
@@ -340,7 +338,7 @@ static int make_pipes(int output[2], int back[2], int *error, struct err *err)
 static int start(struct launch *launch, struct spawned *spawned, struct err *err)
 {
     struct failure failure = {STEP_EXEC, 0};
-    int output[2], back[2];
+    int output[2] = {-1, -1}, back[2] = {-1, -1};
 
     if (make_pipes(output, back, &spawned->error, err) != 0)
         return -1;
