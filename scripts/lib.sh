@@ -5,7 +5,7 @@
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cache_dir=${XDG_CACHE_HOME:-$HOME/.cache}/dgl-mpilaunch
 dgl_venv=${MPILAUNCH_VENV:-$cache_dir/dgl-2.1.0}
-test_venv=$cache_dir/tests # pytest alone, for those who do not want DGL
+test_venv=$cache_dir/tests # what the tests need, for those who do not want DGL
 program=${0##*/}
 
 # The newest that DGL 2.1.0 has wheels for; the others are what it was tried with.

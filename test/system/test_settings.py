@@ -254,6 +254,7 @@ def in_order_of_ranks(row, it):
 @pytest.mark.parametrize("row", TABLE, ids=[
     f"{k}: {row.mpi or 'no mpirun'}, machines {row.machines}" for k, row in enumerate(TABLE)])
 def test_processes_are_as_planned(row, job_of):
+    print(row)  # pytest shows it when the test fails
     it, words, command = job_of(row)
     it.start()
     shell = it.whole_environment()
