@@ -4,8 +4,6 @@ set and by what the manual says: for the tests to compare with --dry_run and wit
 import dataclasses
 import fnmatch
 
-from settings import ENVS
-
 DEFAULT_PORT = 30050  # DGL's
 TRAVELS = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_*", "DGL*", "OMP_*",
            "MKL_*", "NCCL_*", "GLOO_*", "CUDA_*")
@@ -74,11 +72,12 @@ class Expected:
                  "logs": "none" if row.run_dir == "none" else logs, "start_timeout": "none",
                  "exit_timeout": "60.000 s", "kill_grace": "2.000 s", "lost_timeout": "60.000 s"}
         if row.servers:
-            facts["samplers"] = (f"{row.samplers} of each trainer, "
+            by = ", by --sampler_cmd" if row.by_launcher else ""
+            facts["samplers"] = (f"{row.num_samplers} of each trainer{by}, "
                                  f"{self.num_clients()} clients in all")
         if row.private_shm:
             facts["private shm"] = row.private_shm
-        if isinstance(self.typed, str):
+        if isinstance(self.typed, str) or row.by_launcher:
             facts["shell"] = "/bin/bash, or /bin/sh on a machine without it"
         return facts
 
@@ -92,10 +91,15 @@ class Expected:
     def machine(self, k):
         ip, _, port = self.lines[k].partition(" ")
         port = int(port or DEFAULT_PORT)
+        return Machine(ip, self.needs(k), [
+            self.process(role, k, i, port + i if role == "server" else None)
+            for role in ("server", "trainer", "sampler") for i in range(self.count(role))])
+
+    def count(self, role):
+        """On each machine."""
         row = self.row
-        return Machine(ip, self.needs(k),
-                       [self.process("server", k, i, port + i) for i in range(row.servers)]
-                       + [self.process("trainer", k, i, None) for i in range(row.trainers)])
+        samplers = row.trainers * row.num_samplers if row.by_launcher else 0
+        return {"server": row.servers, "trainer": row.trainers, "sampler": samplers}[role]
 
     def needs(self, machine):
         """As job.write_partition names them; to DGL they are relative to part_config's folder."""
@@ -106,20 +110,22 @@ class Expected:
                 for file in ("graph.dgl", "node_feat.dgl", "edge_feat.dgl")]
 
     def process(self, role, machine, local, port):
-        row = self.row
+        number = machine * self.count(role) + local
         if role == "server":
-            number, own = machine * row.servers + local, "server_env"
             env = self.server(number)
+        elif role == "sampler":
+            env = self.sampler(number)
         else:
-            number, own = machine * row.trainers + local, "trainer_env"
-            env = {**self.client(), **self.torch(number, machine, local)}
-        given = ENVS[row.envs]
+            env = {**self.trainer(), **self.torch(number, machine, local)}
+        given = self.row.given_envs
         env.update({"DGL_JOB_ID": JOB_ID, "DGL_JOB_DIR": JOB_DIR, "DGL_JOB_RESTART_COUNT": "0",
-                    **given.get(own, {}), **given.get("extra_envs", {})})
-        return Process(role, number, port, self.workspace, self.argv(), env)
+                    **given.get(f"{role}_env", {}), **given.get("extra_envs", {})})
+        return Process(role, number, port, self.workspace, self.argv(role), env)
 
-    def argv(self):
+    def argv(self, role):
         """What is executed."""
+        if role == "sampler":
+            return ["/bin/bash", "-c", self.said["sampler_cmd"]]
         if isinstance(self.typed, str):
             return ["/bin/bash", "-c", self.typed]
         known = {"{ip_config}": self.said["ip_config"], "{workspace}": self.workspace,
@@ -130,15 +136,16 @@ class Expected:
         return words
 
     def num_clients(self):
-        return self.world_size * (1 + self.row.samplers)
+        return self.world_size * (1 + self.row.num_samplers)
 
     def paths(self):
         given = {"DGL_CONF_PATH": self.part_config} if self.part_config else {}
         return {**given, "DGL_IP_CONFIG": self.said["ip_config"]}
 
     def both(self):
+        """DGL_NUM_SAMPLER is what a trainer is to start itself."""
         row = self.row
-        return {**self.paths(), "DGL_NUM_SAMPLER": str(row.samplers),
+        return {**self.paths(), "DGL_NUM_SAMPLER": str(0 if row.by_launcher else row.num_samplers),
                 "DGL_NUM_CLIENT": str(self.num_clients()), "DGL_NUM_SERVER": str(row.servers),
                 "DGL_GRAPH_FORMAT": row.graph_format or "csc"}
 
@@ -146,13 +153,25 @@ class Expected:
         return {**self.both(), "DGL_ROLE": "server", "DGL_SERVER_ID": str(number),
                 "OMP_NUM_THREADS": str(self.row.num_server_threads or 1)}
 
-    def client(self):
+    def client(self, role):
+        if not self.row.servers:
+            return self.paths()
+        count = {"DGL_JOB_NUM_SAMPLERS": str(self.row.num_samplers)} if self.row.by_launcher else {}
+        return {**self.both(), **count, "DGL_ROLE": role, "DGL_DIST_MODE": "distributed",
+                "DGL_GROUP_ID": "0"}
+
+    def sampler(self, number):
+        """A client, but none of torch's; one thread, as in DGL's own pool."""
+        return {**self.client("sampler"), "OMP_NUM_THREADS": "1",
+                "DGL_JOB_TRAINER_RANK": str(number // self.row.num_samplers),
+                "DGL_JOB_SAMPLER_ID": str(number),
+                "TORCHELASTIC_ERROR_FILE": f"{JOB_DIR}/error-sampler-{number}.json"}
+
+    def trainer(self):
         row = self.row
         threads = (row.num_omp_threads or self.shell.get("OMP_NUM_THREADS")
                    or f"{{max(cpus / 2 / {row.trainers}, 1)}}")
-        dgl = {**self.both(), "DGL_ROLE": "client", "DGL_DIST_MODE": "distributed",
-               "DGL_GROUP_ID": "0"} if row.servers else self.paths()
-        return {**dgl, "OMP_NUM_THREADS": str(threads)}
+        return {**self.client("client"), "OMP_NUM_THREADS": str(threads)}
 
     def torch(self, rank, machine, local):
         world = str(self.world_size)

@@ -21,9 +21,8 @@ JOB = {
     "source": ("command line", "environment", "file", "mixed"),
     "command": ("shell", "odd shell", "words", "placeholders", "odd words"),
     "trainers": (1, 2, 3),
-    "servers": (0, 1, 2),
-    "samplers": (0, 1, 3),
     "ports": ("none", "one for all", "one a line"),
+    "samplers": (0, 1, 3, "1 by launcher", "3 by launcher"),  # without servers: by the trainers
     "lines": ("as the machines", "reversed"),  # of ip_config
     "workspace": ("absolute", "relative", "odd"),
     "paths": ("relative", "absolute", "no part_config"),  # without servers; else it is relative
@@ -36,6 +35,7 @@ JOB = {
     "private_shm": (None, "off", "on"),
     "python_hook": (None, "off", "on"),
     "run_dir": (None, "elsewhere", "none"),
+    "servers": (0, 1, 2),  # last: so each value meets the launcher's samplers, which need servers
 }
 UNDER_MPI = {**MPIRUN, **JOB}
 ALONE = {"mpi": (None,), "machines": (1,), "ranks": (1,), "rank_order": ("as ip_config",), **JOB}
@@ -47,7 +47,8 @@ ENVS = {
     "all processes": {"extra_envs": {"A": "x  y", "EMPTY": "",
                                      "ODD": "it's \"é\" $HOME {workspace} {job_dir}"}},
     "by role": {"server_env": {"A": "a server", "S": "1"},
-                "trainer_env": {"A": "a trainer", "PYTHONPATH": "/mine"}},
+                "trainer_env": {"A": "a trainer", "PYTHONPATH": "/mine"},
+                "sampler_env": {"A": "a sampler", "PYTHONPATH": "/theirs"}},
 }
 ENVS["both"] = {**ENVS["by role"],
                 "extra_envs": {"A": "all", "OMP_NUM_THREADS": "9", "DGL_GRAPH_FORMAT": "coo",
@@ -67,7 +68,8 @@ DECOYS = {
     "num_servers": 7, "num_samplers": 7, "kill_grace": 77, "graph_format": "coo,csr,csc",
     "num_server_threads": 77, "num_omp_threads": 77, "pass_env": "DECOY", "private_shm": "auto",
     "python_hook": "on", "run_dir": "/nowhere", "extra_envs": {"DECOY": "1"},
-    "server_env": {"DECOY": "1"}, "trainer_env": {"DECOY": "1"},
+    "server_env": {"DECOY": "1"}, "trainer_env": {"DECOY": "1"}, "sampler_env": {"DECOY": "1"},
+    "sampler_cmd": "false",
 }
 
 
@@ -75,6 +77,20 @@ class Settings(dict):
     """One value of each dimension."""
 
     __getattr__ = dict.__getitem__
+
+    @property
+    def num_samplers(self):
+        return int(str(self.samplers).split()[0])
+
+    @property
+    def by_launcher(self):
+        return self.servers > 0 and str(self.samplers).endswith("by launcher")
+
+    @property
+    def given_envs(self):
+        """option -> variables. --sampler_env is refused without --sampler_cmd."""
+        return {name: variables for name, variables in ENVS[self.envs].items()
+                if name != "sampler_env" or self.by_launcher}
 
 
 def pairwise(dimensions):
@@ -111,28 +127,29 @@ def ip_config(row, ips):
             for k, ip in enumerate(reorder(ips, row.lines))]
 
 
-def options(row, workspace):
+def options(row, workspace, fake):
     """name -> value: a number, a text, or for lists of NAME=VALUE a dictionary."""
     folder = f"{workspace}/" if row.paths == "absolute" else ""
     no_partition = row.paths == "no part_config" and row.servers == 0
     known = {
         "workspace": workspace.name if row.workspace == "relative" else str(workspace),
-        "num_trainers": row.trainers, "num_servers": row.servers, "num_samplers": row.samplers,
+        "num_trainers": row.trainers, "num_servers": row.servers,
+        "num_samplers": row.num_samplers,
+        "sampler_cmd": sampler_command(fake) if row.by_launcher else None,
         "ip_config": f"{folder}ip_config.txt",
         "part_config": None if no_partition else f"{folder}data/graph.json",
         "kill_grace": 2, "pass_env": row.pass_env,
         "run_dir": str(workspace / "elsewhere") if row.run_dir == "elsewhere" else row.run_dir,
         **{name: row[name] for name in ("graph_format", "num_server_threads", "num_omp_threads",
                                         "private_shm", "python_hook")},
-        **ENVS[row.envs]}
+        **row.given_envs}
     return {name: value for name, value in known.items() if value is not None}
 
 
-def say(row, workspace, command, folder):
-    """How the settings are said: (words behind the launcher's name, variables). Writes the file
-    of --config into the folder in which the launcher is started."""
-    all_of_it = options(row, workspace)
-    words, variables, file = share(row.source, all_of_it)
+def say(row, known, command, folder):
+    """How the options are said: (words behind the launcher's name, variables). Writes the file of
+    --config into the folder in which the launcher is started."""
+    words, variables, file = share(row.source, known)
     if row.source == "file":
         file["command"], command = command, None
     elif row.source == "mixed":
@@ -200,3 +217,10 @@ def command_of(row, fake, script):
         line = (f"""MORE="it's é" {line} "sampler 99: print $MINE $DGL_IP_CONFIG" """
                 "'sampler 99: print {ip_config}\n\\'")
     return line + " && true"  # so that the shell does not become the fake
+
+
+def sampler_command(fake):
+    """A shell's; nothing in braces is replaced in it."""
+    script = "sampler: dump seen; wait go; connect"
+    return (f"""{shlex.join([fake, script])} "any 99: print it's é $DGL_JOB_TRAINER_RANK" """
+            "'any 99: print {ip_config}' && true")
