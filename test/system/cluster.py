@@ -34,6 +34,12 @@ def net_of(pid):
         return ""
 
 
+def parent_of(pid):
+    """None: it has gone."""
+    words = read_bytes(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2].split()
+    return int(words[1]) if words else None
+
+
 class Cluster:
     """`size` machines. Its folder is its name; several may be up at once."""
 

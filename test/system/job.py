@@ -15,7 +15,7 @@ import tempfile
 import time
 import uuid
 
-from cluster import net_of, read_bytes
+from cluster import net_of, parent_of
 from leftovers import Before, describe, marked
 
 PART = {"node_feats": "node_feat.dgl", "edge_feats": "edge_feat.dgl", "part_graph": "graph.dgl"}
@@ -173,9 +173,9 @@ class Job:
         """pid -> parent, of all processes of the launcher's program: ranks and keepers."""
         found = {}
         for pid in marked(self.marker):
-            words = read_bytes(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2]
-            if words and self.program_of(pid) == "dgl-mpilaunch":
-                found[pid] = int(words.split()[1])
+            parent = parent_of(pid)
+            if parent is not None and self.program_of(pid) == "dgl-mpilaunch":
+                found[pid] = parent
         return found
 
     def failed_attempts(self):
