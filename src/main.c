@@ -13,6 +13,7 @@
 #include "coord/coord.h"
 #include "coord/launch.h"
 #include "coord/meeting.h"
+#include "coord/network.h"
 #include "coord/peers.h"
 #include "coord/signals.h"
 #include "coord/sleepers.h"
@@ -72,6 +73,14 @@ static int meet(struct coord_setup *setup, struct options *options, const struct
     return -1;
 }
 
+static struct peers *open_peers(const struct launch *launch, const struct options *options,
+                                struct err *err)
+{
+    if (launch->use_mpi && !err->code)
+        network_prefer(options);
+    return peers_open(launch, err);
+}
+
 /* It has no plan and leaves at once. Waited for, since it holds the rank's stderr. */
 static void dismiss_keeper(const struct coord_setup *setup)
 {
@@ -112,7 +121,7 @@ int main(int argc, char **argv)
         return answer(&options, &launch);
     setup.parent_fd = launch_watch_parent(&launch);
     if (keeper_fork(&setup.keeper, &err) || signals_open(&err) ||
-        !(setup.peers = peers_open(&launch, &err))) {
+        !(setup.peers = open_peers(&launch, &options, &err))) {
         log_error("%s", err.text);
         return err.code;
     }

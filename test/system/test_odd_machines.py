@@ -105,3 +105,120 @@ def test_the_cause_behind_a_long_path(make, tmp_path):
     result = make("mpich", run_dir=str(long_folder(tmp_path, 4000)), machines=2).run()
     assert result.code == 2 and "--run_dir: " in result.err, result.said
     assert "too long for files in it" in result.err, result.said
+
+
+# ---- networks ----
+
+@pytest.fixture
+def networks(cluster):
+    """Makes interfaces on machines, and removes them."""
+    made = []
+
+    def ip(machine, *lines):
+        for line in lines:
+            done = cluster.on(machine, "ip", *line.split())
+            assert done.returncode == 0, f"ip {line}: {done.stderr}"
+
+    def make(machine, name, *addresses, up=True):
+        """One half of a cable whose other half is in the same machine."""
+        made.append((machine, name))
+        ip(machine, f"link add {name} type veth peer name {name}x", f"link set {name}x up",
+           *(f"addr add {address} dev {name}" for address in addresses),
+           f"link set {name} {'up' if up else 'down'}")
+
+    make.ip = ip
+    yield make
+    for machine, name in made:
+        cluster.on(machine, "ip", "link", "del", name)
+
+
+def second_network(cluster, networks, machines):
+    """10.88.0.N on eth1 of each, reached by way of eth0; returns the addresses."""
+    known = {k: f"10.88.0.{k + 1}" for k in machines}
+    for k, address in known.items():
+        networks(k, "eth1", f"{address}/32")
+        networks.ip(k, *(f"route replace {other} via {cluster.ips[j]}"
+                         for j, other in known.items() if j != k))
+    return known
+
+
+def addresses_are(result, machines, prefix):
+    for k in range(machines):
+        seen = result.dump("trainer", k)["environment"]
+        assert seen["MASTER_ADDR"] == f"{prefix}1", seen["MASTER_ADDR"]
+
+
+def test_own_name_is_127_0_1_1(job, mounted, tmp_path):
+    """As Debian's installer writes it."""
+    for k in range(4):
+        hosts = tmp_path / f"hosts{k}"
+        hosts.write_text(f"127.0.0.1 localhost\n127.0.1.1 vm{k}\n")
+        mounted(k, hosts, "/etc/hosts")
+    addresses_are(well(job(*SEE).run()), 4, "10.77.0.")
+
+
+def test_second_network(job, cluster, networks):
+    """ip_config names the second one; mpirun's hostfile the first."""
+    known = second_network(cluster, networks, range(4))
+    it = job(*SEE)
+    it.hosts, it.ip_config = it.ip_config, list(known.values())
+    result = well(it.run())
+    addresses_are(result, 4, "10.88.0.")
+    assert result.dump("trainer", 3)["environment"]["GLOO_SOCKET_IFNAME"] == "eth1"
+
+
+def docker(networks, machines):
+    """Its bridge has 172.17.0.1 on all machines."""
+    for k in machines:
+        networks(k, "docker0", "172.17.0.1/16")
+
+
+def test_bridge_with_one_address_everywhere(job, networks):
+    docker(networks, range(4))
+    result = well(job(*SEE).run())
+    addresses_are(result, 4, "10.77.0.")
+    for name in ("OMPI_MCA_btl_tcp_if_include", "UCX_NET_DEVICES"):
+        assert name not in result.dump("trainer", 1)["environment"]
+
+
+def test_the_network_that_the_user_has_chosen(make, networks, tmp_path):
+    """Open MPI takes a second choice for a mistake."""
+    docker(networks, range(2))
+    params = tmp_path / "home/.openmpi/mca-params.conf"
+    params.parent.mkdir(parents=True)
+    params.write_text("btl_tcp_if_exclude = lo,docker0\n")
+    it = make("openmpi", *SEE, machines=2)
+    it.environment["HOME"] = str(tmp_path / "home")
+    result = well(it.run())
+    assert "mutually" not in result.err, result.said
+    it = make("mpich", *SEE, machines=2)
+    it.environment["UCX_NET_DEVICES"] = "eth0"
+    assert well(it.run()).dump("trainer", 0)["environment"]["UCX_NET_DEVICES"] == "eth0"
+
+
+def test_machines_of_many_networks(make, networks):
+    """A second network on some machines only, an interface that is down, a secondary address, no
+    default route."""
+    networks(0, "eth1", "10.88.0.1/24")
+    networks(1, "eth2", "10.89.0.1/24", "10.88.0.1/24", up=False)
+    networks(3, "eth3", "10.90.0.1/24", "10.90.0.2/24")
+    addresses_are(well(make("mpich", *SEE).run()), 4, "10.77.0.")
+
+
+@pytest.mark.parametrize("address, words", [("10.90.0.2", "only a secondary address"),
+                                            ("10.91.0.1", "lines without a rank")])
+def test_addresses_that_dgl_does_not_see(make, networks, address, words):
+    networks(1, "eth3", "10.90.0.1/24", "10.90.0.2/24")
+    it = make("openmpi", machines=2)
+    it.hosts, it.ip_config = it.ip_config, [it.ip_config[0], address]
+    result = it.run()
+    assert result.code == 2 and words in result.err, result.said
+
+
+def test_an_interface_that_is_down(make, networks):
+    """DGL sees its address all the same, but nothing reaches it."""
+    networks(1, "eth4", "10.92.0.1/24", up=False)
+    it = make("mpich", machines=2)
+    it.hosts, it.ip_config = it.ip_config, [it.ip_config[0], "10.92.0.1"]
+    result = it.run()
+    assert result.code == 2 and "interface that is down" in result.err, result.said
