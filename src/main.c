@@ -105,6 +105,12 @@ static _Noreturn void sleep_until_over(struct coord_setup *setup)
     peers_leave(setup->peers, code, false);
 }
 
+static _Noreturn void leave_early(const struct err *err)
+{
+    log_error("%s", err->text);
+    launch_leave_early(err->code);
+}
+
 int main(int argc, char **argv)
 {
     struct launch launch;
@@ -115,16 +121,16 @@ int main(int argc, char **argv)
     struct coord_setup setup = {.meeting = &meeting, .job = &job};
 
     file_open_standard();
+    if (launch_check_files(&err))
+        leave_early(&err);
     launch_look(&launch, environ);
     options_parse(&options, argc, argv, environ, &err);
     if (!err.code && (options.help || options.version))
         return answer(&options, &launch);
     setup.parent_fd = launch_watch_parent(&launch);
     if (keeper_fork(&setup.keeper, &err) || signals_open(&err) ||
-        !(setup.peers = open_peers(&launch, &options, &err))) {
-        log_error("%s", err.text);
-        return err.code;
-    }
+        !(setup.peers = open_peers(&launch, &options, &err)))
+        leave_early(&err);
     if (meet(&setup, &options, &launch, &err)) {
         dismiss_keeper(&setup);
         peers_assemble(setup.peers); /* MPICH's mpirun kills those that have not left yet */

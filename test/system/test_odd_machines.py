@@ -3,6 +3,8 @@ cannot work and what to do."""
 
 import os
 import pathlib
+import shutil
+import tempfile
 
 import pytest
 
@@ -222,3 +224,87 @@ def test_an_interface_that_is_down(make, networks):
     it.hosts, it.ip_config = it.ip_config, [it.ip_config[0], "10.92.0.1"]
     result = it.run()
     assert result.code == 2 and "interface that is down" in result.err, result.said
+
+
+# ---- limits ----
+
+USER = 31997  # no passwd entry, no other processes
+
+
+def behind(it, *words, machine=None):
+    """These words stand before the launcher's own; on one machine alone, or on all."""
+    launcher = it.launcher
+    here = [] if machine is None else ["/bin/sh", "-c",
+                                       'n=$1; shift; [ "$(hostname)" = vm"$n" ] || shift %d; '
+                                       'exec "$@"' % len(words), "sh", str(machine)]
+    it.launcher = lambda: [*here, *words, *launcher()]
+    return it
+
+
+@pytest.fixture
+def as_user(tmp_path_factory):
+    """as_user(job): its launcher and all below it run as an ordinary user, in a workspace that is
+    open to all. The program is run from a copy, since a build may be in root's home."""
+    folders = []
+
+    def change(it, *words, machine=None):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="mt-o-", dir="/tmp"))
+        folders.append(folder)
+        for program in ("dgl-mpilaunch", "fake"):
+            shutil.copy(it.build / program, folder)
+        it.build, it.workspace = folder, folder / "w"
+        it.workspace.mkdir()
+        for path in (folder, it.workspace):
+            path.chmod(0o777)
+        it.options["workspace"] = it.workspace
+        environment = it.whole_environment
+
+        def open_temporary():
+            it.temporary.chmod(0o1777)
+            return environment()
+
+        it.whole_environment = open_temporary
+        return behind(it, "setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", *words,
+                      machine=machine)
+
+    yield change
+    for folder in folders:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("limit, mpi, trainers", [
+    (64, "openmpi", 8), (64, "mpich", 8), (64, None, 40), (32, "openmpi", 1), (16, "mpich", 1),
+    (20, None, 1), (64, "mpich", 40)])
+def test_few_open_files(make, mpi, limit, trainers):
+    """Said before anything starts, by each machine that lacks them."""
+    it = make(mpi, *SEE, machines=2, num_trainers=trainers)
+    behind(it, "prlimit", f"--nofile={limit}:{limit}", machine=it.machines - 1)
+    result = it.run()
+    if limit == 64 and trainers == 8:
+        well(result)
+    else:
+        assert result.code == 3, result.said
+        assert f"the hard limit of open files is {limit}" in result.err, result.said
+        assert f"vm{it.machines - 1}" in result.err, result.said
+
+
+def test_a_low_soft_limit_of_open_files(make):
+    well(behind(make("mpich", *SEE, machines=2), "prlimit", "--nofile=16:4096").run())
+
+
+# rank, keeper, 2 servers with a child each, 3 trainers
+@pytest.mark.parametrize("limit", range(1, 9))
+def test_few_processes(make, as_user, limit):
+    """Whoever cannot be forked, by us or by a server: the others are ended, and the limit named."""
+    it = make(None, "server: fork plain; serve", "trainer: connect", num_servers=2, num_trainers=3)
+    result = as_user(it, "prlimit", f"--nproc={limit}:{limit}").run()
+    assert result.code in (125, 1), result.said
+    assert "see 'ulimit -u'" in result.err or "'ulimit -u' (RLIMIT_NPROC)" in result.err, result.said
+
+
+def test_a_machine_that_cannot_have_a_keeper(job, as_user):
+    """The other ranks do not wait for ever in MPI_Init."""
+    it = job(machines=2)
+    result = as_user(it, "prlimit", "--nproc=1:1", machine=1).run()
+    assert result.code == 125, result.said
+    assert "cannot fork the keeper" in result.err and "ulimit -u" in result.err, result.said
