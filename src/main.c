@@ -76,6 +76,10 @@ static int meet(struct coord_setup *setup, struct options *options, const struct
 static struct peers *open_peers(const struct launch *launch, const struct options *options,
                                 struct err *err)
 {
+    struct err why = {0};
+
+    if (launch->use_mpi && launch_check_shm(&why))
+        log_warning("%s", why.text); /* if MPI ends here, this is all that the user is told */
     if (launch->use_mpi && !err->code)
         network_prefer(options);
     return peers_open(launch, err);

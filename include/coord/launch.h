@@ -26,6 +26,10 @@ int launch_watch_parent(const struct launch *launch);
  * hard one is lower. */
 int launch_check_files(struct err *err);
 
+/* Can MPI make shared memory here? MPICH ends in MPI_Init without, and Open MPI does without
+ * [measured]. 0, or -1 with err: what is wrong with /dev/shm. */
+int launch_check_shm(struct err *err);
+
 /* Leaves before MPI_Init. MPICH's mpirun would wait for ever for the others, who wait in MPI_Init
  * for this rank [measured], unless it is told to abort (PMI-1); Open MPI's ends them by itself. */
 _Noreturn void launch_leave_early(int code);

@@ -2,14 +2,18 @@
 #include "coord/launch.h"
 
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { FILES_MIN = 64 };
+#define SHM "/dev/shm"
+
+enum { FILES_MIN = 64, SHM_MIN = 1 << 20 };
 
 extern char **environ;
 
@@ -85,6 +89,25 @@ int launch_check_files(struct err *err)
                    "%s: the hard limit of open files is %d, and %d are needed at least; raise it "
                    "('ulimit -Hn', /etc/security/limits.conf)",
                    host, (int)limit.rlim_max, FILES_MIN);
+}
+
+int launch_check_shm(struct err *err)
+{
+    struct statvfs at;
+    const char *what = NULL;
+    char host[65] = "this machine";
+
+    if (statvfs(SHM, &at) < 0)
+        what = "cannot be reached: is it mounted";
+    else if ((at.f_flag & ST_RDONLY) || access(SHM, W_OK) < 0)
+        what = "cannot be written in: is it mounted read-only, or its mode not 1777";
+    else if ((uint64_t)at.f_bavail * at.f_frsize < SHM_MIN)
+        what = "is full: may something be removed, or is it too small";
+    if (!what)
+        return 0;
+    gethostname(host, sizeof(host) - 1);
+    return err_set(err, EXIT_MACHINE, "%s: " SHM " %s? MPI and DGL need it (see 'df -h " SHM "')",
+                   host, what);
 }
 
 static void tell_hydra(int fd, int code)

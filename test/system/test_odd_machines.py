@@ -308,3 +308,155 @@ def test_a_machine_that_cannot_have_a_keeper(job, as_user):
     result = as_user(it, "prlimit", "--nproc=1:1", machine=1).run()
     assert result.code == 125, result.said
     assert "cannot fork the keeper" in result.err and "ulimit -u" in result.err, result.said
+
+
+# ---- disks ----
+
+@pytest.fixture
+def disk(cluster, mounted, tmp_path):
+    """disk(machine, folder, KIB): a small disk there; fill(machine, folder): no byte is free."""
+    def make(machine, folder, kib=1024):
+        mounted(machine, None, folder, "-o", f"size={kib}k,mode=1777")
+
+    def fill(machine, folder):
+        cluster.on(machine, "dd", "if=/dev/zero", f"of={folder}/filler", "bs=4k")
+
+    make.fill = fill
+    return make
+
+
+def on_disk(it, disk, machines, full, folder="runs"):
+    it.write()
+    path = it.workspace / folder
+    path.mkdir(exist_ok=True)
+    for k in machines:
+        disk(k, path)
+        if full:
+            disk.fill(k, path)
+    return path
+
+
+LOG_FAILS = "of trainer {0} on vm{0} is not complete: No space left on device; the job goes on"
+REPORT_FAILS = "the report is not complete: cannot write"
+
+
+@pytest.mark.parametrize("given, machine", [(True, 0), (False, 0), (True, 1)])
+def test_full_disk_of_the_run_folder(make, disk, given, machine):
+    it = make("mpich", *SEE, machines=2)
+    path = on_disk(it, disk, [machine], True, "runs" if given else "dgl-mpilaunch-runs")
+    if given:
+        it.options["run_dir"] = str(path)
+    result = well(it.run())
+    assert result.out.count("text") == 2, result.said
+    assert result.err.count(LOG_FAILS.format(machine)) == 1, result.said
+    assert result.err.count(REPORT_FAILS) == (machine == 0), result.said
+    assert ("dgl-mpilaunch: report: " in result.err) == (machine != 0), result.said
+
+
+def test_disk_fills_while_the_job_runs(job, disk):
+    it = job("server: serve", "trainer: lines 40000 80; print end; connect", machines=2)
+    it.options["run_dir"] = str(on_disk(it, disk, [0, 1], False))
+    result = well(it.run())
+    for k in range(2):
+        assert result.err.count(LOG_FAILS.format(k)) == 1, result.err
+        assert f"[vm{k} trainer {k}] end" in result.out
+    assert result.err.count(REPORT_FAILS) == 1, result.err
+
+
+def test_full_tmpdir(make, disk):
+    """Without a private /dev/shm the job's folder is in it."""
+    it = make("openmpi", *SEE, machines=2, private_shm="off")
+    full = on_disk(it, disk, [1], True, "tmp")
+    behind(it, "env", f"TMPDIR={full}", machine=1)
+    result = well(it.run())
+    assert "sitecustomize.py': No space left on device" in result.err, result.said
+
+
+# ---- what is missing ----
+
+def without_shm(cluster, mounted, machine):
+    """A /dev with the devices that MPI needs, and no folder 'shm'."""
+    mounted(machine, None, "/dev")
+    for name in ("null", "zero", "urandom", "random"):
+        done = cluster.on(machine, "sh", "-c", f"touch /dev/{name} && "
+                          f"mount --bind /proc/{os.getpid()}/root/dev/{name} /dev/{name}")
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("state, private, words", [
+    ("full", "off", "is full"), ("none", "auto", "cannot be reached"),
+    ("read-only", "auto", "cannot be written in")])
+def test_no_shared_memory(job, cluster, disk, mounted, state, private, words):
+    """MPICH does not start where it is there and cannot be used; the rest is DGL's."""
+    it = job(*SEE, machines=2, private_shm=private)
+    if state == "full":
+        disk(1, "/dev/shm")
+        disk.fill(1, "/dev/shm")
+    elif state == "read-only":
+        mounted(1, None, "/dev/shm", "-o", "ro")
+    else:
+        without_shm(cluster, mounted, 1)
+    result = it.run()
+    assert f"warning: vm1: /dev/shm {words}" in result.err, result.said
+    if it.mpi == "openmpi" or state == "none":
+        well(result)
+    else:
+        assert result.code != 0 and result.seconds < 10, result.said
+
+
+def test_shared_memory_in_a_plain_folder(make, cluster, mounted, tmp_path):
+    """Of a container without a tmpfs there."""
+    plain = tmp_path / "shm"
+    plain.mkdir()
+    mounted(1, plain, "/dev/shm")
+    well(make("mpich", "server: shm x 1; serve", machines=2).run())
+
+
+@pytest.mark.parametrize("option", ["hidepid=2", "subset=pid"])
+def test_proc_that_hides(make, as_user, option):
+    """An ordinary user sees no process of others; or nobody sees more than processes."""
+    it = make(None, *SEE)
+    it.cluster.on(0, "mount", "-t", "proc", "-o", option, "proc", "/proc")
+    try:
+        result = as_user(it).run()
+    finally:
+        it.cluster.on(0, "umount", "-l", "/proc")
+    well(result)
+
+
+def test_no_place_for_temporary_files(make, mounted, tmp_path):
+    it = make("mpich", *SEE, machines=2, private_shm="off")
+    it.write()
+    (it.workspace / "ro").mkdir()
+    mounted(1, None, it.workspace / "ro", "-o", "ro")
+    behind(it, "env", f"TMPDIR={it.workspace}/ro", machine=1)
+    result = it.run()
+    assert result.code == 3 and "TMPDIR names another place" in result.err, result.said
+    assert "vm1" in result.err, result.said
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_read_only_workspace(job, cluster, mounted, given):
+    it = job("server: serve", "trainer: print text; connect", machines=2)
+    it.write()
+    for k in range(2):
+        mounted(k, it.workspace, it.workspace, "-o", "ro")
+        cluster.on(k, "mount", "-o", "remount,ro,bind", str(it.workspace))
+    if given:
+        it.options["run_dir"] = "w0/runs"
+    result = it.run()
+    if given:
+        assert result.code == 2 and "--run_dir: cannot make the folder" in result.err, result.said
+        assert "Read-only file system" in result.err, result.said
+    else:
+        well(result)
+        assert "warning: no report and no log files: cannot make the folder" in result.err
+        assert len(complaints(result)) == 2, result.said
+
+
+def test_read_only_for_this_user(make, as_user):
+    it = as_user(make(None, "server: serve", "trainer: connect"))
+    it.write()
+    it.workspace.chmod(0o555)
+    result = well(it.run())
+    assert "no report and no log files" in result.err and "Permission denied" in result.err
