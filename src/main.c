@@ -13,6 +13,7 @@
 #include "coord/coord.h"
 #include "coord/launch.h"
 #include "coord/meeting.h"
+#include "coord/network.h"
 #include "coord/peers.h"
 #include "coord/signals.h"
 #include "coord/sleepers.h"
@@ -70,6 +71,18 @@ static int meet(struct coord_setup *setup, struct options *options, const struct
     return -1;
 }
 
+static struct peers *open_peers(const struct launch *launch, const struct options *options,
+                                struct err *err)
+{
+    struct err why = {0};
+
+    if (launch->use_mpi && launch_check_shm(&why))
+        log_warning("%s", why.text); /* if MPI ends here, this is all that the user is told */
+    if (launch->use_mpi && !err->code)
+        network_prefer(options);
+    return peers_open(launch, err);
+}
+
 /* It has no plan and leaves at once. Waited for, since it holds the rank's stderr. */
 static void dismiss_keeper(const struct coord_setup *setup)
 {
@@ -94,6 +107,12 @@ static _Noreturn void sleep_until_over(struct coord_setup *setup)
     peers_leave(setup->peers, code, false);
 }
 
+static _Noreturn void leave_early(const struct err *err)
+{
+    log_error("%s", err->text);
+    launch_leave_early(err->code);
+}
+
 int main(int argc, char **argv)
 {
     struct launch launch;
@@ -104,16 +123,16 @@ int main(int argc, char **argv)
     struct coord_setup setup = {.meeting = &meeting, .job = &job};
 
     file_open_standard();
+    if (launch_check_files(&err))
+        leave_early(&err);
     launch_look(&launch, environ);
     options_parse(&options, argc, argv, environ, &err);
     if (!err.code && (options.help || options.version))
         return answer(&options, &launch);
     setup.parent_fd = launch_watch_parent(&launch);
     if (keeper_fork(&setup.keeper, &err) || signals_open(&err) ||
-        !(setup.peers = peers_open(&launch, &err))) {
-        log_error("%s", err.text);
-        return err.code;
-    }
+        !(setup.peers = open_peers(&launch, &options, &err)))
+        leave_early(&err);
     if (meet(&setup, &options, &launch, &err)) {
         dismiss_keeper(&setup);
         peers_assemble(setup.peers); /* MPICH's mpirun kills those that have not left yet */

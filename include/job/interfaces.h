@@ -11,6 +11,7 @@ struct interface {
     char name[16];
     uint32_t address; /* host byte order */
     bool primary;     /* what SIOCGIFADDR tells, and so what DGL sees */
+    bool down;        /* nothing reaches it */
 };
 
 /* All addresses, primary ones first, newly allocated; NULL with *n 0 when there is none. The caller

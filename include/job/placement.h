@@ -22,6 +22,7 @@ struct seat {
     int32_t line;         /* index into hosts, or -1: none */
     int32_t other_line;   /* a second index that matches too, or -1 */
     int32_t by_secondary; /* an index that only a secondary address matches, or -1 */
+    int32_t is_down;      /* the interface of line: DGL sees its address, nothing reaches it */
     int32_t cpus;         /* that the cgroup's cpuset allows, whatever mask MPI pinned */
 };
 

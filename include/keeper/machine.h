@@ -79,6 +79,7 @@ struct machine {
     bool told;        /* STOP has come: what the console has no credit for is not waited for long */
     bool may_leave;   /* LEAVE has come */
     bool reported;    /* OUTCOME and REACHED_OVER are on their way */
+    bool log_said;    /* the user was told of a log file that is not complete */
 };
 
 /* machine.c: an event; enters the next stage. */
@@ -188,6 +189,7 @@ void link_send(struct machine *m, enum message_type type, const void *data, size
 void link_send_u32(struct machine *m, enum message_type type, uint32_t value);
 void link_send_cause(struct machine *m, enum message_type type, struct cause *cause, int64_t since);
 void link_send_outcome(struct machine *m);
+void link_say(struct machine *m, const char *text); /* a line for the user, at once */
 /* When nothing is left to be ended: the folder of the log files may hang. */
 void link_write_last_words(const struct machine *m);
 void link_read(struct machine *m);  /* reads and obeys; at EOF says that the rank has died */

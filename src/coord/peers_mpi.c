@@ -89,7 +89,9 @@ static int finish(MPI_Request *request, const char *call, int rc, struct err *er
         if (clock_ms() > deadline)
             return err_set(err, EXIT_LAUNCHER,
                            "not all ranks answered within %d s at start (%s); is the network "
-                           "between the machines open to MPI?",
+                           "between the machines open to MPI, and the right one? 'mpirun --mca "
+                           "btl_tcp_if_include NETWORK' (Open MPI) and UCX_NET_DEVICES (MPICH) "
+                           "name it",
                            PEERS_OPEN_TIMEOUT_MS / 1000, call);
         poll(NULL, 0, pause);
         pause = pause < 5 ? pause + 1 : 5;

@@ -4,6 +4,7 @@
 #include "coord/root.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "coord/root_state.h"
 
 enum {
+    FILES_ROOM = 128, /* bytes of the longest name in the run folder: logs/HOST.trainer-ID.N.log */
     WAITING_TERMINAL_MS = 1000,
     LEFT_GRACE_MS =
         10000, /* DGL tells all servers to leave at once; this is how far apart they do */
@@ -46,6 +48,18 @@ static void link_latest(const struct root *root)
     free(latest);
 }
 
+static int open_run_dir(const char *path, struct err *why)
+{
+    if (strlen(path) + FILES_ROOM >= PATH_MAX)
+        return err_set(why, EXIT_USAGE,
+                       "the path of the run folder '%s' is too long for files in it", path);
+    if (file_make_folders(path, 0777, why))
+        return -1;
+    if (access(path, W_OK))
+        return err_set(why, EXIT_USAGE, "cannot write in '%s': %s", path, strerror(errno));
+    return 0;
+}
+
 static void make_run_dir(struct root *root, struct err *err)
 {
     struct job *job = root->job;
@@ -53,12 +67,10 @@ static void make_run_dir(struct root *root, struct err *err)
 
     if (!job->run_dir)
         return;
-    if (!file_make_folders(job->run_dir, 0777, &why) && !access(job->run_dir, W_OK)) {
+    if (!open_run_dir(job->run_dir, &why)) {
         link_latest(root);
         return;
     }
-    if (!why.code)
-        err_set(&why, EXIT_USAGE, "cannot write in '%s': %s", job->run_dir, strerror(errno));
     if (job->options.run_dir)
         err_set(err, EXIT_USAGE, "--run_dir: %s", why.text);
     else

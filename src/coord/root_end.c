@@ -59,6 +59,15 @@ static void fill_missing(struct root *root)
     }
 }
 
+static void report_failed(struct root *root, const struct err *why)
+{
+    if (!root->report_warned)
+        log_warning("the report is not complete: %s", why->text);
+    root->report_warned = true;
+    root->report_written = false;
+}
+
+/* A report that cannot be written is told once; at the end it may fit again. */
 static void write_report(struct root *root, const struct report *report)
 {
     static const struct {
@@ -66,14 +75,15 @@ static void write_report(struct root *root, const struct report *report)
         void (*make)(struct buf *out, const struct report *report);
     } files[] = {{"report.json", report_json}, {"report.html", report_html}};
 
+    root->report_written = true;
     for (size_t i = 0; root->job->run_dir && i < sizeof(files) / sizeof(files[0]); i++) {
         char *path = root_in_run_dir(root, files[i].name);
         struct buf text = {0};
         struct err err = {0};
 
         files[i].make(&text, report);
-        if (file_write(path, text.data, text.len, &err))
-            log_warning("%s", err.text);
+        if (file_write(path, text.data, text.len, &err) != 0)
+            report_failed(root, &err);
         buf_free(&text);
         free(path);
     }
@@ -200,7 +210,7 @@ static void say_end(struct root *root, const struct report *report)
     struct buf text = {0};
 
     if (!root->job->options.quiet) {
-        report_summary(&text, report, root->job->run_dir);
+        report_summary(&text, report, root->report_written ? root->job->run_dir : NULL);
         say_lines(root, &text);
     }
     if (!cause)

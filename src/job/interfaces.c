@@ -23,9 +23,10 @@ struct list {
     size_t n;
 };
 
-static void add(struct list *list, const char *name, const struct sockaddr *address, bool primary)
+static void add(struct list *list, const char *name, const struct sockaddr *address, bool primary,
+                bool down)
 {
-    struct interface item = {.primary = primary};
+    struct interface item = {.primary = primary, .down = down};
     struct sockaddr_in in;
 
     memcpy(&in, address, sizeof(in));
@@ -38,6 +39,14 @@ static void add(struct list *list, const char *name, const struct sockaddr *addr
     list->items[list->n++] = item;
 }
 
+static bool is_down(int fd, const char *name)
+{
+    struct ifreq request = {0};
+
+    strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
+    return !ioctl(fd, SIOCGIFFLAGS, &request) && !(request.ifr_flags & IFF_UP);
+}
+
 static void add_primary(struct list *list)
 {
     struct if_nameindex *names = if_nameindex();
@@ -48,7 +57,7 @@ static void add_primary(struct list *list)
 
         strncpy(request.ifr_name, i->if_name, sizeof(request.ifr_name) - 1);
         if (!ioctl(fd, SIOCGIFADDR, &request) && request.ifr_addr.sa_family == AF_INET)
-            add(list, i->if_name, &request.ifr_addr, true);
+            add(list, i->if_name, &request.ifr_addr, true, is_down(fd, i->if_name));
     }
     if (fd >= 0)
         close(fd);
@@ -63,7 +72,7 @@ static void add_secondary(struct list *list)
         return;
     for (struct ifaddrs *i = all; i; i = i->ifa_next)
         if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET)
-            add(list, i->ifa_name, i->ifa_addr, false);
+            add(list, i->ifa_name, i->ifa_addr, false, !(i->ifa_flags & IFF_UP));
     freeifaddrs(all);
 }
 

@@ -35,6 +35,7 @@ static void note_primary(struct seat *seat, const struct interface *interface, i
         return;
     if (seat->line < 0) {
         seat->line = line;
+        seat->is_down = interface->down;
         memcpy(seat->interface, interface->name, sizeof(seat->interface));
     } else if (seat->line != line && seat->other_line < 0) {
         seat->other_line = line;
@@ -160,6 +161,14 @@ static int check_seat(const struct hosts *hosts, const struct seat *seat, size_t
                        "line %d (%s) and line %d (%s) of ip_config are both the machine '%.63s'; "
                        "leave one address of each machine",
                        a->line, a->ip, b->line, b->ip, seat->host);
+    }
+    if (seat->line >= 0 && seat->is_down) {
+        const struct host *a = &hosts->items[seat->line];
+
+        return err_set(err, EXIT_USAGE,
+                       "line %d (%s) of ip_config is the address of '%.15s' on '%.63s', an "
+                       "interface that is down; 'ip link set %.15s up', or use another address",
+                       a->line, a->ip, seat->interface, seat->host, seat->interface);
     }
     if (seat->line < 0 && seat->by_secondary >= 0) {
         const struct host *a = &hosts->items[seat->by_secondary];

@@ -369,7 +369,7 @@ static void say_paused(struct machine *m, const struct child *child, int signal)
     else
         text = mem_printf("%s %d on %s (pid %d) continues", role_name(child->plan->role),
                           child->plan->id, m->host, child->pid);
-    link_send(m, MESSAGE_NOTICE, text, strlen(text));
+    link_say(m, text);
     free(text);
 }
 

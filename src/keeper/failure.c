@@ -19,13 +19,13 @@
 
 void failure_warn(struct machine *m, const char *format, ...)
 {
-    char text[2048];
+    struct err err;
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    vsnprintf(err.text, sizeof err.text, format, args);
     va_end(args);
-    strv_add(&m->warnings, text);
+    strv_add(&m->warnings, err.text);
 }
 
 struct cause *failure_about(struct machine *m, int i, enum how how, int value, int code,

@@ -44,6 +44,14 @@ void link_send_cause(struct machine *m, enum message_type type, struct cause *ca
     buf_free(&payload);
 }
 
+void link_say(struct machine *m, const char *text)
+{
+    char *line = mem_printf("dgl-mpilaunch: %s\n", text);
+
+    link_send(m, MESSAGE_NOTICE, line, strlen(line));
+    free(line);
+}
+
 static int64_t milliseconds(const struct timeval *t)
 {
     return (int64_t)t->tv_sec * 1000 + t->tv_usec / 1000;

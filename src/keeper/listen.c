@@ -61,7 +61,7 @@ static int parse_row(const char *row, struct entry *entry)
 /* Both files list LISTEN sockets first, so reading stops at the first other row. */
 static void table_read(struct table *table)
 {
-    static const char *const paths[] = {"/proc/net/tcp", "/proc/net/tcp6"};
+    static const char *const paths[] = {"/proc/self/net/tcp", "/proc/self/net/tcp6"};
 
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         FILE *file = fopen(paths[i], "re");

@@ -17,9 +17,19 @@ static void output_send(void *arg, const char *lines, size_t len)
     link_send(arg, MESSAGE_OUTPUT, lines, len);
 }
 
+/* The first at once, for a job may run for days; all of them in the end. */
 static void output_warn(void *arg, const char *sentence)
 {
-    failure_warn(arg, "%s", sentence);
+    struct machine *m = arg;
+    char *text;
+
+    failure_warn(m, "%s", sentence);
+    if (m->log_said)
+        return;
+    m->log_said = true;
+    text = mem_printf("warning: %s; the job goes on", sentence);
+    link_say(m, text);
+    free(text);
 }
 
 static void open_output(struct machine *m)

@@ -1,0 +1,462 @@
+"""Machines and shells that are odd, but real: the job works there, or one sentence says at once what
+cannot work and what to do."""
+
+import os
+import pathlib
+import shutil
+import tempfile
+
+import pytest
+
+from conftest import MPIS
+
+SEE = ("server: dump seen; serve", "trainer: dump seen; print text; connect")
+
+
+def well(result):
+    assert result.code == 0, result.said
+    assert "all ended well" in result.err, result.said
+    return result
+
+
+def complaints(result):
+    return [line for line in result.err.splitlines() if line.startswith("dgl-mpilaunch: ")]
+
+
+# ---- names ----
+
+NAMES = {
+    "space": "my work space",
+    "quotes": "it's \"quoted\"",
+    "dollar": "$HOME `id` $(id) ${x}",
+    "backslash": "a\\b\\\\n\\",
+    "newline": "two\nlines",
+    "UTF-8": "ünïcödé-图-😀",
+    "no UTF-8": b"latin-\xfc\xff".decode(errors="surrogateescape"),
+    "shell": "a;b&c|d>e<f*?[x]{y}#~!()",
+    "dash": "-rf",
+    "equals": "A=b,c:d%s%n",
+}
+
+
+def in_folder(it, tmp_path, name):
+    """The job's workspace and all that is in it lie in a folder of this name."""
+    it.workspace = tmp_path / name
+    it.hostfile = lambda: tmp_path / "hosts"
+    it.cwd = tmp_path
+    it.options["workspace"] = str(it.workspace)
+    return it
+
+
+def path_of(text):
+    """In the fake's dumps each byte is a character."""
+    return os.fsdecode(text.encode("latin-1"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_names(make, tmp_path, name):
+    """Of the workspace, ip_config, the partition, the run folder, and so of the logs and reports;
+    mpirun is started inside."""
+    mpi = MPIS[list(NAMES).index(name) % 2]
+    name = NAMES[name]
+    it = in_folder(make(mpi, *SEE, machines=2), tmp_path, name)
+    it.write()
+    for old in ("ip_config.txt", "data"):
+        (it.workspace / old).rename(it.workspace / (name + old))
+    it.write = lambda: None
+    it.options.update(ip_config=f"./{name}ip_config.txt", part_config=f"./{name}data/graph.json",
+                      run_dir=f"./runs{name}", workspace=".")
+    it.cwd = it.workspace
+    result = well(it.run())
+    dump = result.dump("trainer", 1)
+    assert path_of(dump["cwd"]) == str(it.workspace)
+    assert path_of(dump["environment"]["DGL_CONF_PATH"]) == f"./{name}data/graph.json"
+    assert result.log("vm1.trainer-1.log") == "text\n"
+    assert result.report["exit_code"] == 0 and (result.run_dir / "report.html").exists()
+
+
+def long_folder(base, size):
+    """A path of so many bytes below base."""
+    path = str(base)
+    while len(path) < size:
+        path += "/" + "d" * min(200, max(size - len(path) - 1, 1))
+    assert len(path) in (size, size + 1), len(path)
+    return pathlib.Path(path)
+
+
+@pytest.mark.parametrize("size, mpi", [(3800, "openmpi"), (3990, "mpich"), (4050, "openmpi")])
+def test_long_paths(make, mpi, tmp_path, size):
+    """PATH_MAX is 4096. Where the workspace leaves no room for the run folder, there is none."""
+    it = in_folder(make(mpi, *SEE, machines=2), tmp_path, long_folder(tmp_path, size))
+    it.write()
+    it.options["part_config"] = "data/" + "./" * ((4070 - size) // 2) + "graph.json"
+    result = well(it.run())
+    if size > 3900:
+        assert len(complaints(result)) == 2, result.said
+        assert "too long for files in it; name a folder by --run_dir" in result.err, result.said
+    assert result.dump("trainer", 1)["cwd"] == str(it.workspace)
+
+
+def test_the_cause_behind_a_long_path(make, tmp_path):
+    """What is too long for PATH_MAX is said with the reason, not cut off before it."""
+    it = in_folder(make("mpich", machines=2), tmp_path, long_folder(tmp_path, 3900))
+    it.write()
+    it.options["ip_config"] = "ip/" * 90
+    result = it.run()
+    assert result.code == 2 and "File name too long" in result.err, result.said
+    result = make("mpich", run_dir=str(long_folder(tmp_path, 4000)), machines=2).run()
+    assert result.code == 2 and "--run_dir: " in result.err, result.said
+    assert "too long for files in it" in result.err, result.said
+
+
+# ---- networks ----
+
+@pytest.fixture
+def networks(cluster):
+    """Makes interfaces on machines, and removes them."""
+    made = []
+
+    def ip(machine, *lines):
+        for line in lines:
+            done = cluster.on(machine, "ip", *line.split())
+            assert done.returncode == 0, f"ip {line}: {done.stderr}"
+
+    def make(machine, name, *addresses, up=True):
+        """One half of a cable whose other half is in the same machine."""
+        made.append((machine, name))
+        ip(machine, f"link add {name} type veth peer name {name}x", f"link set {name}x up",
+           *(f"addr add {address} dev {name}" for address in addresses),
+           f"link set {name} {'up' if up else 'down'}")
+
+    make.ip = ip
+    yield make
+    for machine, name in made:
+        cluster.on(machine, "ip", "link", "del", name)
+
+
+def second_network(cluster, networks, machines):
+    """10.88.0.N on eth1 of each, reached by way of eth0; returns the addresses."""
+    known = {k: f"10.88.0.{k + 1}" for k in machines}
+    for k, address in known.items():
+        networks(k, "eth1", f"{address}/32")
+        networks.ip(k, *(f"route replace {other} via {cluster.ips[j]}"
+                         for j, other in known.items() if j != k))
+    return known
+
+
+def addresses_are(result, machines, prefix):
+    for k in range(machines):
+        seen = result.dump("trainer", k)["environment"]
+        assert seen["MASTER_ADDR"] == f"{prefix}1", seen["MASTER_ADDR"]
+
+
+def test_own_name_is_127_0_1_1(job, mounted, tmp_path):
+    """As Debian's installer writes it."""
+    for k in range(4):
+        hosts = tmp_path / f"hosts{k}"
+        hosts.write_text(f"127.0.0.1 localhost\n127.0.1.1 vm{k}\n")
+        mounted(k, hosts, "/etc/hosts")
+    addresses_are(well(job(*SEE).run()), 4, "10.77.0.")
+
+
+def test_second_network(job, cluster, networks):
+    """ip_config names the second one; mpirun's hostfile the first."""
+    known = second_network(cluster, networks, range(4))
+    it = job(*SEE)
+    it.hosts, it.ip_config = it.ip_config, list(known.values())
+    result = well(it.run())
+    addresses_are(result, 4, "10.88.0.")
+    assert result.dump("trainer", 3)["environment"]["GLOO_SOCKET_IFNAME"] == "eth1"
+
+
+def docker(networks, machines):
+    """Its bridge has 172.17.0.1 on all machines."""
+    for k in machines:
+        networks(k, "docker0", "172.17.0.1/16")
+
+
+def test_bridge_with_one_address_everywhere(job, networks):
+    docker(networks, range(4))
+    result = well(job(*SEE).run())
+    addresses_are(result, 4, "10.77.0.")
+    for name in ("OMPI_MCA_btl_tcp_if_include", "UCX_NET_DEVICES"):
+        assert name not in result.dump("trainer", 1)["environment"]
+
+
+def test_the_network_that_the_user_has_chosen(make, networks, tmp_path):
+    """Open MPI takes a second choice for a mistake."""
+    docker(networks, range(2))
+    params = tmp_path / "home/.openmpi/mca-params.conf"
+    params.parent.mkdir(parents=True)
+    params.write_text("btl_tcp_if_exclude = lo,docker0\n")
+    it = make("openmpi", *SEE, machines=2)
+    it.environment["HOME"] = str(tmp_path / "home")
+    result = well(it.run())
+    assert "mutually" not in result.err, result.said
+    it = make("mpich", *SEE, machines=2)
+    it.environment["UCX_NET_DEVICES"] = "eth0"
+    assert well(it.run()).dump("trainer", 0)["environment"]["UCX_NET_DEVICES"] == "eth0"
+
+
+def test_machines_of_many_networks(make, networks):
+    """A second network on some machines only, an interface that is down, a secondary address, no
+    default route."""
+    networks(0, "eth1", "10.88.0.1/24")
+    networks(1, "eth2", "10.89.0.1/24", "10.88.0.1/24", up=False)
+    networks(3, "eth3", "10.90.0.1/24", "10.90.0.2/24")
+    addresses_are(well(make("mpich", *SEE).run()), 4, "10.77.0.")
+
+
+@pytest.mark.parametrize("address, words", [("10.90.0.2", "only a secondary address"),
+                                            ("10.91.0.1", "lines without a rank")])
+def test_addresses_that_dgl_does_not_see(make, networks, address, words):
+    networks(1, "eth3", "10.90.0.1/24", "10.90.0.2/24")
+    it = make("openmpi", machines=2)
+    it.hosts, it.ip_config = it.ip_config, [it.ip_config[0], address]
+    result = it.run()
+    assert result.code == 2 and words in result.err, result.said
+
+
+def test_an_interface_that_is_down(make, networks):
+    """DGL sees its address all the same, but nothing reaches it."""
+    networks(1, "eth4", "10.92.0.1/24", up=False)
+    it = make("mpich", machines=2)
+    it.hosts, it.ip_config = it.ip_config, [it.ip_config[0], "10.92.0.1"]
+    result = it.run()
+    assert result.code == 2 and "interface that is down" in result.err, result.said
+
+
+# ---- limits ----
+
+USER = 31997  # no passwd entry, no other processes
+
+
+def behind(it, *words, machine=None):
+    """These words stand before the launcher's own; on one machine alone, or on all."""
+    launcher = it.launcher
+    here = [] if machine is None else ["/bin/sh", "-c",
+                                       'n=$1; shift; [ "$(hostname)" = vm"$n" ] || shift %d; '
+                                       'exec "$@"' % len(words), "sh", str(machine)]
+    it.launcher = lambda: [*here, *words, *launcher()]
+    return it
+
+
+@pytest.fixture
+def as_user(tmp_path_factory):
+    """as_user(job): its launcher and all below it run as an ordinary user, in a workspace that is
+    open to all. The program is run from a copy, since a build may be in root's home."""
+    folders = []
+
+    def change(it, *words, machine=None):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="mt-o-", dir="/tmp"))
+        folders.append(folder)
+        for program in ("dgl-mpilaunch", "fake"):
+            shutil.copy(it.build / program, folder)
+        it.build, it.workspace = folder, folder / "w"
+        it.workspace.mkdir()
+        for path in (folder, it.workspace):
+            path.chmod(0o777)
+        it.options["workspace"] = it.workspace
+        environment = it.whole_environment
+
+        def open_temporary():
+            it.temporary.chmod(0o1777)
+            return environment()
+
+        it.whole_environment = open_temporary
+        return behind(it, "setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", *words,
+                      machine=machine)
+
+    yield change
+    for folder in folders:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("limit, mpi, trainers", [
+    (64, "openmpi", 8), (64, "mpich", 8), (64, None, 40), (32, "openmpi", 1), (16, "mpich", 1),
+    (20, None, 1), (64, "mpich", 40)])
+def test_few_open_files(make, mpi, limit, trainers):
+    """Said before anything starts, by each machine that lacks them."""
+    it = make(mpi, *SEE, machines=2, num_trainers=trainers)
+    behind(it, "prlimit", f"--nofile={limit}:{limit}", machine=it.machines - 1)
+    result = it.run()
+    if limit == 64 and trainers == 8:
+        well(result)
+    else:
+        assert result.code == 3, result.said
+        assert f"the hard limit of open files is {limit}" in result.err, result.said
+        assert f"vm{it.machines - 1}" in result.err, result.said
+
+
+def test_a_low_soft_limit_of_open_files(make):
+    well(behind(make("mpich", *SEE, machines=2), "prlimit", "--nofile=16:4096").run())
+
+
+# rank, keeper, 2 servers with a child each, 3 trainers
+@pytest.mark.parametrize("limit", range(1, 9))
+def test_few_processes(make, as_user, limit):
+    """Whoever cannot be forked, by us or by a server: the others are ended, and the limit named."""
+    it = make(None, "server: fork plain; serve", "trainer: connect", num_servers=2, num_trainers=3)
+    result = as_user(it, "prlimit", f"--nproc={limit}:{limit}").run()
+    assert result.code in (125, 1), result.said
+    assert "see 'ulimit -u'" in result.err or "'ulimit -u' (RLIMIT_NPROC)" in result.err, result.said
+
+
+def test_a_machine_that_cannot_have_a_keeper(job, as_user):
+    """The other ranks do not wait for ever in MPI_Init."""
+    it = job(machines=2)
+    result = as_user(it, "prlimit", "--nproc=1:1", machine=1).run()
+    assert result.code == 125, result.said
+    assert "cannot fork the keeper" in result.err and "ulimit -u" in result.err, result.said
+
+
+# ---- disks ----
+
+@pytest.fixture
+def disk(cluster, mounted, tmp_path):
+    """disk(machine, folder, KIB): a small disk there; fill(machine, folder): no byte is free."""
+    def make(machine, folder, kib=1024):
+        mounted(machine, None, folder, "-o", f"size={kib}k,mode=1777")
+
+    def fill(machine, folder):
+        cluster.on(machine, "dd", "if=/dev/zero", f"of={folder}/filler", "bs=4k")
+
+    make.fill = fill
+    return make
+
+
+def on_disk(it, disk, machines, full, folder="runs"):
+    it.write()
+    path = it.workspace / folder
+    path.mkdir(exist_ok=True)
+    for k in machines:
+        disk(k, path)
+        if full:
+            disk.fill(k, path)
+    return path
+
+
+LOG_FAILS = "of trainer {0} on vm{0} is not complete: No space left on device; the job goes on"
+REPORT_FAILS = "the report is not complete: cannot write"
+
+
+@pytest.mark.parametrize("given, machine", [(True, 0), (False, 0), (True, 1)])
+def test_full_disk_of_the_run_folder(make, disk, given, machine):
+    it = make("mpich", *SEE, machines=2)
+    path = on_disk(it, disk, [machine], True, "runs" if given else "dgl-mpilaunch-runs")
+    if given:
+        it.options["run_dir"] = str(path)
+    result = well(it.run())
+    assert result.out.count("text") == 2, result.said
+    assert result.err.count(LOG_FAILS.format(machine)) == 1, result.said
+    assert result.err.count(REPORT_FAILS) == (machine == 0), result.said
+    assert ("dgl-mpilaunch: report: " in result.err) == (machine != 0), result.said
+
+
+def test_disk_fills_while_the_job_runs(job, disk):
+    it = job("server: serve", "trainer: lines 40000 80; print end; connect", machines=2)
+    it.options["run_dir"] = str(on_disk(it, disk, [0, 1], False))
+    result = well(it.run())
+    for k in range(2):
+        assert result.err.count(LOG_FAILS.format(k)) == 1, result.err
+        assert f"[vm{k} trainer {k}] end" in result.out
+    assert result.err.count(REPORT_FAILS) == 1, result.err
+
+
+def test_full_tmpdir(make, disk):
+    """Without a private /dev/shm the job's folder is in it."""
+    it = make("openmpi", *SEE, machines=2, private_shm="off")
+    full = on_disk(it, disk, [1], True, "tmp")
+    behind(it, "env", f"TMPDIR={full}", machine=1)
+    result = well(it.run())
+    assert "sitecustomize.py': No space left on device" in result.err, result.said
+
+
+# ---- what is missing ----
+
+def without_shm(cluster, mounted, machine):
+    """A /dev with the devices that MPI needs, and no folder 'shm'."""
+    mounted(machine, None, "/dev")
+    for name in ("null", "zero", "urandom", "random"):
+        done = cluster.on(machine, "sh", "-c", f"touch /dev/{name} && "
+                          f"mount --bind /proc/{os.getpid()}/root/dev/{name} /dev/{name}")
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("state, private, words", [
+    ("full", "off", "is full"), ("none", "auto", "cannot be reached"),
+    ("read-only", "auto", "cannot be written in")])
+def test_no_shared_memory(job, cluster, disk, mounted, state, private, words):
+    """MPICH does not start where it is there and cannot be used; the rest is DGL's."""
+    it = job(*SEE, machines=2, private_shm=private)
+    if state == "full":
+        disk(1, "/dev/shm")
+        disk.fill(1, "/dev/shm")
+    elif state == "read-only":
+        mounted(1, None, "/dev/shm", "-o", "ro")
+    else:
+        without_shm(cluster, mounted, 1)
+    result = it.run()
+    assert f"warning: vm1: /dev/shm {words}" in result.err, result.said
+    if it.mpi == "openmpi" or state == "none":
+        well(result)
+    else:
+        assert result.code != 0 and result.seconds < 10, result.said
+
+
+def test_shared_memory_in_a_plain_folder(make, cluster, mounted, tmp_path):
+    """Of a container without a tmpfs there."""
+    plain = tmp_path / "shm"
+    plain.mkdir()
+    mounted(1, plain, "/dev/shm")
+    well(make("mpich", "server: shm x 1; serve", machines=2).run())
+
+
+@pytest.mark.parametrize("option", ["hidepid=2", "subset=pid"])
+def test_proc_that_hides(make, as_user, option):
+    """An ordinary user sees no process of others; or nobody sees more than processes."""
+    it = make(None, *SEE)
+    it.cluster.on(0, "mount", "-t", "proc", "-o", option, "proc", "/proc")
+    try:
+        result = as_user(it).run()
+    finally:
+        it.cluster.on(0, "umount", "-l", "/proc")
+    well(result)
+
+
+def test_no_place_for_temporary_files(make, mounted, tmp_path):
+    it = make("mpich", *SEE, machines=2, private_shm="off")
+    it.write()
+    (it.workspace / "ro").mkdir()
+    mounted(1, None, it.workspace / "ro", "-o", "ro")
+    behind(it, "env", f"TMPDIR={it.workspace}/ro", machine=1)
+    result = it.run()
+    assert result.code == 3 and "TMPDIR names another place" in result.err, result.said
+    assert "vm1" in result.err, result.said
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_read_only_workspace(job, cluster, mounted, given):
+    it = job("server: serve", "trainer: print text; connect", machines=2)
+    it.write()
+    for k in range(2):
+        mounted(k, it.workspace, it.workspace, "-o", "ro")
+        cluster.on(k, "mount", "-o", "remount,ro,bind", str(it.workspace))
+    if given:
+        it.options["run_dir"] = "w0/runs"
+    result = it.run()
+    if given:
+        assert result.code == 2 and "--run_dir: cannot make the folder" in result.err, result.said
+        assert "Read-only file system" in result.err, result.said
+    else:
+        well(result)
+        assert "warning: no report and no log files: cannot make the folder" in result.err
+        assert len(complaints(result)) == 2, result.said
+
+
+def test_read_only_for_this_user(make, as_user):
+    it = as_user(make(None, "server: serve", "trainer: connect"))
+    it.write()
+    it.workspace.chmod(0o555)
+    result = well(it.run())
+    assert "no report and no log files" in result.err and "Permission denied" in result.err
