@@ -28,17 +28,45 @@ START_TEST(err_keeps_code_and_wraps_text)
 }
 END_TEST
 
+static void check_cut(const struct err *err)
+{
+    size_t len = strlen(err->text);
+
+    ck_assert_uint_lt(len, sizeof(err->text));
+    ck_assert_uint_gt(len, sizeof(err->text) - 20);
+    ck_assert_str_eq(err->text + len - 3, "...");
+}
+
 START_TEST(err_never_overflows)
 {
-    struct err err = {0};
-    char *longer = mem_calloc(5000, 1);
+    static const char *const fillers[] = {"a",        "\x1b",     "\xff",
+                                          "\xC3\xA9", "\xC2\x9B", "\xF0\x9F\x98\x80"};
 
-    memset(longer, 'a', 4999);
-    err_set(&err, 1, "%s", longer);
-    ck_assert_uint_eq(strlen(err.text), sizeof(err.text) - 1);
-    err_wrap(&err, "%s", longer);
-    ck_assert_uint_eq(strlen(err.text), sizeof(err.text) - 1);
-    free(longer);
+    for (size_t i = 0; i < sizeof(fillers) / sizeof(fillers[0]); i++) {
+        struct buf text = {0};
+        struct err err = {0};
+
+        while (text.len < 5000)
+            buf_add(&text, fillers[i], strlen(fillers[i]));
+        buf_add(&text, "", 1);
+        err_set(&err, 1, "%s", text.data);
+        check_cut(&err);
+        err_wrap(&err, "%s", text.data);
+        check_cut(&err);
+        buf_free(&text);
+    }
+}
+END_TEST
+
+START_TEST(err_holds_no_control_characters)
+{
+    struct err err = {0};
+
+    err_set(&err, EXIT_USAGE, "no '%s'\n  a list", "\x1b[31m\r\x7f\xC2\x9B \xff \xC3\xA9");
+    ck_assert_str_eq(err.text, "no '\\x1b[31m\\r\\x7f\\u009b \\xff \xC3\xA9'\n  a list");
+    err_wrap(&err, "in '%s'", "\a");
+    ck_assert_str_eq(err.text,
+                     "in '\\x07': no '\\x1b[31m\\r\\x7f\\u009b \\xff \xC3\xA9'\n  a list");
 }
 END_TEST
 
@@ -211,6 +239,7 @@ int main(void)
     const TTest *const tests[] = {
         err_keeps_code_and_wraps_text,
         err_never_overflows,
+        err_holds_no_control_characters,
         strv_is_null_terminated_and_removes_in_order,
         strv_as_environment,
         buf_grows_and_consumes,
