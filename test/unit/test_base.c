@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -210,6 +212,65 @@ START_TEST(file_reads_what_it_wrote)
 }
 END_TEST
 
+/* A process that adds a byte after the other, until it is killed. */
+static pid_t append_for_ever(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_APPEND);
+    pid_t pid = fork();
+
+    while (!pid)
+        if (fd < 0 || write(fd, " ", 1) != 1)
+            _exit(1);
+    close(fd);
+    return pid;
+}
+
+START_TEST(file_refuses_what_changes_while_it_is_read)
+{
+    char *folder = folder_of_test(), *path = file_join(folder, "f");
+    int64_t deadline = clock_ms() + 60000;
+    struct err err = {0};
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    pid_t pid;
+
+    ck_assert_int_eq(ftruncate(fd, 16 << 20), 0);
+    close(fd);
+    pid = append_for_ever(path);
+    ck_assert_int_gt(pid, 0);
+    while (!strstr(err.text, "changed while it was read") && clock_ms() < deadline) {
+        struct buf data = {0};
+
+        file_read(path, 256 << 20, &data, &err);
+        buf_free(&data);
+    }
+    kill(pid, SIGKILL);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    ck_assert_ptr_nonnull(strstr(err.text, "changed while it was read"));
+    ck_assert_ptr_nonnull(strstr(err.text, path));
+    ck_assert_int_eq(err.code, EXIT_USAGE);
+    unlink(path);
+    ck_assert_int_eq(rmdir(folder), 0);
+    free(path);
+    free(folder);
+}
+END_TEST
+
+START_TEST(file_shows_the_end_of_a_long_path)
+{
+    char *path = mem_calloc(100001, 1);
+    struct buf data = {0};
+    struct err err = {0};
+
+    memset(path, 'd', 99995);
+    memcpy(path + 99995, "/file", 5);
+    ck_assert_str_eq(file_shown("short"), "short");
+    ck_assert_int_eq(file_read(path, 1, &data, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.text, "d/file': File name too long"));
+    buf_free(&data);
+    free(path);
+}
+END_TEST
+
 START_TEST(file_refuses_what_is_no_file)
 {
     char *folder = folder_of_test(), *fifo = file_join(folder, "fifo");
@@ -246,6 +307,8 @@ int main(void)
         clock_timeouts,
         log_levels_and_sink,
         file_reads_what_it_wrote,
+        file_refuses_what_changes_while_it_is_read,
+        file_shows_the_end_of_a_long_path,
         file_refuses_what_is_no_file,
     };
     Suite *suite = suite_create("base");
