@@ -25,7 +25,8 @@ struct err {
     char text[10240];
 };
 
-/* Sets code and text. Always returns -1, so that a function can end in `return err_set(...)`. */
+/* Sets code and text; control characters of what is put in become \xNN, and a text that is too long
+ * ends in "...". Always returns -1, so that a function can end in `return err_set(...)`. */
 int err_set(struct err *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -8,7 +8,8 @@
 #include "base/err.h"
 
 /* Reads a regular file of at most max bytes into out (appended). A FIFO, a device or a folder is
- * refused without blocking. 0, or -1 with err (EXIT_USAGE) naming the path. */
+ * refused without blocking, and so is a file that changes meanwhile. 0, or -1 with err (EXIT_USAGE)
+ * naming the path. */
 int file_read(const char *path, size_t max, struct buf *out, struct err *err);
 
 /* Writes data to PATH.tmp.PID, then renames it to PATH. 0, or -1 with err (EXIT_LAUNCHER). */
@@ -20,6 +21,9 @@ int file_make_folders(const char *path, unsigned mode, struct err *err);
 /* Opens /dev/null as each of 0, 1 and 2 that is closed, so that no descriptor that is opened later
  * is taken for one of them. */
 void file_open_standard(void);
+
+/* path as errors show it: the end of one that is very long, which is inside path. */
+const char *file_shown(const char *path);
 
 /* base/path, or path itself when it is absolute. The caller frees. */
 char *file_join(const char *base, const char *path);

@@ -11,7 +11,7 @@
 #include "job/options.h"
 #include "job/partconf.h"
 
-#define JOB_FILE_MAX (64u << 20) /* bytes of ip_config or part_config that we read */
+#define JOB_FILE_MAX (32u << 20) /* bytes of ip_config or part_config that we read */
 
 struct job {
     struct options options;

@@ -5,6 +5,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
+enum {
+    TEXT_MOST = sizeof(((struct err *)NULL)->text) - 16
+}; /* and one character more, and "..." */
+
+/* What was read, a path or a word of the command line may hold anything. */
+static void make_harmless(struct err *err)
+{
+    struct buf out = {0};
+
+    text_harmless_lines(&out, err->text, "", TEXT_MOST);
+    buf_add(&out, "", 1);
+    memcpy(err->text, out.data, out.len);
+    buf_free(&out);
+}
+
 int err_set(struct err *err, int code, const char *format, ...)
 {
     va_list args;
@@ -13,6 +30,7 @@ int err_set(struct err *err, int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(err->text, sizeof(err->text), format, args);
     va_end(args);
+    make_harmless(err);
     return -1;
 }
 
@@ -28,5 +46,6 @@ int err_wrap(struct err *err, const char *format, ...)
     va_end(args);
     used = strlen(err->text);
     snprintf(err->text + used, sizeof(err->text) - used, ": %s", reason);
+    make_harmless(err);
     return -1;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,41 +13,90 @@
 
 #include "base/mem.h"
 
-static int read_open_file(int fd, const char *path, size_t max, struct buf *out, struct err *err)
+#define SHOWN_MOST 900 /* bytes of a path, so that the reason behind it fits an error too */
+
+const char *file_shown(const char *path)
+{
+    size_t len = strlen(path);
+
+    return len > SHOWN_MOST ? path + len - SHOWN_MOST : path;
+}
+
+static int too_large(const char *path, size_t max, struct err *err)
+{
+    return err_set(err, EXIT_USAGE, "'%s' has more than %zu bytes; is it the right file?",
+                   file_shown(path), max);
+}
+
+static int cannot_read(const char *path, struct err *err)
+{
+    return err_set(err, EXIT_USAGE, "cannot read '%s': %s", file_shown(path), strerror(errno));
+}
+
+/* Appends all that can be read, st.st_size bytes if the file does not change. */
+static int read_to_end(int fd, const struct stat *st, const char *path, size_t max, struct buf *out,
+                       struct err *err)
 {
     size_t start = out->len;
 
+    buf_reserve(out, (size_t)st->st_size + 1); /* the end is seen without growing */
     for (;;) {
-        ssize_t n = read(fd, buf_reserve(out, 65536), 65536);
+        size_t room = out->capacity - out->len;
+        ssize_t n = read(fd, buf_reserve(out, room ? room : 65536), room ? room : 65536);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return err_set(err, EXIT_USAGE, "cannot read '%s': %s", path, strerror(errno));
+            return cannot_read(path, err);
         if (n == 0)
             return 0;
         out->len += (size_t)n;
         if (out->len - start > max)
-            return err_set(err, EXIT_USAGE, "'%s' has more than %zu bytes; is it the right file?",
-                           path, max);
+            return too_large(path, max, err);
     }
 }
 
+/* Seen by its size, or by its time, which moves some hundred times a second. */
+static bool has_changed(int fd, const struct stat *before)
+{
+    struct stat st;
+
+    return fstat(fd, &st) < 0 || st.st_size != before->st_size ||
+           st.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+           st.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
+}
+
+static int read_regular(int fd, const char *path, size_t max, struct buf *out, struct err *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return cannot_read(path, err);
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, EXIT_USAGE, "'%s' is not a regular file", file_shown(path));
+    if ((uint64_t)st.st_size > max)
+        return too_large(path, max, err);
+    if (read_to_end(fd, &st, path, max, out, err))
+        return -1;
+    if (has_changed(fd, &st))
+        return err_set(err, EXIT_USAGE,
+                       "'%s' changed while it was read; try again when it is complete",
+                       file_shown(path));
+    return 0;
+}
+
+/* What is no regular file is not even opened: a device may do something then. */
 int file_read(const char *path, size_t max, struct buf *out, struct err *err)
 {
     struct stat st;
     int fd, rc;
 
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return err_set(err, EXIT_USAGE, "'%s' is not a regular file", file_shown(path));
     fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
-        return err_set(err, EXIT_USAGE, "cannot read '%s': %s", path, strerror(errno));
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        rc = err_set(err, EXIT_USAGE, "'%s' is not a regular file", path);
-    else if ((uint64_t)st.st_size > max)
-        rc = err_set(err, EXIT_USAGE, "'%s' has more than %zu bytes; is it the right file?", path,
-                     max);
-    else
-        rc = read_open_file(fd, path, max, out, err);
+        return cannot_read(path, err);
+    rc = read_regular(fd, path, max, out, err);
     close(fd);
     return rc;
 }

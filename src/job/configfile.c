@@ -134,17 +134,17 @@ int given_read_file(struct given *g, const char *path, struct err *err)
     cJSON *root = NULL;
     int rc = -1;
 
-    g->path = path;
+    g->path = file_shown(path);
     if (file_read(path, CONFIG_MAX, &bytes, err)) {
         err_wrap(err, "--config");
         goto out;
     }
-    root = json_parse(path, bytes.data, bytes.len, err);
+    root = json_parse(g->path, bytes.data, bytes.len, err);
     if (!root)
         goto out;
     if (!cJSON_IsObject(root)) {
         err_set(err, EXIT_USAGE, "%s: not a JSON object of options, such as {\"num_servers\": 1}",
-                path);
+                g->path);
         goto out;
     }
     rc = 0;

@@ -77,9 +77,10 @@ static int find_workspace(struct job *job, char **envp, struct err *err)
         return -1;
     if (stat(job->workspace, &st))
         return err_set(err, EXIT_MACHINE, "--workspace: the folder '%s' cannot be reached: %s",
-                       job->workspace, strerror(errno));
+                       file_shown(job->workspace), strerror(errno));
     if (!S_ISDIR(st.st_mode))
-        return err_set(err, EXIT_MACHINE, "--workspace: '%s' is not a folder", job->workspace);
+        return err_set(err, EXIT_MACHINE, "--workspace: '%s' is not a folder",
+                       file_shown(job->workspace));
     return 0;
 }
 
@@ -101,8 +102,8 @@ static int read_hosts(struct job *job, struct err *err)
 
     if (read_config(job, "--ip_config", o->ip_config, &job->ip_config, err))
         return -1;
-    return hosts_parse(&job->hosts, o->ip_config, job->ip_config.data, job->ip_config.len,
-                       o->num_servers, err);
+    return hosts_parse(&job->hosts, file_shown(o->ip_config), job->ip_config.data,
+                       job->ip_config.len, o->num_servers, err);
 }
 
 static const char *plural(int n)
@@ -117,17 +118,18 @@ static int read_partition(struct job *job, struct err *err)
     if (!o->part_config)
         return 0;
     if (read_config(job, "--part_config", o->part_config, &job->part_config, err) ||
-        partconf_parse(&job->partconf, o->part_config, job->part_config.data, job->part_config.len,
-                       err))
+        partconf_parse(&job->partconf, file_shown(o->part_config), job->part_config.data,
+                       job->part_config.len, err))
         return -1;
     if ((size_t)job->partconf.num_parts == job->hosts.n)
         return 0;
     return err_set(err, EXIT_USAGE,
                    "'%s' has %d partition%s, but '%s' names %zu machine%s; each machine serves one "
                    "partition: partition the graph into %zu, or list %d machine%s",
-                   o->part_config, job->partconf.num_parts, plural(job->partconf.num_parts),
-                   o->ip_config, job->hosts.n, plural((int)job->hosts.n), job->hosts.n,
-                   job->partconf.num_parts, plural(job->partconf.num_parts));
+                   file_shown(o->part_config), job->partconf.num_parts,
+                   plural(job->partconf.num_parts), file_shown(o->ip_config), job->hosts.n,
+                   plural((int)job->hosts.n), job->hosts.n, job->partconf.num_parts,
+                   plural(job->partconf.num_parts));
 }
 
 #define FORKED_SAMPLERS_MAX 4096 /* as the options have it for servers and trainers */

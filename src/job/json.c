@@ -3,9 +3,13 @@
  */
 #include "job/json.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "job/excerpt.h"
+
+/* A part takes four of them, and three for each type of node and edge. */
+enum { DIVIDERS_MOST = 1000000 };
 
 static int line_of(const char *bytes, const char *at)
 {
@@ -35,6 +39,16 @@ static const char *find_nul(const char *bytes, size_t len)
     return NULL;
 }
 
+/* cJSON makes some hundred bytes of each value, and a value may be two bytes long. */
+static bool has_too_many_dividers(const char *bytes, size_t len)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++)
+        n += bytes[i] == ',' || bytes[i] == '[' || bytes[i] == '{';
+    return n > DIVIDERS_MOST;
+}
+
 static const char *skip_blanks(const char *at, const char *end)
 {
     while (at < end && strchr(" \t\r\n", *at) && *at)
@@ -42,21 +56,31 @@ static const char *skip_blanks(const char *at, const char *end)
     return at;
 }
 
+static int check_bytes(const char *path, const char *bytes, size_t len, struct err *err)
+{
+    const char *nul;
+
+    if (!len)
+        return err_set(err, EXIT_USAGE, "%s: the file is empty; JSON was expected", path);
+    nul = find_nul(bytes, len);
+    if (nul)
+        return err_set(err, EXIT_USAGE, "%s:%d: a NUL byte; this is no JSON text", path,
+                       line_of(bytes, nul));
+    if (has_too_many_dividers(bytes, len))
+        return err_set(err, EXIT_USAGE,
+                       "%s: more than %d commas and opening brackets; is it the right file?", path,
+                       DIVIDERS_MOST);
+    return 0;
+}
+
 cJSON *json_parse(const char *path, const char *bytes, size_t len, struct err *err)
 {
     char shown[EXCERPT_SIZE];
     const char *end = NULL;
-    const char *nul = len ? find_nul(bytes, len) : NULL;
     cJSON *root;
 
-    if (!len || nul) {
-        if (nul)
-            err_set(err, EXIT_USAGE, "%s:%d: a NUL byte; this is no JSON text", path,
-                    line_of(bytes, nul));
-        else
-            err_set(err, EXIT_USAGE, "%s: the file is empty; JSON was expected", path);
+    if (check_bytes(path, bytes, len, err))
         return NULL;
-    }
     root = cJSON_ParseWithLengthOpts(bytes, len, &end, 0);
     if (root)
         end = skip_blanks(end, bytes + len);

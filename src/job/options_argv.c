@@ -97,13 +97,16 @@ static bool is_option_word(const char *word)
 
 static void read_option(struct reader *r, const struct option_spec *spec, char **argv, int argc)
 {
+    char shown[EXCERPT_SIZE];
+
     if (spec->kind == OPTION_FLAG) {
         given_add(r->given, spec, optarg ? optarg : "1", optarg ? strlen(optarg) : 1);
         return;
     }
     if (optarg == argv[optind - 1] && is_option_word(optarg)) {
+        excerpt(shown, optarg, strlen(optarg));
         FAIL(r, "--%s wants a value, but '%s' follows; write --%s=%s if that is the value",
-             spec->name, optarg, spec->name, optarg);
+             spec->name, shown, spec->name, shown);
         optind--;
         return;
     }

@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "job/excerpt.h"
 
+enum { ENVS_MOST = 10000 };
+
 #define MEMBER(o, offset, type) ((type *)(void *)((char *)(o) + (offset)))
 #define SHOWN(text)             excerpt((char[EXCERPT_SIZE]){0}, (text), strlen(text))
 
@@ -201,6 +203,8 @@ static int store_env(struct strv *out, const char *text, const char *where, stru
     if (!options_is_assignment(text))
         return err_set(err, EXIT_USAGE, "%s: '%s' is not of the form NAME=VALUE", where,
                        SHOWN(text));
+    if (out->n == ENVS_MOST)
+        return err_set(err, EXIT_USAGE, "%s: more than %d variables", where, ENVS_MOST);
     strv_env_set(out, text);
     return 0;
 }

@@ -22,7 +22,8 @@ struct reader {
     struct err *err;
 };
 
-/* The only member of this name; NULL when there is none or, then *twice, more than one. */
+/* The only member of an object that has this name; NULL when there is none or, then *twice, more
+ * than one. */
 static const cJSON *find_member(const cJSON *object, const char *name, bool *twice)
 {
     const cJSON *found = NULL;
@@ -134,13 +135,13 @@ static int read_part(struct reader *r, int index)
     static const char *const names[] = {"part_graph", "node_feats", "edge_feats",
                                         "part_graph_graphbolt"};
     const cJSON *part = r->parts[index];
-    bool twice;
-    bool graphbolt = find_member(part, "part_graph_graphbolt", &twice) != NULL;
+    bool twice, graphbolt;
     char of[40];
 
     if (!cJSON_IsObject(part))
         return err_set(r->err, EXIT_USAGE, "%s: \"part-%d\" is not an object; " REMEDY, r->path,
                        index);
+    graphbolt = find_member(part, "part_graph_graphbolt", &twice) != NULL;
     snprintf(of, sizeof(of), "\"part-%d\": ", index);
     for (int i = 0; i < 4; i++) {
         const cJSON *value = find_member(part, names[i], &twice);

@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
+#include "base/text.h"
 #include "report/report.h"
-#include "report/text.h"
 #include "report/words.h"
 
 #define LINES_MOST 20

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "report/report.h"
-#include "report/text.h"
 #include "report/words.h"
 
 #define NAME_MOST 256   /* bytes of a host name */

@@ -1,7 +1,7 @@
 /* summary: the closing lines of every run; of a failed one the cause block follows them.
  */
+#include "base/text.h"
 #include "report/report.h"
-#include "report/text.h"
 
 #define WARNINGS_MOST 2
 #define LINE_MOST     400

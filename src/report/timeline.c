@@ -3,7 +3,7 @@
  */
 #include "report/timeline.h"
 
-#include "report/text.h"
+#include "base/text.h"
 
 #define LABEL_WIDTH 190
 #define PLOT_WIDTH  780

@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -28,17 +30,45 @@ START_TEST(err_keeps_code_and_wraps_text)
 }
 END_TEST
 
+static void check_cut(const struct err *err)
+{
+    size_t len = strlen(err->text);
+
+    ck_assert_uint_lt(len, sizeof(err->text));
+    ck_assert_uint_gt(len, sizeof(err->text) - 20);
+    ck_assert_str_eq(err->text + len - 3, "...");
+}
+
 START_TEST(err_never_overflows)
 {
-    struct err err = {0};
-    char *longer = mem_calloc(sizeof(err.text) + 2, 1);
+    static const char *const fillers[] = {"a",        "\x1b",     "\xff",
+                                          "\xC3\xA9", "\xC2\x9B", "\xF0\x9F\x98\x80"};
 
-    memset(longer, 'a', sizeof(err.text) + 1);
-    err_set(&err, 1, "%s", longer);
-    ck_assert_uint_eq(strlen(err.text), sizeof(err.text) - 1);
-    err_wrap(&err, "%s", longer);
-    ck_assert_uint_eq(strlen(err.text), sizeof(err.text) - 1);
-    free(longer);
+    for (size_t i = 0; i < sizeof(fillers) / sizeof(fillers[0]); i++) {
+        struct buf text = {0};
+        struct err err = {0};
+
+        while (text.len <= sizeof(err.text))
+            buf_add(&text, fillers[i], strlen(fillers[i]));
+        buf_add(&text, "", 1);
+        err_set(&err, 1, "%s", text.data);
+        check_cut(&err);
+        err_wrap(&err, "%s", text.data);
+        check_cut(&err);
+        buf_free(&text);
+    }
+}
+END_TEST
+
+START_TEST(err_holds_no_control_characters)
+{
+    struct err err = {0};
+
+    err_set(&err, EXIT_USAGE, "no '%s'\n  a list", "\x1b[31m\r\x7f\xC2\x9B \xff \xC3\xA9");
+    ck_assert_str_eq(err.text, "no '\\x1b[31m\\r\\x7f\\u009b \\xff \xC3\xA9'\n  a list");
+    err_wrap(&err, "in '%s'", "\a");
+    ck_assert_str_eq(err.text,
+                     "in '\\x07': no '\\x1b[31m\\r\\x7f\\u009b \\xff \xC3\xA9'\n  a list");
 }
 END_TEST
 
@@ -182,6 +212,65 @@ START_TEST(file_reads_what_it_wrote)
 }
 END_TEST
 
+/* A process that adds a byte after the other, until it is killed. */
+static pid_t append_for_ever(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_APPEND);
+    pid_t pid = fork();
+
+    while (!pid)
+        if (fd < 0 || write(fd, " ", 1) != 1)
+            _exit(1);
+    close(fd);
+    return pid;
+}
+
+START_TEST(file_refuses_what_changes_while_it_is_read)
+{
+    char *folder = folder_of_test(), *path = file_join(folder, "f");
+    int64_t deadline = clock_ms() + 60000;
+    struct err err = {0};
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    pid_t pid;
+
+    ck_assert_int_eq(ftruncate(fd, 16 << 20), 0);
+    close(fd);
+    pid = append_for_ever(path);
+    ck_assert_int_gt(pid, 0);
+    while (!strstr(err.text, "changed while it was read") && clock_ms() < deadline) {
+        struct buf data = {0};
+
+        file_read(path, 256 << 20, &data, &err);
+        buf_free(&data);
+    }
+    kill(pid, SIGKILL);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    ck_assert_ptr_nonnull(strstr(err.text, "changed while it was read"));
+    ck_assert_ptr_nonnull(strstr(err.text, path));
+    ck_assert_int_eq(err.code, EXIT_USAGE);
+    unlink(path);
+    ck_assert_int_eq(rmdir(folder), 0);
+    free(path);
+    free(folder);
+}
+END_TEST
+
+START_TEST(file_shows_the_end_of_a_long_path)
+{
+    char *path = mem_calloc(100001, 1);
+    struct buf data = {0};
+    struct err err = {0};
+
+    memset(path, 'd', 99995);
+    memcpy(path + 99995, "/file", 5);
+    ck_assert_str_eq(file_shown("short"), "short");
+    ck_assert_int_eq(file_read(path, 1, &data, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.text, "d/file': File name too long"));
+    buf_free(&data);
+    free(path);
+}
+END_TEST
+
 START_TEST(file_refuses_what_is_no_file)
 {
     char *folder = folder_of_test(), *fifo = file_join(folder, "fifo");
@@ -211,12 +300,15 @@ int main(void)
     const TTest *const tests[] = {
         err_keeps_code_and_wraps_text,
         err_never_overflows,
+        err_holds_no_control_characters,
         strv_is_null_terminated_and_removes_in_order,
         strv_as_environment,
         buf_grows_and_consumes,
         clock_timeouts,
         log_levels_and_sink,
         file_reads_what_it_wrote,
+        file_refuses_what_changes_while_it_is_read,
+        file_shows_the_end_of_a_long_path,
         file_refuses_what_is_no_file,
     };
     Suite *suite = suite_create("base");

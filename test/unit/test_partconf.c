@@ -78,6 +78,7 @@ static const struct {
     {HEAD("1") ", \"part-0\": " PART("a") ", \"part-0\": " PART("b") "}",
      "\"part-0\" stands there twice"},
     {HEAD("1") ", \"part-0\": []}", "\"part-0\" is not an object"},
+    {HEAD("1") ", \"part-0\": [1]}", "\"part-0\" is not an object"},
     {HEAD("1") ", \"part-0\": \"x\"}", "\"part-0\" is not an object"},
     {HEAD("1") ", \"part-0\": {}}", "\"part-0\": \"part_graph\" is missing"},
     {HEAD("1") ", \"part-0\": {\"part_graph\": \"g\", \"node_feats\": \"n\"}}",
@@ -133,6 +134,7 @@ START_TEST(deep_and_long)
     parse_repeated("1", 5 << 20);
     parse_repeated("\"", 1000001);
     parse_repeated("\n", 1000000);
+    parse_repeated("{},", 5000000);
     parse_repeated("\\u0000", 1000);
     parse_repeated("\\", 1000000);
 }

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "check_text.h"
 #include "report/report.h"
-#include "report/text.h"
 #include "report/words.h"
 #include "sample.h"
 #include "unit.h"

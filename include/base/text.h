@@ -1,7 +1,6 @@
-/* text: foreign bytes made fit for a terminal, for JSON and for HTML. Private to the room.
- */
-#ifndef REPORT_TEXT_H
-#define REPORT_TEXT_H
+/* text: foreign bytes made fit for a terminal, for JSON and for HTML. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* text: bytes that a child, a file name or another machine made up, so that a terminal, a JSON
  * parser and a browser can take them. Knows nothing of what they say.
  */
-#include "report/text.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
