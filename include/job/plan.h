@@ -64,11 +64,4 @@ void slice_free(struct slice *slice);
  * passed environment are shown by name only. */
 void plan_print(const struct job *job, FILE *out);
 
-/* Number of all trainers, and what DGL_NUM_CLIENT counts. */
-int plan_world_size(const struct job *job);
-int plan_num_clients(const struct job *job);
-
-/* Samplers that the keeper of each machine starts; 0 where trainers start their own. */
-int plan_forked_samplers(const struct job *job);
-
 #endif

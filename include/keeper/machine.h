@@ -1,7 +1,7 @@
 /* machine: the state of a keeper, and what its stages do. Used by the keeper's own files alone:
  * machine.c (stages), starting.c and stopping.c (its processes), failure.c (what counts as one),
- * leaving.c (orderly ends), deaths.c (the children's own children), link.c (messages), keeper.c
- * (the loop).
+ * reaping.c (who has ended), leaving.c (orderly ends), deaths.c (the children's own children),
+ * link.c (messages), keeper.c (the loop).
  */
 #ifndef KEEPER_MACHINE_H
 #define KEEPER_MACHINE_H
@@ -33,6 +33,14 @@ struct child {
     struct rusage usage;
 };
 
+/* The heaviest of the bad ends of one moment. */
+struct suspect {
+    int weight;          /* -1: there is none */
+    int child;           /* whose end it is; -1: of what is no child of ours, by cause */
+    struct cause *cause; /* NULL: made of the child when it is decided */
+    int64_t since;
+};
+
 struct machine {
     struct spawn_origin origin;
     enum stage stage;
@@ -50,12 +58,10 @@ struct machine {
     struct cause *cause; /* the first failure here; NULL: none */
     int64_t failed_at;
     struct strv warnings;
-    int suspect; /* the child that ended badly first, while others may yet weigh more; -1: none */
-    int left_first;     /* the child that was the first server to leave with 0; -1: none */
-    int sampler_left;   /* the same of samplers that we have started */
-    struct cause *held; /* a sampler's death, as suspect is; NULL: none */
-    int64_t held_since;
-    struct deaths *deaths; /* deaths.c's own; NULL before it is needed */
+    struct suspect suspect; /* becomes the cause at judge_ends, unless one weighs more by then */
+    int left_first;         /* the child that was the first server to leave with 0; -1: none */
+    int sampler_left;       /* the same of samplers that we have started */
+    struct deaths *deaths;  /* deaths.c's own; NULL before it is needed */
 
     /* deadlines, clock_ms or CLOCK_NEVER */
     int64_t began;        /* when servers were started; -1: never */
@@ -97,9 +103,6 @@ void machine_preempt(struct machine *m, int signal);
 /* The rank says STOP; hurry: without grace. */
 void machine_told_to_stop(struct machine *m, bool hurry);
 
-/* Reaps what has ended and judges it; EVENT_EMPTY when nothing is left. */
-void machine_reap(struct machine *m);
-
 /* Deadlines that have passed. */
 void machine_tick(struct machine *m, int64_t now);
 
@@ -138,6 +141,15 @@ void stopping_samplers(struct machine *m);
 /* In STOP: is nothing but servers left? Then EVENT_DONE. */
 void stopping_look(struct machine *m);
 
+/* reaping.c: the child that runs, or else ran, under this pid; -1: none. */
+int reaping_child_of(const struct machine *m, pid_t pid);
+
+/* Reaps what has ended and judges it; EVENT_EMPTY when nothing is left. */
+void reaping_reap(struct machine *m);
+
+/* Says who is stopped, or goes on. */
+void reaping_look_paused(struct machine *m);
+
 /* failure.c: takes cause over; only the first one counts, and it stops this machine. */
 void failure_raise(struct machine *m, struct cause *cause);
 
@@ -175,14 +187,11 @@ void deaths_pump(struct machine *m);
 void deaths_tick(struct machine *m, int64_t now);
 int64_t deaths_deadline(const struct machine *m);
 void deaths_reaped(struct machine *m, pid_t pid, int status); /* an orphan, by us */
-void deaths_paused(struct machine *m);                        /* says who is stopped, or goes on */
 void deaths_report(struct machine *m);                        /* its lines become warnings */
 void deaths_free(struct machine *m);
 
-/* What is known about a death by signal, and the exception that child i has left in its error file;
- * NULL: nothing. The caller frees. */
+/* What is known about a death by signal; NULL: nothing. The caller frees. */
 char *deaths_explain(struct machine *m, int signal, pid_t pid, int64_t peak_kb);
-char *deaths_exception(struct machine *m, int i);
 
 /* link.c: messages. */
 void link_send(struct machine *m, enum message_type type, const void *data, size_t len);

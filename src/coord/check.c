@@ -88,7 +88,7 @@ static int check_ports(const struct slice *slice, struct err *err)
         int port = slice->processes[i].port;
         int pid = 0;
 
-        if (!port || !listen_owner_at(slice->ip, port, &pid))
+        if (!port || !listen_owner(slice->ip, port, &pid))
             continue;
         if (pid > 0)
             return err_set(err, EXIT_MACHINE,

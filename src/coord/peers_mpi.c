@@ -328,7 +328,7 @@ static int mpi_gate_passed(struct peers *p, int64_t result[2])
 
 /* ---- the end ---- */
 
-static int leave_code;
+static volatile sig_atomic_t leave_code;
 
 static void leave_late(int signal)
 {

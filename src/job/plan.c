@@ -8,22 +8,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "job/counts.h"
 #include "job/dgl.h"
-
-int plan_world_size(const struct job *job)
-{
-    return (int)job->hosts.n * job->options.num_trainers;
-}
-
-int plan_num_clients(const struct job *job)
-{
-    return plan_world_size(job) * (1 + job->options.num_samplers);
-}
-
-int plan_forked_samplers(const struct job *job)
-{
-    return job->options.sampler_cmd ? job->options.num_trainers * job->options.num_samplers : 0;
-}
 
 /* Copies text with the three words in braces replaced, in one pass: a workspace that holds such a
  * word itself is not looked at again. The caller frees. */
@@ -101,7 +87,7 @@ static void add_processes(struct slice *slice, const struct job *job, enum role 
 static void add_all_processes(struct slice *slice, const struct job *job)
 {
     int servers = job->options.num_servers, trainers = job->options.num_trainers;
-    int samplers = plan_forked_samplers(job);
+    int samplers = counts_forked_samplers(job);
 
     slice->processes = mem_calloc((size_t)servers + (size_t)trainers + (size_t)samplers,
                                   sizeof(*slice->processes));

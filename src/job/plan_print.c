@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "job/counts.h"
 
 #define SHELL "/bin/bash" /* that the keeper takes where there is one */
 
@@ -150,10 +151,10 @@ static void put_counts(const struct printer *p, const struct job *job)
     fprintf(p->out, "%-14s%zu\n", "machines", job->hosts.n);
     fprintf(p->out, "%-14s%d on each machine\n", "servers", o->num_servers);
     fprintf(p->out, "%-14s%d on each machine, %d in all\n", "trainers", o->num_trainers,
-            plan_world_size(job));
+            counts_world_size(job));
     if (o->num_servers)
         fprintf(p->out, "%-14s%d of each trainer%s, %d clients in all\n", "samplers",
-                o->num_samplers, o->sampler_cmd ? ", by --sampler_cmd" : "", plan_num_clients(job));
+                o->num_samplers, o->sampler_cmd ? ", by --sampler_cmd" : "", counts_clients(job));
 }
 
 /* What is kept quiet about where it is as usual. */

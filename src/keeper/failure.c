@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "keeper/explain.h"
 #include "keeper/machine.h"
 #include "report/report.h"
 
@@ -81,12 +84,30 @@ static bool ended_badly(const struct child *child)
     return !WIFEXITED(child->status) || WEXITSTATUS(child->status) != 0;
 }
 
-/* Ended together, which came first is not known: a signal before an exit code, a server before a
- * trainer. */
-static int weight(const struct machine *m, int i)
+/* Ended together, which came first is not known: a signal before an exit code, and then a server
+ * before a sampler before a trainer. */
+static int weight(bool killed, enum role role)
 {
-    return (WIFSIGNALED(m->children[i].status) ? 2 : 0) +
-           (machine_is_server(&m->children[i]) ? 1 : 0);
+    return (killed ? ROLE_COUNT : 0) + (role == ROLE_SERVER ? 2 : role == ROLE_SAMPLER ? 1 : 0);
+}
+
+/* What the child has left in torch's error file; NULL: nothing. The caller frees. */
+static char *exception_of(struct machine *m, int i)
+{
+    const struct child *child = &m->children[i];
+    struct spawn_late late = {m->master_port, m->job_dir, m->python_hook};
+    int64_t since = time(NULL) - (clock_ms() - child->start) / 1000 - 1;
+    char *path = NULL, *exception = NULL;
+    struct strv env = {0};
+
+    spawn_environment(m->slice, child->plan, &m->origin, &late, &env);
+    if (strv_env_get(&env, "TORCHELASTIC_ERROR_FILE") != NULL)
+        path = file_join(m->slice->workspace, strv_env_get(&env, "TORCHELASTIC_ERROR_FILE"));
+    if (path != NULL)
+        exception = explain_error_file(path, since);
+    free(path);
+    strv_free(&env);
+    return exception;
 }
 
 /* A shell passes a signal on as an exit code, and its usage holds its children's. */
@@ -100,54 +121,54 @@ static struct cause *cause_of_end(struct machine *m, int i)
     struct cause *cause =
         failure_about(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value, code, text);
 
-    cause->exception = deaths_exception(m, i);
+    cause->exception = exception_of(m, i);
     free(text);
     return cause;
 }
 
-static void suspect(struct machine *m, int i)
+/* Takes candidate's cause over. */
+static void consider(struct machine *m, struct suspect candidate)
 {
-    if (m->suspect < 0 && m->held == NULL)
-        m->judge_ends = m->children[i].end + JUDGE_MS;
-    if (m->suspect < 0 || weight(m, i) > weight(m, m->suspect))
-        m->suspect = i;
+    struct suspect loser = candidate;
+
+    if (m->suspect.weight < 0)
+        m->judge_ends = candidate.since + JUDGE_MS;
+    if (candidate.weight > m->suspect.weight) {
+        loser = m->suspect;
+        m->suspect = candidate;
+    }
+    cause_free(loser.cause);
 }
 
-/* A sampler weighs as a trainer does, and goes before it. */
+static void consider_child(struct machine *m, int i)
+{
+    const struct child *child = &m->children[i];
+    int w = weight(WIFSIGNALED(child->status), child->plan->role);
+
+    consider(m, (struct suspect){.weight = w, .child = i, .since = child->end});
+}
+
 void failure_suspect(struct machine *m, struct cause *cause, int64_t since)
 {
-    if (m->stage >= STAGE_STOP || m->held != NULL) {
-        cause_free(cause);
-        return;
-    }
-    if (m->suspect < 0)
-        m->judge_ends = since + JUDGE_MS;
-    m->held = cause;
-    m->held_since = since;
-}
+    int w = weight(cause->how == HOW_SIGNALED, cause->role);
 
-static bool held_wins(const struct machine *m)
-{
-    return m->held != NULL &&
-           (m->suspect < 0 || (m->held->how == HOW_SIGNALED ? 2 : 0) >= weight(m, m->suspect));
+    if (m->stage >= STAGE_STOP)
+        cause_free(cause);
+    else
+        consider(m, (struct suspect){w, -1, cause, since});
 }
 
 void failure_decide(struct machine *m)
 {
-    bool held = held_wins(m);
-    struct cause *cause = m->held;
-    int i = m->suspect;
+    struct suspect suspect = m->suspect;
 
-    m->suspect = -1;
-    m->held = NULL;
+    m->suspect = (struct suspect){.weight = -1};
     m->judge_ends = CLOCK_NEVER;
-    if (held) {
-        raise_at(m, cause, m->held_since);
+    if (suspect.weight < 0)
         return;
-    }
-    cause_free(cause);
-    if (i >= 0)
-        raise_at(m, cause_of_end(m, i), m->children[i].end);
+    if (suspect.cause == NULL)
+        suspect.cause = cause_of_end(m, suspect.child);
+    raise_at(m, suspect.cause, suspect.since);
 }
 
 static void warn_end(struct machine *m, int i)
@@ -174,7 +195,7 @@ void failure_judge(struct machine *m, const int *ended, int n)
         if (m->drained)
             warn_end(m, i);
         else
-            suspect(m, i);
+            consider_child(m, i);
     }
     if (m->stage < STAGE_STOP)
         leaving_judge(m, ended, n);

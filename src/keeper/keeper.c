@@ -102,9 +102,9 @@ static void on_signals(struct machine *m, int fd)
     if (told != 0)
         failure_told_to_stop(m, told);
     if (child)
-        machine_reap(m);
+        reaping_reap(m);
     if (child)
-        deaths_paused(m);
+        reaping_look_paused(m);
 }
 
 static void report_over(struct machine *m)

@@ -115,18 +115,13 @@ void leaving_samplers_overdue(struct machine *m)
 
 /* ---- stages ---- */
 
-static bool is_suspicious(const struct machine *m)
-{
-    return m->suspect >= 0 || m->held != NULL;
-}
-
 /* Nothing but servers is left to run, or not even they. */
 static void look_for_done(struct machine *m)
 {
     bool clients = machine_running(m, ROLE_TRAINER) || machine_running(m, ROLE_SAMPLER);
     bool servers = machine_running(m, ROLE_SERVER);
 
-    if (is_suspicious(m))
+    if (m->suspect.weight >= 0)
         return;
     if (m->stage == STAGE_TRAINERS && !clients) {
         if (!servers)

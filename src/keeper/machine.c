@@ -144,44 +144,6 @@ void machine_preempt(struct machine *m, int signal)
     }
 }
 
-static int child_of_pid(const struct machine *m, int pid)
-{
-    for (int i = 0; i < m->n; i++) {
-        if (m->children[i].running && m->children[i].pid == pid)
-            return i;
-    }
-    return -1;
-}
-
-/* Orphans that came to us are reaped too; they are nobody's failure. */
-void machine_reap(struct machine *m)
-{
-    int *ended = mem_calloc((size_t)m->n + 1, sizeof *ended);
-    struct rusage usage;
-    int status, n = 0;
-    pid_t pid;
-
-    while ((pid = proc_reap(&status, &usage)) > 0) {
-        int i = child_of_pid(m, pid);
-
-        if (i < 0) {
-            deaths_reaped(m, pid, status);
-            continue;
-        }
-        m->children[i].running = false;
-        m->children[i].end = clock_ms();
-        m->children[i].status = status;
-        m->children[i].usage = usage;
-        ended[n++] = i;
-    }
-    failure_judge(m, ended, n);
-    free(ended);
-    if (pid < 0)
-        machine_event(m, EVENT_EMPTY);
-    else if (m->stage == STAGE_STOP && m->stop_ends != CLOCK_NEVER)
-        stopping_look(m);
-}
-
 static void stage_overdue(struct machine *m)
 {
     m->stage_ends = CLOCK_NEVER;
@@ -239,7 +201,7 @@ void machine_init(struct machine *m, int socket, const struct spawn_origin *orig
 {
     *m = (struct machine){.origin = *origin,
                           .socket = socket,
-                          .suspect = -1,
+                          .suspect = {.weight = -1},
                           .left_first = -1,
                           .sampler_left = -1,
                           .began = -1,
@@ -259,7 +221,7 @@ static void clear(struct machine *m)
 {
     output_close(m->output);
     cause_free(m->cause);
-    cause_free(m->held);
+    cause_free(m->suspect.cause);
     deaths_free(m);
     strv_free(&m->warnings);
     free(m->children);

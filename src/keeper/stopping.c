@@ -58,7 +58,7 @@ void stopping_clients(struct machine *m)
     pid_t *servers;
 
     machine_forget_deadlines(m);
-    machine_reap(m);
+    reaping_reap(m);
     failure_decide(m);
     if (m->stage != STAGE_STOP)
         return;
@@ -103,7 +103,7 @@ void stopping_servers(struct machine *m)
 void stopping_all(struct machine *m)
 {
     machine_forget_deadlines(m);
-    machine_reap(m);
+    reaping_reap(m);
     failure_decide(m);
     if (m->stage != STAGE_KILL)
         return;
