@@ -34,6 +34,9 @@ int launch_check_shm(struct err *err);
  * for this rank [measured], unless it is told to abort (PMI-1); Open MPI's ends them by itself. */
 _Noreturn void launch_leave_early(int code);
 
+/* The same behind MPI_Init, by any thread, when no MPI can be called. Does not return. */
+void launch_abort(int code);
+
 /* Compares with MPI's own world size. srun with the wrong --mpi, or an mpirun of another MPI than
  * this program was built with, gives N singletons of size 1 with status 0, silently [measured]: -1
  * with err (EXIT_USAGE) and the remedy. mpi_name: the library's name for the sentence. */

@@ -151,7 +151,7 @@ void coord_send_beat(struct coord *c);
 void coord_fail_without_keeper(struct coord *c);
 
 /* The keeper has not answered for lost_timeout: it is killed, which ends its processes too. */
-void coord_on_silent_keeper(struct coord *c);
+void coord_on_silent_keeper(struct coord *c, int code);
 void coord_on_silence(struct coord *c, int rank);
 void coord_on_signal(struct coord *c, int number);
 

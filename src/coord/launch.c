@@ -2,6 +2,7 @@
 #include "coord/launch.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 
 #define SHM "/dev/shm"
 
-enum { FILES_MIN = 64, SHM_MIN = 1 << 20 };
+enum { FILES_MIN = 64, SHM_MIN = 1 << 20, HYDRA_MS = 3000 };
 
 extern char **environ;
 
@@ -110,27 +111,41 @@ int launch_check_shm(struct err *err)
                    host, what);
 }
 
-static void tell_hydra(int fd, int code)
+/* -1: no mpirun of MPICH's kind started us. Slurm's pmi2 speaks another language. */
+static int hydras_fd(void)
 {
-    static const char hello[] = "cmd=init pmi_version=1 pmi_subversion=1\n";
-    char answer[256], abort[64];
-    int len = snprintf(abort, sizeof(abort), "cmd=abort exitcode=%d\n", code);
+    int fd = getenv("SLURM_STEP_NUM_TASKS") ? -1 : number_of(environ, "PMI_FD", -1);
 
-    if (write(fd, hello, sizeof(hello) - 1) < 0 || read(fd, answer, sizeof(answer)) <= 0)
+    return fd > STDERR_FILENO ? fd : -1;
+}
+
+/* What answers, or ends us first. */
+static void await_hydra(int fd)
+{
+    struct pollfd entry = {.fd = fd, .events = POLLIN};
+    char answer[256];
+
+    if (poll(&entry, 1, HYDRA_MS) > 0 && read(fd, answer, sizeof(answer)) < 0)
         return;
-    if (write(fd, abort, (size_t)len) < 0)
-        return;
-    read(fd, answer, sizeof(answer)); /* until it ends us, or has heard */
+}
+
+void launch_abort(int code)
+{
+    int fd = hydras_fd();
+
+    if (fd >= 0 && dprintf(fd, "cmd=abort exitcode=%d\n", code) > 0)
+        await_hydra(fd);
+    _exit(code);
 }
 
 _Noreturn void launch_leave_early(int code)
 {
-    bool is_slurms = getenv("SLURM_STEP_NUM_TASKS"); /* its pmi2 speaks another language */
-    int fd = is_slurms ? -1 : number_of(environ, "PMI_FD", -1);
+    int fd = hydras_fd();
 
-    if (fd > STDERR_FILENO)
-        tell_hydra(fd, code);
-    exit(code);
+    if (fd >= 0 && dprintf(fd, "cmd=init pmi_version=1 pmi_subversion=1\n") > 0)
+        await_hydra(fd);
+    launch_abort(code);
+    _exit(code);
 }
 
 int launch_check(const struct launch *launch, int world_size, const char *mpi_name, struct err *err)

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/watchdog.h"
 #include "coord/root_state.h"
 
 enum {
@@ -64,10 +65,16 @@ static void make_run_dir(struct root *root, struct err *err)
 {
     struct job *job = root->job;
     struct err why = {0};
+    int rc;
 
     if (!job->run_dir)
         return;
-    if (!open_run_dir(job->run_dir, &why)) {
+    watchdog_begin(job->options.lost_timeout_ms, EXIT_LAUNCHER,
+                   "the run folder '%s' cannot be made: the file system does not answer",
+                   job->run_dir);
+    rc = open_run_dir(job->run_dir, &why);
+    watchdog_end();
+    if (!rc) {
         link_latest(root);
         return;
     }

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/watchdog.h"
 #include "config.h"
 #include "coord/root_state.h"
 #include "keeper/output.h"
@@ -67,6 +68,23 @@ static void report_failed(struct root *root, const struct err *why)
     root->report_written = false;
 }
 
+/* Half of the time after which the others would take this machine for lost. */
+static void watch_writing(const struct root *root, const struct report *report)
+{
+    const struct cause *cause = report->cause;
+    struct buf why = {0};
+
+    if (cause) {
+        buf_addf(&why, "; the job had failed: ");
+        report_sentence(&why, cause);
+    }
+    watchdog_begin(root->job->run_dir ? root->job->options.lost_timeout_ms / 2 : 0,
+                   cause ? cause->code : EXIT_LAUNCHER,
+                   "the report in '%s' cannot be written: the file system does not answer%.*s",
+                   root->job->run_dir, (int)why.len, why.len ? why.data : "");
+    buf_free(&why);
+}
+
 /* A report that cannot be written is told once; at the end it may fit again. */
 static void write_report(struct root *root, const struct report *report)
 {
@@ -75,6 +93,7 @@ static void write_report(struct root *root, const struct report *report)
         void (*make)(struct buf *out, const struct report *report);
     } files[] = {{"report.json", report_json}, {"report.html", report_html}};
 
+    watch_writing(root, report);
     root->report_written = true;
     for (size_t i = 0; root->job->run_dir && i < sizeof(files) / sizeof(files[0]); i++) {
         char *path = root_in_run_dir(root, files[i].name);
@@ -87,6 +106,7 @@ static void write_report(struct root *root, const struct report *report)
         buf_free(&text);
         free(path);
     }
+    watchdog_end();
 }
 
 /* The outcomes in ip_config's order; shallow copies, only the array is the caller's. */

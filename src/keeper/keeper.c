@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/doing.h"
 #include "keeper/keeper.h"
 #include "keeper/machine.h"
 #include "keeper/proc.h"
@@ -216,6 +217,7 @@ int keeper_fork(struct keeper *keeper, struct err *err)
 
     *keeper = (struct keeper){.fd = -1, .pidfd = -1};
     spawn_remember(&origin);
+    doing_open();
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
         return err_set(err, EXIT_LAUNCHER, "cannot make a socketpair: %s", strerror(errno));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,9 @@
 #include "keeper/machine.h"
 #include "wire/pack.h"
 
-#define READ_PIECE  65536
-#define READ_ROUNDS 64
+#define READ_PIECE   65536
+#define READ_ROUNDS  64
+#define LAST_WORDS_S 3
 
 void link_send(struct machine *m, enum message_type type, const void *data, size_t len)
 {
@@ -139,6 +141,8 @@ void link_write_last_words(const struct machine *m)
 
     if (m->last_words == NULL || m->slice == NULL || m->slice->log_dir == NULL)
         return;
+    signal(SIGALRM, SIG_DFL); /* nobody else would end us, if the folder hangs */
+    alarm(LAST_WORDS_S);
     path = output_log_path(m->slice->log_dir, m->host, "launcher");
     fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
     say(fd, m->last_words);

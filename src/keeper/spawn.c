@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "job/dgl.h"
+#include "keeper/doing.h"
 #include "keeper/pythonhook.h"
 #include "keeper/spawn.h"
 
@@ -380,11 +381,14 @@ int spawn_process(const struct slice *slice, const struct process_plan *plan,
     launch.cpus_size = CPU_ALLOC_SIZE(CPUS_MAX);
     if (launch.cpus != NULL)
         memset(launch.cpus, 0xff, launch.cpus_size);
+    doing_begin(DOING_START, "starting %s %d in '%s'", role_name(plan->role), plan->id,
+                slice->workspace);
     rc = check_workspace(slice->workspace, &spawned->error, err);
     if (rc == 0)
         rc = choose_program(&launch, slice, plan->role, &spawned->error, err);
     if (rc == 0)
         rc = start(&launch, spawned, err);
+    doing_end();
     if (launch.cpus != NULL)
         CPU_FREE(launch.cpus);
     free(launch.path);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/doing.h"
 #include "keeper/jobdir.h"
 #include "keeper/machine.h"
 #include "keeper/pythonhook.h"
@@ -69,8 +70,14 @@ static int make_job_dir(struct machine *m)
 
 int starting_prepare(struct machine *m)
 {
+    int rc;
+
     open_output(m);
-    return begin_shm(m) != 0 || make_job_dir(m) != 0 ? -1 : 0;
+    doing_begin(DOING_START, "looking for the workspace '%s' and the job's files",
+                m->slice->workspace);
+    rc = begin_shm(m) != 0 || make_job_dir(m) != 0 ? -1 : 0;
+    doing_end();
+    return rc;
 }
 
 /* Its file can be written only once there is a job folder; a trainer does without, if need be. */

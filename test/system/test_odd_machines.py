@@ -4,6 +4,8 @@ cannot work and what to do."""
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -460,3 +462,98 @@ def test_read_only_for_this_user(make, as_user):
     it.workspace.chmod(0o555)
     result = well(it.run())
     assert "no report and no log files" in result.err and "Permission denied" in result.err
+
+
+# ---- a file system that hangs ----
+
+HANGFS = pathlib.Path(__file__).with_name("hangfs.py")
+
+
+@pytest.fixture
+def hanging(cluster, mounted, tmp_path):
+    """hanging(job, machine): there the job sees its workspace by way of hangfs, elsewhere as it is.
+    Returns a function that says what hangs from now on."""
+    running = []
+
+    def start(it, machine):
+        target, control = tmp_path / "hang", tmp_path / "control"
+        it.write()
+        target.mkdir()
+        it.options["workspace"] = target
+        for k in range(it.machines):
+            if k != machine:
+                mounted(k, it.workspace, target)
+        server = subprocess.Popen(
+            cluster.words("on", str(machine), sys.executable, str(HANGFS), str(it.workspace),
+                          str(target), str(control)), stdout=subprocess.PIPE, text=True)
+        running.append((machine, target, server))
+        assert server.stdout.readline() == "mounted\n"
+        return control.write_text
+
+    yield start
+    for machine, target, server in running:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+        cluster.on(machine, "umount", "-l", str(target))
+
+
+def test_hangfs_does_not_hang_by_itself(make, hanging):
+    it = make("mpich", *SEE, machines=2)
+    hanging(it, 1)
+    result = well(it.run())
+    assert result.log("vm1.trainer-1.log") == "text\n"
+
+
+@pytest.mark.parametrize("mpi, machine", [("openmpi", 0), ("mpich", 0), ("openmpi", 1),
+                                         ("mpich", 1)])
+def test_workspace_that_hangs_from_the_start(make, hanging, mpi, machine):
+    it = make(mpi, *SEE, machines=2, start_timeout=2)
+    hanging(it, machine)("getattr lookup open")
+    result = it.run(20)
+    assert result.code == 124 and len(complaints(result)) == 1, result.said
+    assert f"vm{machine} still waits to " in result.err, result.said
+    assert "the file system does not answer" in result.err, result.said
+
+
+@pytest.mark.parametrize("mpi, how", [("openmpi", ""), ("mpich", "hard")])
+def test_keeper_that_hangs(make, hanging, mpi, how):
+    """Between the servers and the trainers; 'hard': not even KILL ends it."""
+    it = make(mpi, "server 0: wait go; serve", "server 1: touch up; serve", machines=2,
+              start_timeout=3)
+    hang = hanging(it, 1)
+    it.start().wait_for("up")
+    hang(f"getattr lookup open access {how}")
+    (it.workspace / "go").touch()
+    result, left = it.end(40)
+    assert result.code == 124, result.said
+    assert "has been starting trainer 1 in" in result.err, result.said
+    assert "the file system does not answer" in result.err, result.said
+    assert bool(left) == bool(how), left
+    assert not how or "do not die of SIGKILL" in result.err, result.said
+
+
+@pytest.mark.parametrize("machine", [0, 1])
+def test_logs_that_hang(make, hanging, machine):
+    it = make("openmpi", "server: serve", "trainer: print a; touch up; wait go; print b; forever",
+              machines=2, lost_timeout=2)
+    hang = hanging(it, machine)
+    it.start().wait_for("up")
+    hang("write")
+    (it.workspace / "go").touch()
+    result = it.finish(30)
+    assert result.code == 125, result.said
+    assert f"writing the log file '{it.options['workspace']}" in result.err, result.said
+    assert ("the report in" in result.err) == (machine == 0), result.said
+
+
+def test_report_that_hangs(make, hanging):
+    it = make("mpich", "server: serve", "trainer: touch up; wait go; connect", machines=2,
+              lost_timeout=2)
+    hang = hanging(it, 0)
+    it.start().wait_for("up")
+    hang("create write")
+    (it.workspace / "go").touch()
+    result = it.finish(30)
+    assert result.code == 125 and "the report in" in result.err, result.said
+    assert "the file system does not answer" in result.err, result.said
