@@ -88,6 +88,7 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
         if (message_unpack_outcome(payload->data, payload->len, &c->run.outcome))
             fail_unreadable(c, "the keeper's outcome cannot be read");
         break;
+    case MESSAGE_NOTICE: log_notice("%s", text_of(payload)); break;
     case MESSAGE_PONG: break; /* heard */
     default:
         if (c->root)
