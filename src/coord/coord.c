@@ -13,12 +13,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/watchdog.h"
-#include "coord/check.h"
 #include "coord/signals.h"
 #include "coord/state.h"
 #include "keeper/doing.h"
-#include "keeper/spawn.h"
 #include "wire/pack.h"
 
 enum {
@@ -28,41 +25,6 @@ enum {
 };
 
 /* ---- the plan ---- */
-
-static void tell_program(struct coord *c)
-{
-    char *program = spawn_program(c->run.slice);
-    struct buf text = {0};
-
-    if (program)
-        buf_addf(&text, "%s", program);
-    if (program && c->root)
-        coord_on_for_root(c, 0, MESSAGE_PROGRAM, &text);
-    else if (program)
-        coord_send(c, 0, MESSAGE_PROGRAM, &text);
-    buf_free(&text);
-    free(program);
-}
-
-void coord_on_slice(struct coord *c, struct slice *slice)
-{
-    struct err err = {0};
-    int rc = 0;
-
-    c->run.slice = slice;
-    c->run.checked = true;
-    watchdog_begin(
-        slice->start_timeout_ms > 0 ? slice->start_timeout_ms : slice->lost_timeout_ms,
-        EXIT_START_TIME,
-        "%s still waits to look into the workspace '%s': the file system does not answer",
-        slice->host, slice->workspace);
-    tell_program(c);
-    if (!c->run.outcome_sent)
-        rc = check_machine(slice, &c->setup->meeting->announce, &err);
-    watchdog_end();
-    if (rc)
-        coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
-}
 
 /* Rank 0: every rank gets its own slice, and only that. */
 static void send_slices(struct coord *c)

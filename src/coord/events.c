@@ -98,22 +98,6 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
     }
 }
 
-/* Told at once: a keeper in an uninterruptible sleep does not even die of KILL. */
-static void fail_for_keeper(struct coord *c, int code, const char *what)
-{
-    struct err err = {0};
-
-    err_set(&err, code, "the process that keeps this machine's processes (pid %d) %s",
-            (int)c->keeper.keeper.pid, what);
-    coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, code, err.text));
-}
-
-void coord_fail_without_keeper(struct coord *c)
-{
-    fail_for_keeper(c, EXIT_LAUNCHER, "has died");
-    coord_abandon(c);
-}
-
 /* The keeper has died before its time: this rank, a subreaper too, has inherited its processes. */
 static void on_keeper_gone(struct coord *c)
 {
@@ -143,7 +127,7 @@ void coord_on_silent_keeper(struct coord *c, int code)
 
     c->keeper_silent = true;
     kill(c->keeper.keeper.pid, SIGKILL);
-    fail_for_keeper(c, code, what);
+    coord_fail_for_keeper(c, code, what);
     free(what);
 }
 

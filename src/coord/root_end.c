@@ -19,27 +19,6 @@
 
 enum { RESTART_DELAY_MAX_MS = 60000 };
 
-/* What is known of an attempt when it begins: nothing. */
-void root_begin_attempt(struct root *root)
-{
-    static const char *const names[PHASES] = {"servers", "trainers", "drain", "stop"};
-
-    root->attempt_start = clock_ms();
-    root->next_waiting = root->attempt_start + ROOT_WAITING_EVERY_MS;
-    root->waiting_changed = false;
-    root->left_deadline = CLOCK_NEVER;
-    root->n_left = 0;
-    for (int i = 0; i < PHASES; i++)
-        root->phases[i] = (struct phase){.name = names[i], .start_ms = -1, .end_ms = -1};
-}
-
-void root_end_phases(struct root *root)
-{
-    for (int i = 0; i < PHASES; i++)
-        if (root->phases[i].start_ms >= 0 && root->phases[i].end_ms < 0)
-            root->phases[i].end_ms = clock_ms() - root->attempt_start;
-}
-
 /* What is known of a machine that said nothing. */
 static void fill_missing(struct root *root)
 {
