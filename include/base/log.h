@@ -1,5 +1,5 @@
-/* log: the launcher's own lines for people. One line a call, prefixed "dgl-mpilaunch: ".
- * Never exits, never blocks on more than one write(2) to stderr.
+/* log: the launcher's own lines for people. One line a call, without control characters, prefixed
+ * "dgl-mpilaunch: ". Never exits, never blocks on more than one write(2) to stderr.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -11,11 +11,14 @@
 #include "job/hosts.h"
 #include "job/job.h"
 
+#define ANNOUNCE_CODE_LEAST (-1)
+
 struct announce {
-    int code;           /* 0, or the exit code that all ranks leave with; rank 0 has said why */
-    int log_level;      /* enum log_level */
-    uint64_t key;       /* random, of this job */
-    int preempt_signal; /* 0: none */
+    int code;                /* 0, or the exit code that all ranks leave with; rank 0 has said why;
+                              * -1: nothing is to be run (MEETING_DONE) */
+    int log_level;           /* enum log_level */
+    uint64_t key;            /* random, of this job */
+    int preempt_signal;      /* 0: none */
     int64_t lost_timeout_ms; /* 0: off */
     struct hosts hosts;
     struct buf ip_config;   /* the file's bytes */

@@ -9,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/text.h"
+
 static enum log_level log_level = LOG_NORMAL;
 static void (*log_sink)(void *arg, const char *line);
 static void *log_sink_arg;
@@ -24,21 +27,22 @@ void log_set_sink(void (*sink)(void *arg, const char *line), void *arg)
     log_sink_arg = arg;
 }
 
+/* A text may name files, and what another machine has told. */
 static void emit(const char *kind, const char *format, va_list args)
 {
-    char *text, *line;
+    struct buf line = {0};
+    char *text;
 
     if (vasprintf(&text, format, args) < 0)
         return;
-    if (asprintf(&line, "dgl-mpilaunch: %s%s\n", kind, text) < 0) {
-        free(text);
-        return;
-    }
+    buf_addf(&line, "dgl-mpilaunch: %s", kind);
+    text_harmless_lines(&line, text, "", strlen(text) * 6);
+    buf_add(&line, "\n", 2);
     if (log_sink)
-        log_sink(log_sink_arg, line);
-    else if (write(STDERR_FILENO, line, strlen(line)) < 0)
+        log_sink(log_sink_arg, line.data);
+    else if (write(STDERR_FILENO, line.data, line.len - 1) < 0)
         log_level = LOG_QUIET; /* nobody reads; nothing better can be done */
-    free(line);
+    buf_free(&line);
     free(text);
 }
 

@@ -1,6 +1,7 @@
 /* announce: what rank 0 tells all ranks first. Knows bytes, no MPI. */
 #include "coord/announce.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,10 +59,11 @@ void announce_pack(struct buf *out, const struct announce *a)
 
 static void unpack_host(struct unpack *u, struct host *host, int line)
 {
-    uint32_t address = unpack_u32(u);
+    uint32_t address = unpack_u32(u), port = unpack_u32(u);
 
     host->address = address;
-    host->port = (int)unpack_u32(u);
+    host->port = (int)port;
+    u->bad |= port < 1 || port > UINT16_MAX;
     host->line = line;
     snprintf(host->ip, sizeof(host->ip), "%u.%u.%u.%u", address >> 24, address >> 16 & 255,
              address >> 8 & 255, address & 255);
@@ -71,9 +73,19 @@ static void unpack_bytes(struct unpack *u, struct buf *bytes)
 {
     uint32_t len = unpack_count(u, 1);
 
+    if (!len)
+        return; /* u->at may be NULL */
     buf_add(bytes, u->at, len);
     u->at += len;
     u->left -= len;
+}
+
+/* What decides how a rank goes on. */
+static bool is_in_range(const struct announce *a)
+{
+    return a->code >= ANNOUNCE_CODE_LEAST && a->code <= UINT8_MAX && a->log_level >= LOG_QUIET &&
+           a->log_level <= LOG_VERBOSE && a->preempt_signal >= 0 && a->preempt_signal < NSIG &&
+           a->lost_timeout_ms >= 0 && a->hosts.n <= HOSTS_MAX;
 }
 
 int announce_unpack(struct announce *a, const struct buf *data, struct err *err)
@@ -94,7 +106,7 @@ int announce_unpack(struct announce *a, const struct buf *data, struct err *err)
         unpack_host(&u, &a->hosts.items[i], (int)i + 1);
     unpack_bytes(&u, &a->ip_config);
     unpack_bytes(&u, &a->part_config);
-    if (!u.bad && !u.left)
+    if (!u.bad && !u.left && is_in_range(a))
         return 0;
     announce_free(a);
     return err_set(err, EXIT_LAUNCHER,

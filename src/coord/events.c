@@ -21,8 +21,9 @@
 static void on_reached(struct coord *c, const struct buf *payload)
 {
     struct unpack u = {.at = payload->data, .left = payload->len};
+    uint32_t reached = unpack_u32(&u);
 
-    switch (unpack_u32(&u)) {
+    switch (u.bad ? UINT32_MAX : reached) {
     case REACHED_LISTENING: c->run.listening = true; break;
     case REACHED_ENDED: c->run.ended = true; break;
     case REACHED_OVER: coord_be_over(c); break;

@@ -204,7 +204,7 @@ static int take_go(struct machine *m, struct unpack *payload)
         [GO_SERVERS] = STAGE_IDLE, [GO_TRAINERS] = STAGE_LISTENING, [GO_DRAIN] = STAGE_ENDED};
     uint32_t go = unpack_u32(payload), port = unpack_u32(payload);
 
-    if (payload->bad || go > GO_DRAIN || m->slice == NULL)
+    if (payload->bad || go > GO_DRAIN || port > UINT16_MAX || m->slice == NULL)
         return -1;
     if (m->stage != from[go])
         return 0;
@@ -214,27 +214,32 @@ static int take_go(struct machine *m, struct unpack *payload)
     return 0;
 }
 
+/* A message that is one number. */
+static int take_number(struct machine *m, enum message_type type, struct unpack *payload)
+{
+    uint32_t value = unpack_u32(payload);
+
+    if (payload->bad)
+        return -1;
+    if (type == MESSAGE_STOP)
+        machine_told_to_stop(m, value != 0);
+    else if (type == MESSAGE_PREEMPT)
+        machine_preempt(m, (int)value);
+    else if (m->output != NULL)
+        output_credit(m->output, value);
+    return 0;
+}
+
 static int take(struct machine *m, enum message_type type, const char *data, size_t len)
 {
     struct unpack payload = {data, len, false};
-    uint32_t value;
 
     switch (type) {
     case MESSAGE_PLAN: return take_plan(m, data, len);
     case MESSAGE_GO: return take_go(m, &payload);
     case MESSAGE_STOP:
-        value = unpack_u32(&payload);
-        machine_told_to_stop(m, value != 0);
-        return payload.bad ? -1 : 0;
     case MESSAGE_CREDIT:
-        value = unpack_u32(&payload);
-        if (m->output != NULL)
-            output_credit(m->output, value);
-        return payload.bad ? -1 : 0;
-    case MESSAGE_PREEMPT:
-        value = unpack_u32(&payload);
-        machine_preempt(m, (int)value);
-        return payload.bad ? -1 : 0;
+    case MESSAGE_PREEMPT: return take_number(m, type, &payload);
     case MESSAGE_PING: link_send(m, MESSAGE_PONG, NULL, 0); return 0;
     case MESSAGE_LEAVE: m->may_leave = true; return 0;
     default: return -1;

@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "coord/announce.h"
 #include "fuzz.h"
 #include "report/report.h"
@@ -73,7 +74,7 @@ static void check_reports(const struct report *report)
     json = cJSON_ParseWithLength(said.data, said.len);
     FUZZ_CHECK(json);
     cJSON_Delete(json);
-    check_said(&said);
+    buf_free(&said);
 }
 
 static void take_outcome(const char *data, size_t len)
@@ -134,6 +135,16 @@ static void take_slice(const char *data, size_t len)
     slice_free(slice);
 }
 
+static void check_announce(const struct announce *a)
+{
+    FUZZ_CHECK(a->code >= ANNOUNCE_CODE_LEAST && a->code <= 255);
+    FUZZ_CHECK(a->log_level >= LOG_QUIET && a->log_level <= LOG_VERBOSE);
+    FUZZ_CHECK(a->preempt_signal >= 0 && a->preempt_signal < 65 && a->lost_timeout_ms >= 0);
+    FUZZ_CHECK(a->hosts.n <= HOSTS_MAX);
+    for (size_t i = 0; i < a->hosts.n; i++)
+        FUZZ_CHECK(a->hosts.items[i].port >= 1 && a->hosts.items[i].port <= 65535);
+}
+
 static void take_announce(const char *data, size_t len)
 {
     struct announce announce;
@@ -144,6 +155,7 @@ static void take_announce(const char *data, size_t len)
     if (announce_unpack(&announce, &in, &err)) {
         FUZZ_CHECK(err.code == EXIT_LAUNCHER && err.text[0]);
     } else {
+        check_announce(&announce);
         announce_pack(&packed, &announce);
         check_same(&packed, data, len);
         announce_free(&announce);

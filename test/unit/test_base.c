@@ -156,9 +156,10 @@ START_TEST(log_levels_and_sink)
     log_warning("w");
     log_error("e%d", 1);
     log_set_level(LOG_VERBOSE);
-    log_verbose("v2");
+    log_verbose("v2\x1b");
     buf_add(&said, "", 1);
-    ck_assert_str_eq(said.data, "dgl-mpilaunch: n\ndgl-mpilaunch: error: e1\ndgl-mpilaunch: v2\n");
+    ck_assert_str_eq(said.data,
+                     "dgl-mpilaunch: n\ndgl-mpilaunch: error: e1\ndgl-mpilaunch: v2\\x1b\n");
     log_set_sink(NULL, NULL);
     buf_free(&said);
 }

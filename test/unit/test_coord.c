@@ -161,6 +161,47 @@ static struct announce an_announce(void)
     return a;
 }
 
+static bool arrives(const struct announce *a)
+{
+    struct announce b;
+    struct buf bytes = {0};
+    struct err err = {0};
+    int rc;
+
+    announce_pack(&bytes, a);
+    rc = announce_unpack(&b, &bytes, &err);
+    if (!rc)
+        announce_free(&b);
+    buf_free(&bytes);
+    return !rc;
+}
+
+START_TEST(announcements_out_of_range_are_refused)
+{
+    struct announce a = an_announce();
+
+    for (int i = 0; i < 10; i++) {
+        struct announce b = a;
+        bool wanted = i < 2;
+
+        switch (i) {
+        case 0: b.code = -1; break; /* MEETING_DONE */
+        case 1: b.code = 255; break;
+        case 2: b.code = -2; break;
+        case 3: b.code = 256; break;
+        case 4: b.log_level = -1; break;
+        case 5: b.log_level = 3; break;
+        case 6: b.preempt_signal = 65; break;
+        case 7: b.lost_timeout_ms = -1; break;
+        case 8: a.hosts.items[1].port = 0; break;
+        case 9: a.hosts.items[1].port = 65536; break;
+        }
+        ck_assert_msg(arrives(&b) == wanted, "%d", i);
+    }
+    announce_free(&a);
+}
+END_TEST
+
 START_TEST(announcement_arrives_as_sent)
 {
     struct announce a = an_announce(), b;
@@ -307,6 +348,7 @@ END_TEST
 UNIT_MAIN("coord", links_are_a_tree, links_are_few, silence_is_lost_and_a_word_is_not,
           own_absence_is_no_silence, beats_come_in_quarters_and_may_be_off,
           launchers_are_told_apart, singletons_are_refused_with_the_remedy,
-          announcement_arrives_as_sent, console_never_blocks_and_gives_credit_when_read,
-          console_survives_a_reader_that_is_gone, sleepers_leave_with_the_code_and_pass_signals_on,
+          announcement_arrives_as_sent, announcements_out_of_range_are_refused,
+          console_never_blocks_and_gives_credit_when_read, console_survives_a_reader_that_is_gone,
+          sleepers_leave_with_the_code_and_pass_signals_on,
           a_sleeper_without_its_elected_rank_leaves)

@@ -387,6 +387,42 @@ START_TEST(test_back_pressure)
 }
 END_TEST
 
+/* Bytes that no rank sends. */
+static const struct {
+    const char *bytes;
+    size_t len;
+} odd_frames[] = {
+#define FRAME(bytes)                                                                               \
+    {                                                                                              \
+        bytes, sizeof(bytes) - 1                                                                   \
+    }
+    FRAME("\0\0\0\0\0\0\0\0"),                   /* no type */
+    FRAME("\xff\xff\xff\xff\0\0\0\0"),           /* an unknown one */
+    FRAME("\1\0\0\0\xff\xff\xff\xff"),           /* 4 GiB are to follow */
+    FRAME("\x0d\0\0\0\0\0\0\0"),                 /* an outcome: wrong way */
+    FRAME("\1\0\0\0\4\0\0\0\xff\xff\xff\xff"),   /* a plan that is none */
+    FRAME("\2\0\0\0\x8\0\0\0\x9\0\0\0\0\0\0\0"), /* GO to nowhere */
+    FRAME("\2\0\0\0\x8\0\0\0\1\0\0\0\0\0\1\0"),  /* GO with MASTER_PORT 65536 */
+    FRAME("\3\0\0\0\1\0\0\0\1"),                 /* STOP, cut */
+    FRAME("\4\0\0\0\0\0\0\0"),                   /* no CREDIT in it */
+    FRAME("GET / HTTP/1.1\r\n\r\n"),
+};
+
+START_TEST(test_odd_frames)
+{
+    for (size_t i = 0; i < sizeof odd_frames / sizeof odd_frames[0]; i++) {
+        make_slice(0, 1, NULL);
+        start_keeper();
+        ck_assert_int_eq(write(keeper.fd, odd_frames[i].bytes, odd_frames[i].len),
+                         (ssize_t)odd_frames[i].len);
+        finish();
+        ck_assert_msg(seen.outcome.cause != NULL, "frame %zu", i);
+        ck_assert_int_eq(seen.outcome.cause->how, HOW_LAUNCHER);
+        forget();
+    }
+}
+END_TEST
+
 START_TEST(test_malformed)
 {
     make_slice(0, 1, NULL);
@@ -423,6 +459,7 @@ int main(void)
         test_no_workspace,
         test_back_pressure,
         test_malformed,
+        test_odd_frames,
     };
 
     return rig_run("keeper", tests, sizeof tests / sizeof tests[0]);
