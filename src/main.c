@@ -50,7 +50,7 @@ static void watch_reading(const struct options *options)
         options->start_timeout_ms > 0 ? options->start_timeout_ms : options->lost_timeout_ms;
     char host[65] = "this machine";
 
-    gethostname(host, sizeof(host) - 1);
+    gethostname(host, sizeof(host));
     watchdog_begin(patience, EXIT_START_TIME,
                    "%s still waits to read '%s' (--ip_config) and the other files of the workspace "
                    "'%s': the file system does not answer",

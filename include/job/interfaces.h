@@ -18,8 +18,8 @@ struct interface {
  * frees. */
 struct interface *interfaces_list(size_t *n);
 
-/* CPUs that the cgroup's cpuset allows, whatever mask this process has; at least 1. The mask is
- * widened for a moment and put back. */
+/* CPUs that the cgroup's cpuset and quota allow, whatever mask this process has; at least 1. The
+ * mask is widened for a moment and put back. */
 int interfaces_count_cpus(void);
 
 #endif

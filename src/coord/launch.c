@@ -85,7 +85,7 @@ int launch_check_files(struct err *err)
         limit.rlim_cur = FILES_MIN;
         return setrlimit(RLIMIT_NOFILE, &limit) < 0;
     }
-    gethostname(host, sizeof(host) - 1);
+    gethostname(host, sizeof(host));
     return err_set(err, EXIT_MACHINE,
                    "%s: the hard limit of open files is %d, and %d are needed at least; raise it "
                    "('ulimit -Hn', /etc/security/limits.conf)",
@@ -106,7 +106,7 @@ int launch_check_shm(struct err *err)
         what = "is full: may something be removed, or is it too small";
     if (!what)
         return 0;
-    gethostname(host, sizeof(host) - 1);
+    gethostname(host, sizeof(host));
     return err_set(err, EXIT_MACHINE, "%s: " SHM " %s? MPI and DGL need it (see 'df -h " SHM "')",
                    host, what);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "job/cpuquota.h"
 
 _Static_assert(sizeof(((struct interface *)0)->name) == IF_NAMESIZE, "room for every name");
 
@@ -92,7 +93,7 @@ int interfaces_count_cpus(void)
     size_t size = CPU_ALLOC_SIZE(8192);
     cpu_set_t *before = mem_calloc(1, size);
     cpu_set_t *wide = mem_calloc(1, size);
-    int cpus = 0;
+    int cpus = 0, quota;
 
     memset(wide, 0xff, size);
     if (!sched_getaffinity(0, size, before)) {
@@ -105,5 +106,7 @@ int interfaces_count_cpus(void)
     }
     free(before);
     free(wide);
-    return cpus > 0 ? cpus : 1;
+    cpus = cpus > 0 ? cpus : 1;
+    quota = cpuquota_cpus();
+    return quota && quota < cpus ? quota : cpus;
 }

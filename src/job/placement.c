@@ -49,7 +49,7 @@ void placement_look(struct seat *seat, const struct hosts *hosts)
 
     memset(seat, 0, sizeof(*seat));
     seat->line = seat->other_line = seat->by_secondary = -1;
-    if (gethostname(seat->host, sizeof(seat->host) - 1))
+    if (gethostname(seat->host, sizeof(seat->host)))
         memcpy(seat->host, "?", 2);
     for (size_t i = 0; i < n; i++) {
         int line = find_line(hosts, interfaces[i].address);
@@ -72,7 +72,7 @@ static void add_seat(struct buf *text, const struct seat *seat, size_t rank)
 {
     int n = seat->n_addresses;
 
-    buf_addf(text, "rank %zu on %.63s (", rank, seat->host);
+    buf_addf(text, "rank %zu on %.64s (", rank, seat->host);
     if (n <= 0)
         buf_addf(text, "no IPv4 address");
     for (int i = 0; i < n && i < PLACEMENT_ADDRESSES && i < SHOWN_ADDRESSES; i++) {
@@ -158,7 +158,7 @@ static int check_seat(const struct hosts *hosts, const struct seat *seat, size_t
         const struct host *a = &hosts->items[seat->line], *b = &hosts->items[other];
 
         return err_set(err, EXIT_USAGE,
-                       "line %d (%s) and line %d (%s) of ip_config are both the machine '%.63s'; "
+                       "line %d (%s) and line %d (%s) of ip_config are both the machine '%.64s'; "
                        "leave one address of each machine",
                        a->line, a->ip, b->line, b->ip, seat->host);
     }
@@ -166,7 +166,7 @@ static int check_seat(const struct hosts *hosts, const struct seat *seat, size_t
         const struct host *a = &hosts->items[seat->line];
 
         return err_set(err, EXIT_USAGE,
-                       "line %d (%s) of ip_config is the address of '%.15s' on '%.63s', an "
+                       "line %d (%s) of ip_config is the address of '%.15s' on '%.64s', an "
                        "interface that is down; 'ip link set %.15s up', or use another address",
                        a->line, a->ip, seat->interface, seat->host, seat->interface);
     }
@@ -175,7 +175,7 @@ static int check_seat(const struct hosts *hosts, const struct seat *seat, size_t
 
         return err_set(err, EXIT_USAGE,
                        "line %d (%s) of ip_config is only a secondary address of an interface of "
-                       "'%.63s', which DGL does not see; use the interface's primary address",
+                       "'%.64s', which DGL does not see; use the interface's primary address",
                        a->line, a->ip, seat->host);
     }
     return 0;
@@ -185,7 +185,7 @@ static int fail_shared(const struct host *host, const struct seat *a, const stru
                        struct err *err)
 {
     return err_set(err, EXIT_USAGE,
-                   "line %d (%s) of ip_config is an address of both '%.63s' and '%.63s'; use "
+                   "line %d (%s) of ip_config is an address of both '%.64s' and '%.64s'; use "
                    "addresses that one machine alone has",
                    host->line, host->ip, a->host, b->host);
 }

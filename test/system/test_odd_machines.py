@@ -557,3 +557,168 @@ def test_report_that_hangs(make, hanging):
     result = it.finish(30)
     assert result.code == 125 and "the report in" in result.err, result.said
     assert "the file system does not answer" in result.err, result.said
+
+
+# ---- CPUs and clocks ----
+
+def test_one_cpu(make):
+    """Whatever the machine has: at least one thread. A mask that the shell has is no limit."""
+    it = make(None, *SEE, num_trainers=9)
+    result = well(behind(it, "env", "-u", "OMP_NUM_THREADS", "taskset", "-c", "0").run())
+    assert result.dump("trainer", 8)["environment"]["OMP_NUM_THREADS"] == "1"
+
+
+@pytest.fixture
+def cgroup():
+    """A cgroup with half a CPU, as docker --cpus 0.5 makes it."""
+    old, new = (pathlib.Path(f"/sys/fs/cgroup{at}/mpilaunch-test-{os.getpid()}")
+                for at in ("/cpu", ""))
+    folder = old if old.parent.is_dir() else new
+    folder.mkdir()
+    if folder == old:
+        (folder / "cpu.cfs_period_us").write_text("100000")
+        (folder / "cpu.cfs_quota_us").write_text("50000")
+    else:
+        (folder.parent / "cgroup.subtree_control").write_text("+cpu")
+        (folder / "cpu.max").write_text("50000 100000")
+    yield folder
+    folder.rmdir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="cgroups are root's")
+def test_cpu_quota(make, cgroup):
+    it = make(None, *SEE)
+    behind(it, "env", "-u", "OMP_NUM_THREADS", "/bin/sh", "-c",
+           f'echo $$ >{cgroup}/cgroup.procs; exec "$@"', "sh")
+    result = well(it.run())
+    machine, = result.report["attempts"][-1]["machines"]
+    assert machine["cpus"] == 1, machine
+    assert result.dump("trainer", 0)["environment"]["OMP_NUM_THREADS"] == "1"
+
+
+CLOCK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <time.h>
+#include <sys/time.h>
+
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+    int (*real)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+    int rc = real(clock, t);
+
+    if (clock == CLOCK_REALTIME)
+        t->tv_sec += HOURS * 3600;
+    return rc;
+}
+
+time_t time(time_t *at)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    if (at)
+        *at = t.tv_sec;
+    return t.tv_sec;
+}
+
+int gettimeofday(struct timeval *at, void *zone)
+{
+    struct timespec t;
+
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &t);
+    *at = (struct timeval){t.tv_sec, t.tv_nsec / 1000};
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("hours, failing", [(1, False), (-1, True)])
+def test_clocks_an_hour_apart(job, tmp_path, hours, failing):
+    """The time of day of one machine, and what its other clocks count from."""
+    (tmp_path / "clock.c").write_text(CLOCK)
+    library = tmp_path / "clock.so"
+    subprocess.run(["cc", "-shared", "-fPIC", f"-DHOURS={hours}", "-o", library,
+                    tmp_path / "clock.c"], check=True)
+    it = job("server: serve", f"trainer 1: connect; exit {3 if failing else 0}", machines=2,
+             lost_timeout=10, start_timeout=10)
+    behind(it, "unshare", "--time", "--fork", "--monotonic=40000",
+           "--boottime=40000", "env", f"LD_PRELOAD={library}", machine=1)
+    result = it.run(30)
+    assert result.code == (3 if failing else 0), result.said
+    assert result.seconds < 10, result.said
+    if failing:
+        assert "trainer 1 on vm1" in result.err, result.said
+    assert 0 <= result.report["wall_s"] < 10
+    for process in result.processes():
+        assert 0 <= process["start_s"] <= process["end_s"] < 10, process
+
+
+# ---- odd starts ----
+
+PYTHON = """
+import os, signal, sys
+{}
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+BLOCKED = ("signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL, "
+           "signal.SIGSTOP})")
+STARTS = {
+    "locale": ["env", "LC_ALL=xx_YY.bogus", "LANG=C"],
+    "no locale": ["env", "-u", "LC_ALL", "-u", "LANG"],
+    "no PATH": ["/usr/bin/env", "-u", "PATH"],
+    "no HOME": ["env", "-u", "HOME", "-u", "USER"],
+    "all closed": ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"],
+    "stdout closed": ["/bin/sh", "-c", 'exec "$@" >&-', "sh"],
+    "umask 0": ["/bin/sh", "-c", 'umask 0; exec "$@"', "sh"],
+    "umask 0777": ["/bin/sh", "-c", 'umask 0777; exec "$@"', "sh"],
+    "SIGCHLD ignored": [sys.executable, "-c",
+                        PYTHON.format("signal.signal(signal.SIGCHLD, signal.SIG_IGN)")],
+    "signals blocked": [sys.executable, "-c", PYTHON.format(BLOCKED)],
+    "folder gone": ["/bin/sh", "-c", 'd=$(mktemp -d); cd "$d"; rmdir "$d"; exec "$@"', "sh"],
+    "no name": ["/bin/bash", "-c", 'exec -a "" "$@"', "bash"],
+    "environment": ["env", *(f"BIG{i}={'x' * 1000}" for i in range(100))],
+}
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_odd_start(make, start):
+    mpi = (None, *MPIS)[list(STARTS).index(start) % 3]
+    it = make(mpi, "server: dump seen; serve", "trainer: dump seen; print text; connect",
+              machines=2)
+    result = behind(it, *STARTS[start]).run()
+    assert result.code == 0, result.said
+    for k in range(it.machines):
+        assert result.log(f"vm{k}.trainer-{k}.log") == "text\n"
+
+
+@pytest.mark.parametrize("start", ["SIGCHLD ignored", "signals blocked", "all closed"])
+def test_failure_after_an_odd_start(make, start):
+    """The child's code, and nothing left."""
+    mpi = MPIS[len(start) % 2]
+    it = make(mpi, "server: serve", "trainer 1: exit 7", "trainer: forever", machines=2)
+    result = behind(it, *STARTS[start]).run()
+    assert result.code == 7 and result.cause["exit_code"] == 7, result.said
+
+
+def test_umask_of_an_ordinary_user(make, as_user):
+    it = as_user(make(None, "server: serve", "trainer: connect"), *STARTS["umask 0777"])
+    result = well(it.run())
+    assert "no report and no log files" in result.err, result.said
+
+
+@pytest.mark.parametrize("mpi, size", [(None, 64), ("openmpi", 45), ("mpich", 63)])
+def test_long_host_names(make, cluster, mpi, size):
+    """64 is Linux's limit. Open MPI 4.1.4 breaks on 51 letters, MPICH 4.0.2 on 64, without us too."""
+    names = [f"{letter * (size - 1)}{k}" for k, letter in enumerate("ab")]
+    try:
+        for k, name in enumerate(names):
+            assert cluster.on(k, "hostname", name).returncode == 0
+        result = make(mpi, *SEE, machines=2).run()
+    finally:
+        for k in range(2):
+            cluster.on(k, "hostname", f"vm{k}")
+    well(result)
+    assert result.log(f"{names[0]}.trainer-0.log") == "text\n"
+    assert f"[{names[0]} trainer 0] text" in result.out, result.said
