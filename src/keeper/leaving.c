@@ -35,7 +35,9 @@ static void all_left(struct machine *m)
 
     link_send_cause(m, MESSAGE_LEFT, cause, m->children[m->left_first].end);
     cause_free(cause);
-    m->left_ends = m->stage == STAGE_TRAINERS ? clock_ms() + patience(m) : CLOCK_NEVER;
+    m->left_ends = m->stage == STAGE_TRAINERS && machine_running(m, ROLE_TRAINER)
+                       ? clock_ms() + patience(m)
+                       : CLOCK_NEVER;
 }
 
 static void server_left(struct machine *m, int i)
@@ -70,9 +72,10 @@ void leaving_servers_overdue(struct machine *m)
 
 /* ---- samplers that we have started ---- */
 
+/* After the trainers it is as it should be. */
 static void sampler_left(struct machine *m, int i)
 {
-    if (m->sampler_left >= 0)
+    if (m->sampler_left >= 0 || !machine_running(m, ROLE_TRAINER))
         return;
     m->sampler_left = i;
     m->samplers_end = clock_ms() + patience(m);
@@ -142,12 +145,16 @@ static bool has_ended(const struct machine *m, const int *ended, int n, enum rol
     return false;
 }
 
-/* Samplers get exit_timeout to follow the last trainer of their machine. */
+/* Samplers get exit_timeout to follow the last trainer of their machine; servers that have left are
+ * no failure any more. */
 static void await_samplers(struct machine *m, const int *ended, int n)
 {
-    if (has_ended(m, ended, n, ROLE_TRAINER) && !machine_running(m, ROLE_TRAINER) &&
-        machine_running(m, ROLE_SAMPLER))
-        m->samplers_end = clock_ms() + m->slice->exit_timeout_ms;
+    if (!has_ended(m, ended, n, ROLE_TRAINER) || machine_running(m, ROLE_TRAINER) ||
+        !machine_running(m, ROLE_SAMPLER))
+        return;
+    m->samplers_end = clock_ms() + m->slice->exit_timeout_ms;
+    if (!machine_running(m, ROLE_SERVER))
+        m->left_ends = CLOCK_NEVER;
 }
 
 void leaving_judge(struct machine *m, const int *ended, int n)

@@ -70,10 +70,52 @@ START_TEST(test_they_outstay)
 }
 END_TEST
 
+/* Who leaves after the trainers gives the others no more time, and no respite before KILL. */
+START_TEST(test_one_outstays_the_other)
+{
+    const struct process_outcome *first, *last;
+
+    make_slice(1, 1, "server: listen; wait go", "trainer: wait samples; touch go", NULL);
+    add_samplers(2, "sampler 0: catch TERM; wait both; touch samples; await TERM' "
+                    "'sampler: ignore TERM; touch both; forever");
+    slice->exit_timeout_ms = 200;
+    go_until_trainers();
+    until(seen.reached[REACHED_ENDED]);
+    send_two(MESSAGE_GO, GO_DRAIN, 0);
+    finish();
+    ck_assert_ptr_null(seen.failed);
+    first = outcome_of(ROLE_SAMPLER, 0);
+    last = outcome_of(ROLE_SAMPLER, 1);
+    ck_assert_int_eq(first->exit_code, 0);
+    ck_assert_int_eq(last->signal, SIGKILL);
+    ck_assert_int_lt(last->end_ms - first->end_ms, 10000); /* what a trainer's end is waited for */
+}
+END_TEST
+
+/* Servers may leave a little before the last trainer; it is then not they who left early. */
+START_TEST(test_one_outstays_the_servers)
+{
+    make_slice(1, 1, "server: listen; wait go; touch left",
+               "trainer: wait samples; touch go; "
+               "wait left",
+               NULL);
+    add_samplers(1, "sampler: touch samples; forever");
+    slice->exit_timeout_ms = 11000; /* beyond the 10 s that servers have to leave together */
+    go_until_trainers();
+    until(seen.reached[REACHED_ENDED]);
+    send_two(MESSAGE_GO, GO_DRAIN, 0);
+    finish();
+    ck_assert_ptr_null(seen.failed);
+    ck_assert_uint_eq(seen.outcome.warnings.n, 1);
+    ck_assert_int_eq(outcome_of(ROLE_SAMPLER, 0)->signal, SIGTERM);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {test_they_run_with_the_trainers, test_one_is_killed,
-                                  test_one_leaves_alone, test_they_outstay};
+                                  test_one_leaves_alone,           test_they_outstay,
+                                  test_one_outstays_the_other,     test_one_outstays_the_servers};
 
     return rig_run("samplers", tests, sizeof tests / sizeof tests[0]);
 }
