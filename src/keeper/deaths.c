@@ -10,9 +10,12 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/deaths.h"
 #include "keeper/explain.h"
+#include "keeper/failure.h"
 #include "keeper/machine.h"
 #include "keeper/oom.h"
+#include "keeper/reaping.h"
 #include "keeper/watch.h"
 #include "report/report.h"
 

@@ -12,7 +12,10 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "keeper/deaths.h"
 #include "keeper/explain.h"
+#include "keeper/failure.h"
+#include "keeper/link.h"
 #include "keeper/machine.h"
 #include "report/report.h"
 
@@ -197,6 +200,4 @@ void failure_judge(struct machine *m, const int *ended, int n)
         else
             consider_child(m, i);
     }
-    if (m->stage < STAGE_STOP)
-        leaving_judge(m, ended, n);
 }

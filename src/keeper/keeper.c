@@ -16,10 +16,14 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/deaths.h"
 #include "keeper/doing.h"
+#include "keeper/failure.h"
 #include "keeper/keeper.h"
+#include "keeper/link.h"
 #include "keeper/machine.h"
 #include "keeper/proc.h"
+#include "keeper/reaping.h"
 
 #define SOCKET_FD     3
 #define FILES_WANTED  65536 /* two or more a connection: facts.md §1.10 */

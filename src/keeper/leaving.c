@@ -8,7 +8,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/failure.h"
+#include "keeper/leaving.h"
+#include "keeper/link.h"
 #include "keeper/machine.h"
+#include "keeper/stopping.h"
 
 /* Servers leave one after the other, and perhaps before the trainers' processes have ended. */
 #define LEAVE_TOGETHER_MS 10000

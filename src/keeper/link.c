@@ -14,6 +14,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/failure.h"
+#include "keeper/link.h"
 #include "keeper/machine.h"
 #include "wire/pack.h"
 

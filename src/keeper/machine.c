@@ -9,9 +9,15 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/deaths.h"
+#include "keeper/failure.h"
 #include "keeper/jobdir.h"
+#include "keeper/link.h"
+#include "keeper/leaving.h"
 #include "keeper/machine.h"
 #include "keeper/proc.h"
+#include "keeper/starting.h"
+#include "keeper/stopping.h"
 #include "keeper/watch.h"
 
 #define PROBE_FIRST_MS 50

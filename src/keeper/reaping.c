@@ -5,8 +5,14 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/deaths.h"
+#include "keeper/failure.h"
+#include "keeper/leaving.h"
+#include "keeper/link.h"
 #include "keeper/machine.h"
 #include "keeper/proc.h"
+#include "keeper/reaping.h"
+#include "keeper/stopping.h"
 #include "report/report.h"
 
 int reaping_child_of(const struct machine *m, pid_t pid)
@@ -42,6 +48,8 @@ void reaping_reap(struct machine *m)
         ended[n++] = i;
     }
     failure_judge(m, ended, n);
+    if (m->stage < STAGE_STOP)
+        leaving_judge(m, ended, n);
     free(ended);
     if (pid < 0)
         machine_event(m, EVENT_EMPTY);

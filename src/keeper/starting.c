@@ -7,9 +7,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "keeper/doing.h"
+#include "keeper/failure.h"
 #include "keeper/jobdir.h"
+#include "keeper/link.h"
 #include "keeper/machine.h"
 #include "keeper/pythonhook.h"
+#include "keeper/starting.h"
 
 #define PROBE_SLOW_MS 250
 

@@ -7,8 +7,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/failure.h"
 #include "keeper/machine.h"
 #include "keeper/proc.h"
+#include "keeper/reaping.h"
+#include "keeper/stopping.h"
 
 #define KILL_AGAIN_MS 1000
 #define SERVERS_MS    1000 /* of kill_grace, for the servers alone at its end; at most half of it */
