@@ -8,7 +8,7 @@ void link_send(struct machine *m, enum message_type type, const void *data, size
 void link_send_u32(struct machine *m, enum message_type type, uint32_t value);
 void link_send_cause(struct machine *m, enum message_type type, struct cause *cause, int64_t since);
 void link_send_outcome(struct machine *m);
-void link_say(struct machine *m, const char *text); /* a line for the user, at once */
+void link_say(struct machine *m, const char *text); /* a sentence for the user, at once */
 /* When nothing is left to be ended: the folder of the log files may hang. */
 void link_write_last_words(const struct machine *m);
 void link_read(struct machine *m);  /* reads and obeys; at EOF says that the rank has died */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "keeper/deaths.h"
 #include "keeper/doing.h"
@@ -26,7 +27,7 @@
 #include "keeper/reaping.h"
 
 #define SOCKET_FD     3
-#define FILES_WANTED  65536 /* two or more a connection: facts.md §1.10 */
+#define FILES_WANTED  65536 /* two or more a connection of a DGL server */
 #define CLEAN_MS      3000
 #define CLEAN_STEP_MS 5
 #define ENTRIES       4 /* of the poll, before those of the streams */
@@ -47,10 +48,7 @@ static int keep_only(int socket)
         return -1;
     if (dup3(high, SOCKET_FD, O_CLOEXEC) < 0)
         return -1;
-    if (syscall(SYS_close_range, SOCKET_FD + 1, ~0u, 0) != 0) {
-        for (int fd = SOCKET_FD + 1; fd < FILES_WANTED; fd++)
-            close(fd);
-    }
+    file_close_from(SOCKET_FD + 1);
     return 0;
 }
 

@@ -50,10 +50,7 @@ void link_send_cause(struct machine *m, enum message_type type, struct cause *ca
 
 void link_say(struct machine *m, const char *text)
 {
-    char *line = mem_printf("dgl-mpilaunch: %s\n", text);
-
-    link_send(m, MESSAGE_NOTICE, line, strlen(line));
-    free(line);
+    link_send(m, MESSAGE_NOTICE, text, strlen(text));
 }
 
 static int64_t milliseconds(const struct timeval *t)

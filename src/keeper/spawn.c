@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -218,15 +217,6 @@ static void restore_signals(const struct spawn_origin *origin, int preempt_signa
     sigprocmask(SIG_SETMASK, &origin->mask, NULL);
 }
 
-/* Before Linux 5.9 there is no close_range: then all that may be open, one by one. */
-static void close_from(unsigned first)
-{
-    if (syscall(SYS_close_range, first, ~0u, 0) == 0)
-        return;
-    for (unsigned fd = first; fd < 65536; fd++)
-        close((int)fd);
-}
-
 static _Noreturn void child_fails(enum step step)
 {
     struct failure failure = {step, errno};
@@ -251,7 +241,7 @@ static _Noreturn void child_run(const struct launch *launch)
     sched_setaffinity(0, launch->cpus_size, launch->cpus);
     if (chdir(launch->workspace) != 0)
         child_fails(STEP_WORKSPACE);
-    close_from(FAILURE_FD + 1);
+    file_close_from(FAILURE_FD + 1);
     restore_signals(launch->origin, launch->preempt_signal);
     execve(launch->path, launch->argv.items, launch->env.items);
     child_fails(STEP_EXEC);
