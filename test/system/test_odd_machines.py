@@ -1,5 +1,5 @@
-"""Machines and shells that are odd, but real: the job works there, or one sentence says at once what
-cannot work and what to do."""
+"""Machines and shells that are odd, but real: the job works there, or one sentence says at once
+what cannot work and what to do."""
 
 import os
 import pathlib
@@ -248,6 +248,8 @@ def as_user(tmp_path_factory):
     """as_user(job): its launcher and all below it run as an ordinary user, in a workspace that is
     open to all. The program is run from a copy, since a build may be in root's home."""
     folders = []
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
 
     def change(it, *words, machine=None):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="mt-o-", dir="/tmp"))
@@ -301,7 +303,8 @@ def test_few_processes(make, as_user, limit):
     it = make(None, "server: fork plain; serve", "trainer: connect", num_servers=2, num_trainers=3)
     result = as_user(it, "prlimit", f"--nproc={limit}:{limit}").run()
     assert result.code in (125, 1), result.said
-    assert "see 'ulimit -u'" in result.err or "'ulimit -u' (RLIMIT_NPROC)" in result.err, result.said
+    assert any(words in result.err for words in ("see 'ulimit -u'", "look at 'ulimit -u'")), \
+        result.said
 
 
 def test_a_machine_that_cannot_have_a_keeper(job, as_user):
@@ -474,6 +477,8 @@ def hanging(cluster, mounted, tmp_path):
     """hanging(job, machine): there the job sees its workspace by way of hangfs, elsewhere as it is.
     Returns a function that says what hangs from now on."""
     running = []
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        pytest.skip("/dev/fuse may not be used here")
 
     def start(it, machine):
         target, control = tmp_path / "hang", tmp_path / "control"
@@ -644,7 +649,8 @@ def test_clocks_an_hour_apart(job, tmp_path, hours, failing):
     it = job("server: serve", f"trainer 1: connect; exit {3 if failing else 0}", machines=2,
              lost_timeout=10, start_timeout=10)
     behind(it, "unshare", "--time", "--fork", "--monotonic=40000",
-           "--boottime=40000", "env", f"LD_PRELOAD={library}", machine=1)
+           "--boottime=40000", "env", f"LD_PRELOAD={library}",
+           "ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0", machine=1)
     result = it.run(30)
     assert result.code == (3 if failing else 0), result.said
     assert result.seconds < 10, result.said
@@ -710,7 +716,8 @@ def test_umask_of_an_ordinary_user(make, as_user):
 
 @pytest.mark.parametrize("mpi, size", [(None, 64), ("openmpi", 45), ("mpich", 63)])
 def test_long_host_names(make, cluster, mpi, size):
-    """64 is Linux's limit. Open MPI 4.1.4 breaks on 51 letters, MPICH 4.0.2 on 64, without us too."""
+    """64 is Linux's limit. Without us too Open MPI 4.1.4 breaks on 51 letters, MPICH 4.0.2 on
+    64."""
     names = [f"{letter * (size - 1)}{k}" for k, letter in enumerate("ab")]
     try:
         for k, name in enumerate(names):
