@@ -9,6 +9,7 @@ import pytest
 
 from cluster import Cluster
 from job import Job
+from odd import as_user  # a fixture
 
 MPIS = ("openmpi", "mpich")
 BUILD = "MPILAUNCH_BUILD_"

@@ -1,5 +1,5 @@
-"""A file system that hangs when it is told to: hangfs.py SOURCE TARGET CONTROL shows SOURCE at TARGET
-by the kernel's FUSE protocol, without a library. While the file CONTROL is there and names a
+"""A file system that hangs when it is told to: hangfs.py SOURCE TARGET CONTROL shows SOURCE at
+TARGET by the kernel's FUSE protocol, without a library. While the file CONTROL is there and names a
 request ("write", "lookup" ...), such requests get no answer; with the word "hard" not even when
 their process is killed, as on a device that is gone. Ends with its parent, and so does the hang."""
 
@@ -10,9 +10,9 @@ import signal
 import struct
 import sys
 
-LOOKUP, FORGET, GETATTR, SETATTR, READLINK, SYMLINK, MKDIR, UNLINK, RENAME = 1, 2, 3, 4, 5, 6, 9, 10, 12
-OPEN, READ, WRITE, STATFS, RELEASE, FLUSH, INIT, OPENDIR, READDIR = 14, 15, 16, 17, 18, 25, 26, 27, 28
-RELEASEDIR, ACCESS, CREATE, INTERRUPT, RENAME2 = 29, 34, 35, 36, 45
+LOOKUP, FORGET, GETATTR, SETATTR, READLINK, SYMLINK, MKDIR, UNLINK = 1, 2, 3, 4, 5, 6, 9, 10
+RENAME, OPEN, READ, WRITE, RELEASE, FLUSH, INIT, OPENDIR = 12, 14, 15, 16, 18, 25, 26, 27
+ACCESS, CREATE, INTERRUPT, BATCH_FORGET, RENAME2 = 34, 35, 36, 42, 45
 NAMES = {LOOKUP: "lookup", GETATTR: "getattr", OPEN: "open", READ: "read", WRITE: "write",
          CREATE: "create", MKDIR: "mkdir", OPENDIR: "opendir", RENAME2: "rename",
          ACCESS: "access"}
@@ -132,7 +132,7 @@ class HangFs:
                 continue
             _, op, unique, node = struct.unpack_from("<2I2Q", request)
             data = request[40:]
-            if op == FORGET or op == 42:
+            if op in (FORGET, BATCH_FORGET):
                 continue
             if op == INTERRUPT:
                 asked = struct.unpack_from("<Q", data)[0]
