@@ -132,7 +132,7 @@ void link_write_last_words(const struct machine *m)
     if (m->last_words == NULL || m->slice == NULL || m->slice->log_dir == NULL)
         return;
     path = output_log_path(m->slice->log_dir, m->host, "launcher");
-    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0644);
     say(fd, m->last_words);
     if (fd >= 0)
         close(fd);
