@@ -232,6 +232,8 @@ def test_json_that_is_deep_or_long(solo, kind, text):
 LARGE = {
     "numbers": ("[" + "1," * 14_000_000 + "1]", "more than 1000000 commas"),
     "objects": ("[" + "{}," * 900_000 + "1]", "more than 1000000 commas"),
+    "members": ("{" + ",".join(f'"key{n:08}":"val{n:06}"' for n in range(999_990)) + "}",
+                "num_parts"),
     "a text": ('"' + "x" * 30_000_000 + '"', "num_parts"),
     "texts": ("[" + ('"' + "x" * 90 + '",') * 300_000 + "1]", "num_parts"),
 }
