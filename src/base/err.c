@@ -7,9 +7,8 @@
 
 #include "base/text.h"
 
-enum {
-    TEXT_MOST = sizeof(((struct err *)NULL)->text) - 16
-}; /* and one character more, and "..." */
+/* One character more and "..." fit behind it. */
+#define TEXT_MOST (sizeof(((struct err *)NULL)->text) - 16)
 
 /* What was read, a path or a word of the command line may hold anything. */
 static void make_harmless(struct err *err)

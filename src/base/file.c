@@ -121,7 +121,7 @@ int file_write(const char *path, const void *data, size_t len, struct err *err)
 {
     char *temporary = mem_printf("%s.tmp.%d", path, (int)getpid());
     int rc = -1;
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0644);
 
     if (fd >= 0) {
         rc = write_all(fd, data, len);

@@ -194,7 +194,7 @@ static void write_last_words(struct root *root, const struct buf *text)
         return;
     logs = root_in_run_dir(root, "logs");
     path = output_log_path(logs, root->meeting->seats[0].host, "launcher");
-    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0644);
     if (fd >= 0 && write(fd, text->data, text->len) < 0)
         log_verbose("cannot write '%s': %s", path, strerror(errno));
     if (fd >= 0)

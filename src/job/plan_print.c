@@ -46,19 +46,26 @@ static bool is_rule(const char *word)
     return !strncmp(word, "{max(cpus", 9);
 }
 
+/* In one byte, or as U+0080 to U+009F. */
+static bool has_control(const char *word)
+{
+    for (const unsigned char *c = (const unsigned char *)word; *c; c++)
+        if (*c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0))
+            return true;
+    return false;
+}
+
 /* One word as a shell could read it back; $'...' where it holds control characters. */
 static char *quote(const char *word)
 {
     struct buf out = {0};
-    bool control = false;
+    bool control = has_control(word);
 
-    for (const char *c = word; *c; c++)
-        control |= (unsigned char)*c < ' ' || *c == 0x7f;
     if (is_plain(word) || is_rule(word))
         return mem_strdup(word);
     buf_addf(&out, control ? "$'" : "'");
     for (; *word; word++) {
-        if ((unsigned char)*word < ' ' || *word == 0x7f)
+        if (control && ((unsigned char)*word < ' ' || (unsigned char)*word >= 0x7f))
             buf_addf(&out, "\\%03o", (unsigned char)*word);
         else if (control && (*word == '\'' || *word == '\\'))
             buf_addf(&out, "\\%c", *word);
@@ -83,10 +90,19 @@ static void put_env(const struct printer *p, const char *indent, const char *nam
     free(value);
 }
 
+/* As it is, unless it would do something to a terminal. */
+static void put_text(const struct printer *p, const char *text)
+{
+    char *quoted = has_control(text) ? quote(text) : NULL;
+
+    put(p, quoted ? quoted : text);
+    free(quoted);
+}
+
 static void put_fact(const struct printer *p, const char *name, const char *value)
 {
     fprintf(p->out, "%-14s", name);
-    put(p, value);
+    put_text(p, value);
     fputc('\n', p->out);
 }
 
@@ -128,7 +144,8 @@ static void put_passed(const struct printer *p, const struct slice *slice)
         qsort(names, slice->set.n, sizeof(*names), by_text);
     fprintf(p->out, "%-13s", "from rank 0");
     for (size_t i = 0; i < slice->set.n; i++) {
-        fprintf(p->out, " %s", names[i]);
+        fputc(' ', p->out);
+        put_text(p, names[i]);
         free(names[i]);
     }
     fputs(slice->set.n ? "\n" : " nothing\n", p->out);
@@ -200,7 +217,7 @@ static void put_process(const struct printer *p, const struct slice *slice,
     if (process->port)
         fprintf(p->out, ", listens on port %d", process->port);
     fputs("\n    directory ", p->out);
-    put(p, slice->workspace);
+    put_text(p, slice->workspace);
     fputs("\n    argv ", p->out);
     put_argv(p, slice, process->role);
     for (size_t i = 0; i < process->env.n; i++)
@@ -212,7 +229,7 @@ static void put_machine(const struct printer *p, const struct slice *slice)
     fprintf(p->out, "\nmachine %d: %s\n", slice->machine, slice->ip);
     for (size_t i = 0; i < slice->part_files.n; i++) {
         fprintf(p->out, "  needs ");
-        put(p, slice->part_files.items[i]);
+        put_text(p, slice->part_files.items[i]);
         fputc('\n', p->out);
     }
     for (int i = 0; i < slice->n_processes; i++)

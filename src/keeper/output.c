@@ -19,6 +19,9 @@
 #include "keeper/output.h"
 #include "keeper/tail.h"
 
+/* A FIFO that stands there is an error, and nobody waits for its reader. */
+#define LOG_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
+
 #define PIECE       65536               /* bytes read from a stream in its turn */
 #define DRAIN_MAX   (1 << 20)           /* the largest pipe that an ordinary user may have */
 #define RESUME_FROM (OUTPUT_CREDIT / 4) /* after a gap, so that gaps are few and long */
@@ -125,7 +128,7 @@ int output_add(struct output *o, enum role role, int id, int fd)
         s->log = output_log_path(o->log_dir, o->host, name);
         free(name);
         doing_begin(DOING_START, "opening the log file '%s'", s->log);
-        s->log_fd = open(s->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+        s->log_fd = open(s->log, LOG_FLAGS, 0644);
         doing_end();
         if (s->log_fd < 0)
             log_fails(o, s, errno);

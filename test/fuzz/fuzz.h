@@ -22,14 +22,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         }                                                                                          \
     } while (0)
 
-/* A text for people: no control character but the line breaks of a list, in one byte or as U+0080
- * to U+009F. */
+/* A text for people: no control character but tabs and the line breaks of a list, in one byte or
+ * as U+0080 to U+009F. */
 static inline void fuzz_check_text(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
 
-        FUZZ_CHECK((c >= ' ' && c != 0x7f) || c == '\n');
+        FUZZ_CHECK((c >= ' ' && c != 0x7f) || c == '\n' || c == '\t');
         FUZZ_CHECK(c != 0xc2 || i + 1 == len || (unsigned char)text[i + 1] >= 0xa0 ||
                    (unsigned char)text[i + 1] < 0x80);
     }

@@ -232,6 +232,8 @@ def test_json_that_is_deep_or_long(solo, kind, text):
 LARGE = {
     "numbers": ("[" + "1," * 14_000_000 + "1]", "more than 1000000 commas"),
     "objects": ("[" + "{}," * 900_000 + "1]", "more than 1000000 commas"),
+    "members": ("{" + ",".join(f'"key{n:08}":"val{n:06}"' for n in range(999_990)) + "}",
+                "num_parts"),
     "a text": ('"' + "x" * 30_000_000 + '"', "num_parts"),
     "texts": ("[" + ('"' + "x" * 90 + '",') * 300_000 + "1]", "num_parts"),
 }
@@ -404,6 +406,24 @@ def test_very_many_variables(solo):
     assert answer.code == 0 and "N9999=1" in answer.out, answer.said
 
 
+def test_a_plan_of_hostile_names(solo):
+    """--dry_run shows them so that a shell could read them back, on a line each."""
+    it = solo()
+    it.workspace = it.workspace.parent / "w\x1b[31m"
+    it.options.update(workspace=str(it.workspace), part_config="data/graph.json")
+    it.write()
+    part = json.loads((it.workspace / "data/graph.json").read_text())
+    part["part-0"]["node_feats"] = "a\n  trainer 9\x9b\x07"
+    (it.workspace / "data/graph.json").write_text(json.dumps(part, ensure_ascii=False))
+    answer = dry_run(it, "--trainer_env", "A=\x1b\x9bé", command=["--", "\x1b", "{workspace}"],
+                     **{"DGL_\x1b": "1"})
+    assert answer.code == 0, answer.said
+    assert not re.search("[\0-\x09\x0b-\x1f\x7f-\x9f]", answer.out + answer.err), \
+        repr(answer.out)
+    assert "needs $'data/a\\012  trainer 9\\302\\233\\007'\n" in answer.out
+    assert "env A=$'\\033\\302\\233\\303\\251'\n" in answer.out
+
+
 VARIABLES = {
     "an unknown one with an escape": ({"DGL_MPILAUNCH_\x1b[31m": "1"}, True),
     "a very long name": ({"DGL_MPILAUNCH_" + "X" * 100_000: "1"}, True),
@@ -472,3 +492,30 @@ def test_an_error_file_with_escapes(solo):
     assert "ValueError: " in result.err, result.said
     assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f]", result.err), repr(result.err)
     assert len(result.err) < 5000
+
+
+# ---- where we write ----
+
+def test_log_files_that_are_fifos(solo, tmp_path):
+    """Nobody reads them; the job runs without."""
+    it = solo("server: serve", "trainer: print hello; connect", run_dir=tmp_path / "runs")
+    result = it.run()
+    assert result.code == 0, result.said
+    logs = list((tmp_path / "runs/logs").iterdir())
+    assert len(logs) >= 2
+    for log in logs:
+        log.unlink()
+        os.mkfifo(log)
+    again = it.run()
+    assert again.code == 0 and "hello" in again.out, again.said
+    assert "trainer-0.log" in again.err, again.said
+
+
+def test_a_report_that_is_a_fifo(solo, tmp_path):
+    """It is replaced, as a file would be."""
+    it = solo("server: serve", "trainer: connect", run_dir=tmp_path / "runs")
+    (tmp_path / "runs").mkdir()
+    os.mkfifo(tmp_path / "runs/report.json")
+    result = it.run()
+    assert result.code == 0, result.said
+    assert result.report["complete"]

@@ -367,6 +367,22 @@ START_TEST(random_words)
 }
 END_TEST
 
+START_TEST(too_many_variables)
+{
+    struct strv words = {0};
+
+    strv_add(&words, "dgl-mpilaunch");
+    strv_add(&words, "--extra_envs");
+    for (int i = 0; i <= 10000; i++)
+        strv_addf(&words, "N%d=1", i);
+    strv_add(&words, "c");
+    ck_assert_int_eq(options_parse(&o, (int)words.n, words.items, environment, &err), -1);
+    SAYS("--extra_envs: more than 10000 variables");
+    options_free(&o);
+    strv_free(&words);
+}
+END_TEST
+
 START_TEST(huge_words)
 {
     char *word = mem_calloc(5 << 20, 1);
@@ -406,6 +422,7 @@ int main(void)
     tcase_add_loop_test(tests, wrong_files, 0, (int)(sizeof(bad_files) / sizeof(bad_files[0])));
     tcase_add_test(tests, unreadable_files);
     tcase_add_loop_test(tests, random_words, 0, 4);
+    tcase_add_test(tests, too_many_variables);
     tcase_add_test(tests, huge_words);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
