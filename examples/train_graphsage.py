@@ -133,9 +133,9 @@ class FirstStep:
         self.wanted = False
 
 
-def main():
+def main(join_job=common.join_job):
     arguments = parse_arguments()
-    graph = common.join_job(arguments)
+    graph = join_job(arguments)
     torch.manual_seed(arguments.seed + dist.get_rank())
     train_nodes, train_loader = make_loader(graph, arguments, "train_mask", shuffle=True)
     _, test_loader = make_loader(graph, arguments, "test_mask", shuffle=False)

@@ -51,7 +51,7 @@ const struct option_spec options_table[] = {
              "when all servers listen. It is to join DGL as a sampler and to feed its trainer; "
              "DGL_JOB_TRAINER_RANK, DGL_JOB_SAMPLER_ID, "
              "DGL_JOB_NUM_SAMPLERS and DGL_JOB_DIR tell it whom and where. Trainers then see "
-             "DGL_NUM_SAMPLER=0."},
+             "DGL_NUM_SAMPLER=0. The source's examples/sampler.py is such a program."},
     {"num_servers", OPTION_COUNT, GROUP_PROCESSES, AT(num_servers), .metavar = "N",
      .max = PER_MACHINE, .required = true,
      .help = "Graph servers on each machine. 0 runs trainers alone, with torch's variables and "
