@@ -114,6 +114,20 @@ static void write_slices(void)
     write_frame("plan-command-without-processes", MESSAGE_PLAN, &payload);
 }
 
+static void write_sampler_slice(void)
+{
+    struct process_plan sampler = {.role = ROLE_SAMPLER, .id = 3, .local = 1};
+    struct slice slice = make_slice(&sampler, 1);
+    struct buf payload = {0};
+
+    slice.command = (char *)"python3 train.py";
+    slice.sampler_command = (char *)"python3 sampler.py";
+    strv_add(&sampler.env, "DGL_JOB_SAMPLER_ID=3");
+    message_pack_slice(&payload, &slice);
+    write_frame("slice-samplers", MESSAGE_SLICE, &payload);
+    strv_free(&sampler.env);
+}
+
 /* ---- causes, outcomes, announcements ---- */
 
 static void write_causes(void)
@@ -242,6 +256,7 @@ int main(int argc, char **argv)
     write_text("waiting", MESSAGE_WAITING, "server 1 on vm1");
     write_text("output-lines", MESSAGE_OUTPUT, "[vm1 trainer 1] epoch 1\n");
     write_slices();
+    write_sampler_slice();
     write_causes();
     write_outcomes();
     write_announcements();
