@@ -12,7 +12,7 @@ import pytest
 import dryrun
 import settings
 from cluster import Listener, parent_of, pids, read_bytes
-from conftest import build_of, job_maker
+from conftest import build_of
 from expected import JOB_DIR, JOB_ID, MASTER_PORT, MPIS, OURS, Expected, matches
 from job import write_partition
 
@@ -79,13 +79,10 @@ def test_argv_of_a_plan_is_what_a_shell_reads(tmp_path):
 # ---- the processes ----
 
 @pytest.fixture
-def job_of(cluster, tmp_path):
+def job_of(make, cluster, tmp_path):
     """Makes the job of a row: (the job, what is expected of it)."""
-    makers = []
-
-    def make(row):
-        makers.append(job_maker(cluster, tmp_path, row.mpi))
-        it = next(makers[0])(machines=row.machines)
+    def get(row):
+        it = make(row.mpi, machines=row.machines)
         it.workspace = tmp_path / workspace_name(row)
         it.ip_config = settings.ip_config(row, cluster.ips[:row.machines])
         it.hosts = hosts(row, it.ip_config)
@@ -98,9 +95,7 @@ def job_of(cluster, tmp_path):
         it.environment.update(settings.SHELLS[row.shell], **variables)
         return it, words, command
 
-    yield make
-    for maker in makers:
-        next(maker, None)
+    return get
 
 
 def hosts(row, lines):
