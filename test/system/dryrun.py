@@ -11,8 +11,8 @@ FACT = re.compile(r"(.{13}) (.*)")
 def unquote(text):
     """One piece of a word, as a shell would read it."""
     if text.startswith("$'"):
-        return re.sub(r"\\([0-7]{3}|.)", lambda found: chr(int(found[1], 8))
-                      if len(found[1]) == 3 else found[1], text[2:-1])
+        return re.sub(rb"\\([0-7]{3}|.)", lambda found: bytes([int(found[1], 8)])
+                      if len(found[1]) == 3 else found[1], text[2:-1].encode()).decode()
     return text[1:-1] if text.startswith("'") else text.removeprefix("\\")
 
 
