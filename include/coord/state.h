@@ -153,7 +153,8 @@ void coord_on_for_root(struct coord *c, int from, enum message_type type, struct
 
 void coord_send_beat(struct coord *c);
 
-/* The keeper has not answered for lost_timeout: it is killed, which ends its processes too. */
+/* The keeper has not answered for lost_timeout, or starts for longer than start_timeout: it is
+ * killed, which ends its processes too. */
 void coord_on_silent_keeper(struct coord *c, int code);
 void coord_on_silence(struct coord *c, int rank);
 void coord_on_signal(struct coord *c, int number);

@@ -4,8 +4,8 @@
 
 #include "keeper/machine.h"
 
-/* fd: readable when one has died,
- * -1: none; then pump. Begins and rests by itself as the stage asks for. */
+/* A descriptor that is readable when one has died, then pump; -1: none now. Begins and rests by
+ * itself as the stage asks for. */
 int deaths_fd(const struct machine *m);
 void deaths_pump(struct machine *m);
 void deaths_tick(struct machine *m, int64_t now);

@@ -49,7 +49,7 @@ struct machine {
     int n, n_servers;
     int master_port;
     char *job_dir;     /* DGL_JOB_DIR here; NULL: not made */
-    char *python_hook; /* folder of the trainers' sitecustomize.py; NULL: none */
+    char *python_hook; /* folder of sitecustomize.py; NULL: none */
     struct shm shm;
     struct output *output; /* NULL before the start */
     char host[256];
@@ -73,6 +73,7 @@ struct machine {
     int64_t samplers_end; /* samplers and trainers have not left together */
     int64_t flush_ends;   /* OVER: no longer waits for credit */
     int probe_every;
+    int kills;     /* how often KILL was sent in this stage */
     char *waiting; /* the last MESSAGE_WAITING, or NULL */
 
     /* link */

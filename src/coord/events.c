@@ -121,10 +121,11 @@ void coord_on_silent_keeper(struct coord *c, int code)
     enum doing kind;
     int64_t for_ms;
     const char *doing = doing_what(&kind, &for_ms);
+    bool held = doing && (code == EXIT_START_TIME || for_ms > c->keeper_pulse.timeout_ms / 2);
     char *what =
-        doing ? mem_printf("has been %s for %lld s: the file system does not answer; it was killed",
-                           doing, (long long)for_ms / 1000)
-              : mem_printf("gave no answer for --lost_timeout (stopped?) and was killed");
+        held ? mem_printf("has been %s for %lld s: the file system does not answer; it was killed",
+                          doing, (long long)for_ms / 1000)
+             : mem_printf("gave no answer for --lost_timeout (stopped?) and was killed");
 
     c->keeper_silent = true;
     kill(c->keeper.keeper.pid, SIGKILL);
@@ -160,13 +161,14 @@ bool coord_pump_keeper(struct coord *c)
 static void on_beat(struct coord *c, int from, const struct buf *payload)
 {
     struct unpack u = {.at = payload->data, .left = payload->len};
-    int machine = (int)unpack_u32(&u);
+    uint32_t machine = unpack_u32(&u);
     char *host = unpack_text(&u);
+    bool known = machine < c->setup->meeting->announce.hosts.n;
 
-    for (int i = 0; i < c->pulse.n && host; i++) {
+    for (int i = 0; i < c->pulse.n && host && known; i++) {
         if (c->pulse.links[i] != from || c->neighbours[i].host)
             continue;
-        c->neighbours[i] = (struct neighbour){.machine = machine, .host = host};
+        c->neighbours[i] = (struct neighbour){.machine = (int)machine, .host = host};
         host = NULL;
     }
     free(host);
@@ -205,11 +207,11 @@ static void on_preempt(struct coord *c, int from, const struct buf *payload)
 static void on_leave(struct coord *c, int from, const struct buf *payload)
 {
     struct unpack u = {.at = payload->data, .left = payload->len};
-    int code = (int)unpack_u32(&u);
+    uint32_t code = unpack_u32(&u);
 
     if (from != 0 || u.bad || code > UINT8_MAX)
         return;
-    c->leave_code = code;
+    c->leave_code = (int)code;
     coord_stop(c, false);
 }
 

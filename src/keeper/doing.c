@@ -1,5 +1,4 @@
-/* doing: one shared page. The rank reads it when the keeper stands still, and so no lock is needed.
- */
+/* doing: one shared page without a lock: what counts is what does not change for a long time. */
 #include "keeper/doing.h"
 
 #include <stdarg.h>
@@ -51,5 +50,5 @@ const char *doing_what(enum doing *kind, int64_t *for_ms)
         return NULL;
     *kind = page->kind;
     *for_ms = clock_ms() - since;
-    return page->text;
+    return atomic_load(&page->since) == since ? page->text : NULL; /* else it has gone on */
 }

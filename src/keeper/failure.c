@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "keeper/deaths.h"
+#include "keeper/doing.h"
 #include "keeper/explain.h"
 #include "keeper/failure.h"
 #include "keeper/link.h"
@@ -106,8 +107,11 @@ static char *exception_of(struct machine *m, int i)
     spawn_environment(m->slice, child->plan, &m->origin, &late, &env);
     if (strv_env_get(&env, "TORCHELASTIC_ERROR_FILE") != NULL)
         path = file_join(m->slice->workspace, strv_env_get(&env, "TORCHELASTIC_ERROR_FILE"));
-    if (path != NULL)
+    if (path != NULL) {
+        doing_begin(DOING_WORK, "reading the error file '%s'", path);
         exception = explain_error_file(path, since);
+        doing_end();
+    }
     free(path);
     strv_free(&env);
     return exception;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "keeper/deaths.h"
+#include "keeper/doing.h"
 #include "keeper/failure.h"
 #include "keeper/jobdir.h"
 #include "keeper/link.h"
@@ -94,9 +95,11 @@ void machine_forget_deadlines(struct machine *m)
 static void enter_over(struct machine *m)
 {
     failure_decide(m); /* reads the job's folder and /dev/shm */
+    doing_begin(DOING_WORK, "removing the folder '%s'", m->job_dir == NULL ? "" : m->job_dir);
     if (m->job_dir != NULL)
         jobdir_remove(m->job_dir);
     shm_end(&m->shm);
+    doing_end();
     machine_forget_deadlines(m);
     m->flush_ends = m->cause == NULL && !m->told ? CLOCK_NEVER : clock_ms() + FLUSH_MS;
 }
@@ -128,6 +131,7 @@ void machine_event(struct machine *m, enum stage_event event)
 
     if (next == m->stage && !(next == STAGE_KILL && event == EVENT_DEADLINE))
         return;
+    m->kills = next == m->stage ? m->kills : 0;
     m->stage = next;
     if (enter[next] != NULL)
         enter[next](m);

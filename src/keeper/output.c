@@ -246,7 +246,7 @@ static void write_log(struct output *o, struct stream *s, const char *data, size
     while (s->log_fd >= 0 && len > 0) {
         ssize_t n;
 
-        doing_begin(DOING_LOG, "writing the log file '%s'", s->log);
+        doing_begin(DOING_WORK, "writing the log file '%s'", s->log);
         n = write(s->log_fd, data, len);
         doing_end();
 

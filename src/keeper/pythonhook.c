@@ -33,7 +33,7 @@ char *pythonhook_write(const char *job_dir, struct err *err)
     if (rc == 0)
         rc = file_write(path, pythonhook_text, strlen(pythonhook_text), err);
     if (rc != 0) {
-        err_wrap(err, "a trainer that ends by a Python exception may not be noticed");
+        err_wrap(err, "a Python exception that ends a trainer or sampler may not be noticed");
         free(folder);
         folder = NULL;
     }

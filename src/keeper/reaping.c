@@ -1,5 +1,5 @@
-/* reaping: which child the kernel says has ended, is stopped, or goes on. What follows from an end
- * is failure.c's.
+/* reaping: which child the kernel says has ended, is stopped, or goes on. What follows from an
+ * end is failure.c's and leaving.c's.
  */
 #include <stdlib.h>
 

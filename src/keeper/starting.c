@@ -90,7 +90,9 @@ void starting_python_hook(struct machine *m)
 
     if (!pythonhook_wanted(m->slice))
         return;
+    doing_begin(DOING_START, "writing into the folder '%s'", m->job_dir);
     m->python_hook = pythonhook_write(m->job_dir, &err);
+    doing_end();
     if (m->python_hook == NULL)
         failure_warn(m, "%s", err.text);
 }

@@ -14,6 +14,7 @@
 #include "keeper/stopping.h"
 
 #define KILL_AGAIN_MS 1000
+#define KILLS_MOST    8
 #define SERVERS_MS    1000 /* of kill_grace, for the servers alone at its end; at most half of it */
 
 static void mark_stopped(struct machine *m)
@@ -75,10 +76,24 @@ void stopping_clients(struct machine *m)
     stopping_look(m);
 }
 
+/* A process that a file system or a driver holds does not die of KILL before that lets it go. True
+ * after so many that it is not waited for any more. */
+static bool kill_is_vain(struct machine *m)
+{
+    if (++m->kills <= KILLS_MOST)
+        return false;
+    failure_warn(
+        m,
+        "processes of this job on %s do not die of SIGKILL (a file system or a driver that "
+        "hangs?) and were left to the kernel",
+        m->host);
+    return true;
+}
+
 /* Those that have had TERM get KILL, again each second. */
 void stopping_samplers(struct machine *m)
 {
-    int64_t wait = KILL_AGAIN_MS;
+    bool told = false;
 
     for (int i = 0; i < m->n; i++) {
         struct child *child = &m->children[i];
@@ -86,11 +101,12 @@ void stopping_samplers(struct machine *m)
         if (!machine_is_sampler(child) || !child->running)
             continue;
         proc_sweep_tree(child->pid, child->stopped ? SIGKILL : SIGTERM);
-        if (!child->stopped)
-            wait = m->slice->kill_grace_ms;
+        told |= !child->stopped;
         child->stopped = true;
     }
-    m->samplers_end = clock_ms() + wait;
+    m->samplers_end = clock_ms() + (told ? m->slice->kill_grace_ms : KILL_AGAIN_MS);
+    if (!told && kill_is_vain(m))
+        machine_event(m, EVENT_DONE);
 }
 
 void stopping_servers(struct machine *m)
@@ -114,4 +130,6 @@ void stopping_all(struct machine *m)
     shm_note(&m->shm, m->job_dir);
     proc_kill_all();
     m->stage_ends = clock_ms() + KILL_AGAIN_MS;
+    if (kill_is_vain(m))
+        machine_event(m, EVENT_EMPTY);
 }

@@ -233,6 +233,21 @@ def test_keeper_that_hangs(make, hanging, mpi, how):
     assert not how or "do not die of SIGKILL" in result.err, result.said
 
 
+@pytest.mark.parametrize("mpi", ["openmpi", "mpich"])
+def test_server_that_not_even_kill_ends(make, hanging, mpi):
+    """After a good training; nobody waits for it for ever."""
+    it = make(mpi, "server: serve; touch served", "server 1: serve; wait never",
+              "trainer 0: connect; wait go", "trainer 1: connect; touch up", machines=2,
+              exit_timeout=1, kill_grace=1)
+    hang = hanging(it, 1)
+    it.start().wait_for("up")
+    hang("getattr lookup access hard")
+    (it.workspace / "go").touch()
+    result, left = it.end(60)
+    assert result.code == 0 and left, result.said
+    assert "on vm1 do not die of SIGKILL" in result.err, result.said
+
+
 @pytest.mark.parametrize("machine", [0, 1])
 def test_logs_that_hang(make, hanging, machine):
     it = make("openmpi", "server: serve", "trainer: print a; touch up; wait go; print b; forever",

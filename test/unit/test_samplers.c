@@ -79,6 +79,7 @@ START_TEST(test_one_outstays_the_other)
     add_samplers(2, "sampler 0: catch TERM; wait both; touch samples; await TERM' "
                     "'sampler: ignore TERM; touch both; forever");
     slice->exit_timeout_ms = 200;
+    slice->kill_grace_ms = 3000;
     go_until_trainers();
     until(seen.reached[REACHED_ENDED]);
     send_two(MESSAGE_GO, GO_DRAIN, 0);
