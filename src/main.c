@@ -9,10 +9,12 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/watchdog.h"
 #include "config.h"
 #include "coord/coord.h"
 #include "coord/launch.h"
 #include "coord/meeting.h"
+#include "coord/network.h"
 #include "coord/peers.h"
 #include "coord/signals.h"
 #include "coord/sleepers.h"
@@ -20,8 +22,6 @@
 #include "job/options.h"
 #include "job/plan.h"
 #include "keeper/keeper.h"
-
-extern char **environ;
 
 /* --help and --version need neither MPI nor a job; the first rank answers for all. */
 static int answer(const struct options *options, const struct launch *launch)
@@ -43,6 +43,30 @@ static int print_plan(const struct job *job)
     return fflush(stdout) ? EXIT_LAUNCHER : EXIT_OK;
 }
 
+/* Where a file system hangs, nobody else could say so. */
+static void watch_reading(const struct options *options)
+{
+    int64_t patience =
+        options->start_timeout_ms > 0 ? options->start_timeout_ms : options->lost_timeout_ms;
+    char host[65] = "this machine";
+
+    gethostname(host, sizeof(host));
+    watchdog_begin(patience, EXIT_START_TIME,
+                   "%s still waits to read '%s' (--ip_config) and the other files of the workspace "
+                   "'%s': the file system does not answer",
+                   host, options->ip_config, options->workspace);
+}
+
+static int load(struct job *job, struct options *options, struct err *err)
+{
+    int rc;
+
+    watch_reading(options);
+    rc = job_load(job, options, environ, err);
+    watchdog_end();
+    return rc;
+}
+
 /* Rank 0 loads the job unless the options were wrong already; all ranks meet and learn the verdict.
  * 0, or -1 with err->code to leave with, 0 for a plan that was only to be printed. */
 static int meet(struct coord_setup *setup, struct options *options, const struct launch *launch,
@@ -53,7 +77,7 @@ static int meet(struct coord_setup *setup, struct options *options, const struct
     struct job *job = NULL;
     int verdict = 0;
 
-    if (is_first && !err->code && !job_load(setup->job, options, environ, err))
+    if (is_first && !err->code && !load(setup->job, options, err))
         job = setup->job;
     if (is_first && job && dry_run)
         verdict = print_plan(job) ? EXIT_LAUNCHER : MEETING_DONE;
@@ -70,6 +94,21 @@ static int meet(struct coord_setup *setup, struct options *options, const struct
     if (err->code == MEETING_DONE)
         err->code = EXIT_OK;
     return -1;
+}
+
+static struct peers *open_peers(const struct launch *launch, const struct options *options,
+                                struct err *err)
+{
+    struct err why = {0};
+
+    if (launch->use_mpi && launch_check_shm(&why))
+        log_warning("%s", why.text); /* if MPI ends here, this is all that the user is told */
+    if (launch->use_mpi && !err->code) {
+        watch_reading(options);
+        network_prefer(options);
+        watchdog_end();
+    }
+    return peers_open(launch, err);
 }
 
 /* It has no plan and leaves at once. Waited for, since it holds the rank's stderr. */
@@ -96,6 +135,12 @@ static _Noreturn void sleep_until_over(struct coord_setup *setup)
     peers_leave(setup->peers, code, false);
 }
 
+static _Noreturn void leave_early(const struct err *err)
+{
+    log_error("%s", err->text);
+    launch_leave_early(err->code);
+}
+
 int main(int argc, char **argv)
 {
     struct launch launch;
@@ -106,16 +151,17 @@ int main(int argc, char **argv)
     struct coord_setup setup = {.meeting = &meeting, .job = &job};
 
     file_open_standard();
+    watchdog_leave_by(launch_abort);
+    if (launch_check_files(&err))
+        leave_early(&err);
     launch_look(&launch, environ);
     options_parse(&options, argc, argv, environ, &err);
     if (!err.code && (options.help || options.version))
         return answer(&options, &launch);
     setup.parent_fd = launch_watch_parent(&launch);
     if (keeper_fork(&setup.keeper, &err) || signals_open(&err) ||
-        !(setup.peers = peers_open(&launch, &err))) {
-        log_error("%s", err.text);
-        return err.code;
-    }
+        !(setup.peers = open_peers(&launch, &options, &err)))
+        leave_early(&err);
     if (meet(&setup, &options, &launch, &err)) {
         dismiss_keeper(&setup);
         peers_assemble(setup.peers); /* MPICH's mpirun kills those that have not left yet */

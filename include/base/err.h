@@ -20,8 +20,9 @@ enum exit_code {
 };
 
 struct err {
-    int code;        /* an enum exit_code; 0 while nothing has been set */
-    char text[2048]; /* one sentence without a full stop; may hold line breaks for lists */
+    int code; /* an enum exit_code; 0 while nothing has been set */
+    /* one sentence without a full stop; may hold line breaks for lists; room for two paths */
+    char text[10240];
 };
 
 /* Sets code and text; control characters of what is put in become \xNN, and a text that is too long

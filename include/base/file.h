@@ -28,4 +28,7 @@ const char *file_shown(const char *path);
 /* base/path, or path itself when it is absolute. The caller frees. */
 char *file_join(const char *base, const char *path);
 
+/* Closes all descriptors from this one on. Async-signal-safe. */
+void file_close_from(unsigned first);
+
 #endif

@@ -7,15 +7,17 @@
 
 #include <stddef.h>
 
+#define MEM_NEVER_NULL __attribute__((returns_nonnull))
+
 /* count * size zeroed bytes, overflow-checked. The caller frees with free(3). */
-void *mem_calloc(size_t count, size_t size);
+MEM_NEVER_NULL void *mem_calloc(size_t count, size_t size);
 
 /* Grows or shrinks to count * size bytes, overflow-checked; new bytes are not zeroed. */
-void *mem_realloc(void *old, size_t count, size_t size);
+MEM_NEVER_NULL void *mem_realloc(void *old, size_t count, size_t size);
 
 /* Copies of a string; the caller frees. mem_strdup(NULL) is NULL. */
 char *mem_strdup(const char *text);
-char *mem_strndup(const char *text, size_t len);
-char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+MEM_NEVER_NULL char *mem_strndup(const char *text, size_t len);
+MEM_NEVER_NULL char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

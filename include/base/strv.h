@@ -18,18 +18,14 @@ void strv_addf(struct strv *v, const char *format, ...) __attribute__((format(pr
 /* Appends copies of all of from's strings. */
 void strv_add_all(struct strv *v, const struct strv *from);
 
-/* Removes item i, keeping the order. */
-void strv_remove(struct strv *v, size_t i);
-
 /* Frees everything; v is empty and usable again. */
 void strv_free(struct strv *v);
 
 /* Environment view: items are NAME=VALUE.
  * set: replaces the item of the same NAME in place, or appends. name_value must contain '='.
- * get: the value inside v (not a copy), or NULL. unset: removes NAME if there. */
+ * get: the value inside v (not a copy), or NULL. */
 void strv_env_set(struct strv *v, const char *name_value);
 void strv_env_setf(struct strv *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const char *strv_env_get(const struct strv *v, const char *name);
-void strv_env_unset(struct strv *v, const char *name);
 
 #endif

@@ -11,6 +11,10 @@
  * `most` bytes at most; what is cut off is shown as "...". NULL is "". */
 void text_harmless(struct buf *out, const char *text, size_t most);
 
+/* As text_harmless, but what is left out, where it is too long, is in the middle: a sentence with a
+ * long path keeps its end, which is the reason. */
+void text_harmless_ends(struct buf *out, const char *text, size_t most);
+
 /* As text_harmless, but each line break is kept and followed by `indent`. */
 void text_harmless_lines(struct buf *out, const char *text, const char *indent, size_t most);
 

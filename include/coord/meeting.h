@@ -20,7 +20,7 @@ struct meeting {
     int root_machine;          /* rank 0's */
     int sleeps;                /* 1: another rank was elected on this machine */
     struct sleepers *sleepers; /* of this machine; NULL: none. The coordinator's to dismiss */
-    char host[64];
+    char host[65];
     /* rank 0 only, indexed by rank after narrowing: */
     struct seat *seats;
     int *machine_of;

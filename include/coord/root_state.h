@@ -34,6 +34,8 @@ struct root {
     const struct cause *cause; /* this one's, once concluded; borrowed */
     char started_at[32];
     char *command;
+    bool report_written; /* as the last try has it */
+    bool report_warned;
 };
 
 /* A path in the run folder. The caller frees. */

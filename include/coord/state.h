@@ -136,6 +136,12 @@ void coord_on_alarm(struct coord *c, int from, const struct buf *payload);
 
 void coord_on_mpi_error(struct coord *c);
 
+/* The process that keeps this machine's processes "has died", say. */
+void coord_fail_for_keeper(struct coord *c, int code, const char *what);
+
+/* This machine has no keeper any more. */
+void coord_fail_without_keeper(struct coord *c);
+
 /* ---- events.c ---- */
 
 /* Read and handle what has come; true: something had. */
@@ -147,11 +153,8 @@ void coord_on_for_root(struct coord *c, int from, enum message_type type, struct
 
 void coord_send_beat(struct coord *c);
 
-/* This machine has no keeper any more. */
-void coord_fail_without_keeper(struct coord *c);
-
 /* The keeper has not answered for lost_timeout: it is killed, which ends its processes too. */
-void coord_on_silent_keeper(struct coord *c);
+void coord_on_silent_keeper(struct coord *c, int code);
 void coord_on_silence(struct coord *c, int rank);
 void coord_on_signal(struct coord *c, int number);
 
@@ -159,6 +162,9 @@ void coord_on_signal(struct coord *c, int number);
 void coord_on_sleeper(struct coord *c, int what);
 
 /* ---- attempt.c ---- */
+
+/* This machine's slice has come (taken over): checks the machine. */
+void coord_on_slice(struct coord *c, struct slice *slice);
 
 void coord_begin_first(struct coord *c);
 
@@ -172,11 +178,6 @@ void coord_preempt(struct coord *c, struct cause *cause, int from);
 
 /* Rank 0: the grace is over and the job has not ended by itself. */
 void coord_preempt_is_over(struct coord *c);
-
-/* ---- coord.c ---- */
-
-/* This machine's slice has come (taken over): checks the machine. */
-void coord_on_slice(struct coord *c, struct slice *slice);
 
 /* ---- closing.c ---- */
 

@@ -32,7 +32,7 @@ bool dgl_env_is_reserved(const char *name_value);
 
 /* Appends to env what DGL and torch want of process `local` of `role` on machine `machine` of
  * `job`. cpus: of that machine, 0 when not known (then OMP_NUM_THREADS tells the rule in words).
- * The job's server_env/trainer_env and extra_envs come last, in that order. */
+ * The job's server_env, trainer_env or sampler_env and then its extra_envs come last. */
 void dgl_env_make(struct strv *env, const struct job *job, int machine, int cpus, enum role role,
                   int local);
 

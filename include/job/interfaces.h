@@ -11,14 +11,15 @@ struct interface {
     char name[16];
     uint32_t address; /* host byte order */
     bool primary;     /* what SIOCGIFADDR tells, and so what DGL sees */
+    bool down;        /* nothing reaches it */
 };
 
 /* All addresses, primary ones first, newly allocated; NULL with *n 0 when there is none. The caller
  * frees. */
 struct interface *interfaces_list(size_t *n);
 
-/* CPUs that the cgroup's cpuset allows, whatever mask this process has; at least 1. The mask is
- * widened for a moment and put back. */
+/* CPUs that the cgroup's cpuset and quota allow, whatever mask this process has; at least 1. The
+ * mask is widened for a moment and put back. */
 int interfaces_count_cpus(void);
 
 #endif

@@ -18,6 +18,7 @@ struct options {
     char *workspace;
     int num_trainers;       /* a machine, >= 1 */
     int num_samplers;       /* a trainer, >= 0 */
+    char *sampler_cmd;      /* for a shell: the launcher starts the samplers; NULL: trainers do */
     int num_servers;        /* a machine, >= 0; 0: trainers alone */
     int num_server_threads; /* >= 1 */
     int num_omp_threads;    /* >= 1, or 0: not given */
@@ -38,6 +39,7 @@ struct options {
     bool pass_none;
     struct strv server_env; /* NAME=VALUE */
     struct strv trainer_env;
+    struct strv sampler_env;
     int watch_samplers; /* 1: a trainer's dead sampler fails the job */
     int python_hook;    /* 1: a trainer's uncaught Python exception ends it */
     int max_restarts;   /* after failures */

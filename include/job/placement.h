@@ -15,14 +15,15 @@
 
 /* What one rank tells about where it runs. Fixed size and free of pointers: it travels as bytes. */
 struct seat {
-    char host[64];                           /* host name, NUL-terminated */
+    char host[65];                           /* host name, NUL-terminated */
     char interface[16];                      /* that has the matched address; "" without one */
     uint32_t addresses[PLACEMENT_ADDRESSES]; /* primary IPv4 of each interface, host byte order */
     int32_t n_addresses;
     int32_t line;         /* index into hosts, or -1: none */
     int32_t other_line;   /* a second index that matches too, or -1 */
     int32_t by_secondary; /* an index that only a secondary address matches, or -1 */
-    int32_t cpus;         /* that the cgroup's cpuset allows, whatever mask MPI pinned */
+    int32_t is_down;      /* the interface of line: DGL sees its address, nothing reaches it */
+    int32_t cpus;         /* that the cgroup's cpuset and quota allow, whatever mask MPI pinned */
 };
 
 /* Fills *seat for this machine: reads interfaces (SIOCGIFADDR gives the primary address, which is

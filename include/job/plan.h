@@ -15,7 +15,7 @@
 /* One process to run. */
 struct process_plan {
     enum role role;
-    int id;    /* among all of its role in the job; servers: DGL_SERVER_ID, trainers: RANK */
+    int id;    /* among all of its role in the job: DGL_SERVER_ID, RANK, DGL_JOB_SAMPLER_ID */
     int local; /* among its role on this machine */
     int port;  /* that it must LISTEN on to be ready; 0: none */
     struct strv
@@ -37,6 +37,7 @@ struct slice {
     struct strv part_files; /* of this machine's partition, absolute or relative to the workspace */
     char *command;          /* for a shell, or NULL: argv */
     struct strv argv;       /* {ip_config} and its like are already replaced */
+    char *sampler_command;  /* for a shell; NULL: no samplers that the keeper starts */
     struct strv set;        /* NAME=VALUE from rank 0, over the machine's own environment */
     struct strv defaults; /* NAME=VALUE where the name is still unset: PYTHONUNBUFFERED, GLOO_... */
     char *log_dir;        /* absolute, or NULL: no log files */
@@ -48,7 +49,7 @@ struct slice {
     int private_shm;      /* enum private_shm */
     int64_t shm_size;     /* bytes; 0: half of the machine's memory */
     int64_t start_timeout_ms, exit_timeout_ms, kill_grace_ms, lost_timeout_ms;
-    struct process_plan *processes; /* servers first, then trainers */
+    struct process_plan *processes; /* servers first, then trainers, then samplers */
     int n_processes;
 };
 
@@ -62,9 +63,5 @@ void slice_free(struct slice *slice);
  * environment changes and the argv, one fact a line, stable for golden tests. Values of rank 0's
  * passed environment are shown by name only. */
 void plan_print(const struct job *job, FILE *out);
-
-/* Number of all trainers, and what DGL_NUM_CLIENT counts. */
-int plan_world_size(const struct job *job);
-int plan_num_clients(const struct job *job);
 
 #endif

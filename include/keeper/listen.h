@@ -21,9 +21,6 @@ size_t listen_probe(struct listen_server *servers, size_t n);
 /* Is port in LISTEN on this machine, on ip or on all addresses? A listener on another address of
  * the machine is in nobody's way: DGL binds to the address in ip_config. *pid: who holds it, 0
  * where that cannot be seen. */
-bool listen_owner_at(const char *ip, int port, int *pid);
-
-/* The same, on whatever address. */
-bool listen_owner(int port, int *pid);
+bool listen_owner(const char *ip, int port, int *pid);
 
 #endif

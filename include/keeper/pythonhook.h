@@ -1,5 +1,5 @@
-/* pythonhook: a sitecustomize.py for the trainers, which makes a Python that fails end although DGL
- * waits at exit (src/keeper/sitecustomize.py, doc/decisions/0004-python-hook.md).
+/* pythonhook: a sitecustomize.py for trainers and our samplers, which makes a Python that fails end
+ * although DGL waits at exit (src/keeper/sitecustomize.py, doc/decisions/0004-python-hook.md).
  */
 #ifndef KEEPER_PYTHONHOOK_H
 #define KEEPER_PYTHONHOOK_H
@@ -10,7 +10,7 @@
 #include "base/strv.h"
 #include "job/plan.h"
 
-/* Do this machine's trainers get it? */
+/* Is there anyone on this machine who gets it? */
 bool pythonhook_wanted(const struct slice *slice);
 
 /* Writes it below the job's folder, in a folder of its own. Returns that folder, which the caller

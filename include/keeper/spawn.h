@@ -23,7 +23,7 @@ void spawn_remember(struct spawn_origin *origin);
 struct spawn_late {
     int master_port;         /* for DGL_MASTER_PORT_LATER; 0 before the trainers */
     const char *job_dir;     /* for DGL_JOB_DIR_LATER */
-    const char *python_hook; /* folder in front of the trainers' PYTHONPATH; NULL: none */
+    const char *python_hook; /* folder in front of PYTHONPATH but for servers; NULL: none */
 };
 
 struct spawned {

@@ -31,7 +31,7 @@ enum message_type {
     MESSAGE_OUTPUT,  /* whole prefixed lines, raw bytes (also rank -> rank 0) */
     MESSAGE_OUTCOME, /* outcome (also rank -> rank 0) */
     MESSAGE_PONG,    /* empty */
-    MESSAGE_NOTICE,  /* raw text: a line for the user (also rank -> rank 0) */
+    MESSAGE_NOTICE,  /* raw text: for the user (rank -> rank 0: a whole line as it is printed) */
     /* between coordinators */
     MESSAGE_PROGRAM, /* rank -> rank 0: raw text, the file that the command's first word means there
                       */

@@ -47,13 +47,6 @@ void strv_add_all(struct strv *v, const struct strv *from)
         strv_add(v, from->items[i]);
 }
 
-void strv_remove(struct strv *v, size_t i)
-{
-    free(v->items[i]);
-    memmove(v->items + i, v->items + i + 1, (v->n - i) * sizeof(*v->items));
-    v->n--;
-}
-
 void strv_free(struct strv *v)
 {
     for (size_t i = 0; i < v->n; i++)
@@ -105,12 +98,4 @@ const char *strv_env_get(const struct strv *v, const char *name)
     size_t i = env_find(v, name);
 
     return i == v->n ? NULL : strchr(v->items[i], '=') + 1;
-}
-
-void strv_env_unset(struct strv *v, const char *name)
-{
-    size_t i = env_find(v, name);
-
-    if (i < v->n)
-        strv_remove(v, i);
 }

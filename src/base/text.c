@@ -81,6 +81,34 @@ void text_harmless(struct buf *out, const char *text, size_t most)
     add_harmless_until(out, text, text ? strlen(text) : 0, most);
 }
 
+static bool is_inside_character(char c)
+{
+    return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+void text_harmless_ends(struct buf *out, const char *text, size_t most)
+{
+    struct buf all = {0};
+    size_t len, front, end;
+
+    text_harmless(&all, text, SIZE_MAX);
+    len = all.len;
+    front = end = len;
+    if (len > most) {
+        front = most / 2;
+        end = len - most / 2;
+    }
+    while (front < len && is_inside_character(all.data[front]))
+        front++;
+    while (end < len && is_inside_character(all.data[end]))
+        end++;
+    buf_add(out, all.data, front);
+    if (front < end)
+        buf_add(out, "...", 3);
+    buf_add(out, all.data + end, len - end);
+    buf_free(&all);
+}
+
 void text_harmless_lines(struct buf *out, const char *text, const char *indent, size_t most)
 {
     size_t end = out->len + most;

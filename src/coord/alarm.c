@@ -236,3 +236,19 @@ void coord_hurry(struct coord *c, int from)
     coord_send_to_links(c, MESSAGE_HURRY, &data, from);
     buf_free(&data);
 }
+
+/* Told at once: a keeper in an uninterruptible sleep does not even die of KILL. */
+void coord_fail_for_keeper(struct coord *c, int code, const char *what)
+{
+    struct err err = {0};
+
+    err_set(&err, code, "the process that keeps this machine's processes (pid %d) %s",
+            (int)c->keeper.keeper.pid, what);
+    coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, code, err.text));
+}
+
+void coord_fail_without_keeper(struct coord *c)
+{
+    coord_fail_for_keeper(c, EXIT_LAUNCHER, "has died");
+    coord_abandon(c);
+}

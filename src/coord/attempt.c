@@ -1,11 +1,15 @@
-/* attempt: one attempt of the job after the other, on the same ranks. What came from outside (a
+/* attempt: one attempt of the job after the other, on the same ranks; what this machine is to do in
+ * it, and whether it can. What came from outside (a
  * signal, a lost parent, pre-emption) is about the job, not about one attempt, and is carried over.
  */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/watchdog.h"
+#include "coord/check.h"
 #include "coord/state.h"
+#include "keeper/spawn.h"
 
 /* A fresh one; nothing of it is allocated. */
 static const struct run no_run = {.master_fd = -1};
@@ -19,6 +23,41 @@ static void clear(struct run *run)
     if (run->master_fd >= 0)
         close(run->master_fd);
     *run = no_run;
+}
+
+static void tell_program(struct coord *c)
+{
+    char *program = spawn_program(c->run.slice);
+    struct buf text = {0};
+
+    if (program && c->root) {
+        root_program(c->root, 0, program);
+    } else if (program) {
+        buf_addf(&text, "%s", program);
+        coord_send(c, 0, MESSAGE_PROGRAM, &text);
+    }
+    buf_free(&text);
+    free(program);
+}
+
+void coord_on_slice(struct coord *c, struct slice *slice)
+{
+    struct err err = {0};
+    int rc = 0;
+
+    c->run.slice = slice;
+    c->run.checked = true;
+    watchdog_begin(
+        slice->start_timeout_ms > 0 ? slice->start_timeout_ms : slice->lost_timeout_ms,
+        EXIT_START_TIME,
+        "%s still waits to look into the workspace '%s': the file system does not answer",
+        slice->host, slice->workspace);
+    tell_program(c);
+    if (!c->run.outcome_sent)
+        rc = check_machine(slice, &c->setup->meeting->announce, &err);
+    watchdog_end();
+    if (rc)
+        coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
 }
 
 void coord_begin_first(struct coord *c)

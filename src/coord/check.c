@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,7 +88,7 @@ static int check_ports(const struct slice *slice, struct err *err)
         int port = slice->processes[i].port;
         int pid = 0;
 
-        if (!port || !listen_owner_at(slice->ip, port, &pid))
+        if (!port || !listen_owner(slice->ip, port, &pid))
             continue;
         if (pid > 0)
             return err_set(err, EXIT_MACHINE,
@@ -100,6 +101,22 @@ static int check_ports(const struct slice *slice, struct err *err)
                        port, slice->processes[i].id, slice->ip_config);
     }
     return 0;
+}
+
+/* Of the keeper, which holds a pipe and a log file for each process. */
+static int check_files(const struct slice *slice, struct err *err)
+{
+    enum { OWN = 32, EACH = 2 };
+    struct rlimit limit;
+    int wanted = OWN + EACH * slice->n_processes;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max >= (rlim_t)wanted)
+        return 0;
+    return err_set(
+        err, EXIT_MACHINE,
+        "the hard limit of open files is %d, and %d processes need %d at least; raise it "
+        "('ulimit -Hn', /etc/security/limits.conf)",
+        (int)limit.rlim_max, slice->n_processes, wanted);
 }
 
 static int make_log_folder(struct slice *slice, struct err *err)
@@ -123,7 +140,7 @@ int check_machine(struct slice *slice, const struct announce *announce, struct e
     if (check_workspace(slice, err) ||
         check_copy(slice, slice->ip_config, &announce->ip_config, err) ||
         check_copy(slice, slice->part_config, &announce->part_config, err) ||
-        check_parts(slice, err) || check_ports(slice, err))
+        check_parts(slice, err) || check_ports(slice, err) || check_files(slice, err))
         return -1;
     return make_log_folder(slice, err);
 }

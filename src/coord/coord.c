@@ -13,10 +13,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "coord/check.h"
 #include "coord/signals.h"
 #include "coord/state.h"
-#include "keeper/spawn.h"
+#include "keeper/doing.h"
 #include "wire/pack.h"
 
 enum {
@@ -26,32 +25,6 @@ enum {
 };
 
 /* ---- the plan ---- */
-
-static void tell_program(struct coord *c)
-{
-    char *program = spawn_program(c->run.slice);
-    struct buf text = {0};
-
-    if (program)
-        buf_addf(&text, "%s", program);
-    if (program && c->root)
-        coord_on_for_root(c, 0, MESSAGE_PROGRAM, &text);
-    else if (program)
-        coord_send(c, 0, MESSAGE_PROGRAM, &text);
-    buf_free(&text);
-    free(program);
-}
-
-void coord_on_slice(struct coord *c, struct slice *slice)
-{
-    struct err err = {0};
-
-    c->run.slice = slice;
-    c->run.checked = true;
-    tell_program(c);
-    if (!c->run.outcome_sent && check_machine(slice, &c->setup->meeting->announce, &err))
-        coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
-}
 
 /* Rank 0: every rank gets its own slice, and only that. */
 static void send_slices(struct coord *c)
@@ -202,6 +175,15 @@ static bool run_gates(struct coord *c)
 
 /* ---- the loop ---- */
 
+/* The keeper cannot tell it itself while a file system holds it. */
+static bool is_late_at_start(const struct coord *c)
+{
+    int64_t timeout = c->run.slice ? c->run.slice->start_timeout_ms : 0, for_ms;
+    enum doing kind;
+
+    return timeout > 0 && doing_what(&kind, &for_ms) && kind == DOING_START && for_ms > timeout;
+}
+
 static void look_after_keeper(struct coord *c, int64_t now)
 {
     if (c->keeper.keeper.fd < 0 || c->keeper_silent)
@@ -209,7 +191,9 @@ static void look_after_keeper(struct coord *c, int64_t now)
     if (pulse_beat_due(&c->keeper_pulse, now))
         keeper_link_send(&c->keeper, MESSAGE_PING, NULL, 0);
     if (pulse_lost(&c->keeper_pulse, now) >= 0)
-        coord_on_silent_keeper(c);
+        coord_on_silent_keeper(c, EXIT_LAUNCHER);
+    else if (is_late_at_start(c))
+        coord_on_silent_keeper(c, EXIT_START_TIME);
 }
 
 static void on_time(struct coord *c, int64_t now)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "coord/state.h"
+#include "keeper/doing.h"
 #include "keeper/jobdir.h"
 #include "keeper/shm.h"
 #include "wire/pack.h"
@@ -88,6 +89,7 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
         if (message_unpack_outcome(payload->data, payload->len, &c->run.outcome))
             fail_unreadable(c, "the keeper's outcome cannot be read");
         break;
+    case MESSAGE_NOTICE: log_notice("%s", text_of(payload)); break;
     case MESSAGE_PONG: break; /* heard */
     default:
         if (c->root)
@@ -95,22 +97,6 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
         else
             coord_send(c, 0, type, payload);
     }
-}
-
-/* Told at once: a keeper in an uninterruptible sleep does not even die of KILL. */
-static void fail_for_keeper(struct coord *c, const char *what)
-{
-    struct err err = {0};
-
-    err_set(&err, EXIT_LAUNCHER, "the process that keeps this machine's processes (pid %d) %s",
-            (int)c->keeper.keeper.pid, what);
-    coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER, err.text));
-}
-
-void coord_fail_without_keeper(struct coord *c)
-{
-    fail_for_keeper(c, "has died");
-    coord_abandon(c);
 }
 
 /* The keeper has died before its time: this rank, a subreaper too, has inherited its processes. */
@@ -130,12 +116,20 @@ static void on_keeper_gone(struct coord *c)
         coord_fail_without_keeper(c);
 }
 
-void coord_on_silent_keeper(struct coord *c)
+void coord_on_silent_keeper(struct coord *c, int code)
 {
+    enum doing kind;
+    int64_t for_ms;
+    const char *doing = doing_what(&kind, &for_ms);
+    char *what =
+        doing ? mem_printf("has been %s for %lld s: the file system does not answer; it was killed",
+                           doing, (long long)for_ms / 1000)
+              : mem_printf("gave no answer for --lost_timeout (stopped?) and was killed");
+
     c->keeper_silent = true;
     kill(c->keeper.keeper.pid, SIGKILL);
-    fail_for_keeper(c, "gave no answer for --lost_timeout (stopped, or a file system that hangs?) "
-                       "and was killed");
+    coord_fail_for_keeper(c, code, what);
+    free(what);
 }
 
 bool coord_pump_keeper(struct coord *c)

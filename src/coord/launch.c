@@ -2,10 +2,21 @@
 #include "coord/launch.h"
 
 #include <limits.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define SHM "/dev/shm"
+
+enum { FILES_MIN = 64, SHM_MIN = 1 << 20, HYDRA_MS = 3000 };
+
+extern char **environ;
 
 /* One process manager's names. rank and size may be NULL. */
 struct manager {
@@ -61,6 +72,80 @@ void launch_look(struct launch *launch, char **envp)
         launch->use_mpi = launch->size > 1 || strcmp(m->by, "srun") != 0;
         return;
     }
+}
+
+int launch_check_files(struct err *err)
+{
+    struct rlimit limit;
+    char host[65] = "this machine";
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_MIN)
+        return 0;
+    if (limit.rlim_max >= FILES_MIN) {
+        limit.rlim_cur = FILES_MIN;
+        return setrlimit(RLIMIT_NOFILE, &limit) < 0;
+    }
+    gethostname(host, sizeof(host));
+    return err_set(err, EXIT_MACHINE,
+                   "%s: the hard limit of open files is %d, and %d are needed at least; raise it "
+                   "('ulimit -Hn', /etc/security/limits.conf)",
+                   host, (int)limit.rlim_max, FILES_MIN);
+}
+
+int launch_check_shm(struct err *err)
+{
+    struct statvfs at;
+    const char *what = NULL;
+    char host[65] = "this machine";
+
+    if (statvfs(SHM, &at) < 0)
+        what = "cannot be reached: is it mounted";
+    else if ((at.f_flag & ST_RDONLY) || access(SHM, W_OK) < 0)
+        what = "cannot be written in: is it mounted read-only, or its mode not 1777";
+    else if ((uint64_t)at.f_bavail * at.f_frsize < SHM_MIN)
+        what = "is full: may something be removed, or is it too small";
+    if (!what)
+        return 0;
+    gethostname(host, sizeof(host));
+    return err_set(err, EXIT_MACHINE, "%s: " SHM " %s? MPI and DGL need it (see 'df -h " SHM "')",
+                   host, what);
+}
+
+/* -1: no mpirun of MPICH's kind started us. Slurm's pmi2 speaks another language. */
+static int hydras_fd(void)
+{
+    int fd = getenv("SLURM_STEP_NUM_TASKS") ? -1 : number_of(environ, "PMI_FD", -1);
+
+    return fd > STDERR_FILENO ? fd : -1;
+}
+
+/* What answers, or ends us first. */
+static void await_hydra(int fd)
+{
+    struct pollfd entry = {.fd = fd, .events = POLLIN};
+    char answer[256];
+
+    if (poll(&entry, 1, HYDRA_MS) > 0 && read(fd, answer, sizeof(answer)) < 0)
+        return;
+}
+
+void launch_abort(int code)
+{
+    int fd = hydras_fd();
+
+    if (fd >= 0 && dprintf(fd, "cmd=abort exitcode=%d\n", code) > 0)
+        await_hydra(fd);
+    _exit(code);
+}
+
+_Noreturn void launch_leave_early(int code)
+{
+    int fd = hydras_fd();
+
+    if (fd >= 0 && dprintf(fd, "cmd=init pmi_version=1 pmi_subversion=1\n") > 0)
+        await_hydra(fd);
+    launch_abort(code);
+    _exit(code);
 }
 
 int launch_check(const struct launch *launch, int world_size, const char *mpi_name, struct err *err)

@@ -89,7 +89,9 @@ static int finish(MPI_Request *request, const char *call, int rc, struct err *er
         if (clock_ms() > deadline)
             return err_set(err, EXIT_LAUNCHER,
                            "not all ranks answered within %d s at start (%s); is the network "
-                           "between the machines open to MPI?",
+                           "between the machines open to MPI, and the right one? 'mpirun --mca "
+                           "btl_tcp_if_include NETWORK' (Open MPI) and UCX_NET_DEVICES (MPICH) "
+                           "name it",
                            PEERS_OPEN_TIMEOUT_MS / 1000, call);
         poll(NULL, 0, pause);
         pause = pause < 5 ? pause + 1 : 5;
@@ -326,7 +328,7 @@ static int mpi_gate_passed(struct peers *p, int64_t result[2])
 
 /* ---- the end ---- */
 
-static int leave_code;
+static volatile sig_atomic_t leave_code;
 
 static void leave_late(int signal)
 {
@@ -337,7 +339,7 @@ static void leave_late(int signal)
 /* At the latest after so many milliseconds this rank ends with code, whatever it is in. */
 static void be_gone_within(int ms, int code)
 {
-    struct itimerval timer = {.it_value = {ms / 1000, ms % 1000 * 1000}};
+    struct itimerval timer = {.it_value = {ms / 1000, ms % 1000 * 1000L}};
 
     leave_code = code;
     signal(SIGALRM, leave_late);

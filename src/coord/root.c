@@ -4,6 +4,7 @@
 #include "coord/root.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +14,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/watchdog.h"
 #include "coord/root_state.h"
 
 enum {
+    FILES_ROOM = 128, /* bytes of the longest name in the run folder: logs/HOST.trainer-ID.N.log */
     WAITING_TERMINAL_MS = 1000,
     LEFT_GRACE_MS =
         10000, /* DGL tells all servers to leave at once; this is how far apart they do */
@@ -46,19 +49,35 @@ static void link_latest(const struct root *root)
     free(latest);
 }
 
+static int open_run_dir(const char *path, struct err *why)
+{
+    if (strlen(path) + FILES_ROOM >= PATH_MAX)
+        return err_set(why, EXIT_USAGE,
+                       "the path of the run folder '%s' is too long for files in it", path);
+    if (file_make_folders(path, 0777, why))
+        return -1;
+    if (access(path, W_OK))
+        return err_set(why, EXIT_USAGE, "cannot write in '%s': %s", path, strerror(errno));
+    return 0;
+}
+
 static void make_run_dir(struct root *root, struct err *err)
 {
     struct job *job = root->job;
     struct err why = {0};
+    int rc;
 
     if (!job->run_dir)
         return;
-    if (!file_make_folders(job->run_dir, 0777, &why) && !access(job->run_dir, W_OK)) {
+    watchdog_begin(job->options.lost_timeout_ms, EXIT_LAUNCHER,
+                   "the run folder '%s' cannot be made: the file system does not answer",
+                   job->run_dir);
+    rc = open_run_dir(job->run_dir, &why);
+    watchdog_end();
+    if (!rc) {
         link_latest(root);
         return;
     }
-    if (!why.code)
-        err_set(&why, EXIT_USAGE, "cannot write in '%s': %s", job->run_dir, strerror(errno));
     if (job->options.run_dir)
         err_set(err, EXIT_USAGE, "--run_dir: %s", why.text);
     else
@@ -88,6 +107,27 @@ static char *command_text(const struct options *options)
     }
     buf_add(&text, "", 1);
     return text.data;
+}
+
+/* What is known of an attempt when it begins: nothing. */
+void root_begin_attempt(struct root *root)
+{
+    static const char *const names[PHASES] = {"servers", "trainers", "drain", "stop"};
+
+    root->attempt_start = clock_ms();
+    root->next_waiting = root->attempt_start + ROOT_WAITING_EVERY_MS;
+    root->waiting_changed = false;
+    root->left_deadline = CLOCK_NEVER;
+    root->n_left = 0;
+    for (int i = 0; i < PHASES; i++)
+        root->phases[i] = (struct phase){.name = names[i], .start_ms = -1, .end_ms = -1};
+}
+
+void root_end_phases(struct root *root)
+{
+    for (int i = 0; i < PHASES; i++)
+        if (root->phases[i].start_ms >= 0 && root->phases[i].end_ms < 0)
+            root->phases[i].end_ms = clock_ms() - root->attempt_start;
 }
 
 struct root *root_open(struct job *job, const struct meeting *meeting, int size,

@@ -11,33 +11,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/watchdog.h"
 #include "config.h"
 #include "coord/root_state.h"
 #include "keeper/output.h"
 #include "report/report.h"
 
 enum { RESTART_DELAY_MAX_MS = 60000 };
-
-/* What is known of an attempt when it begins: nothing. */
-void root_begin_attempt(struct root *root)
-{
-    static const char *const names[PHASES] = {"servers", "trainers", "drain", "stop"};
-
-    root->attempt_start = clock_ms();
-    root->next_waiting = root->attempt_start + ROOT_WAITING_EVERY_MS;
-    root->waiting_changed = false;
-    root->left_deadline = CLOCK_NEVER;
-    root->n_left = 0;
-    for (int i = 0; i < PHASES; i++)
-        root->phases[i] = (struct phase){.name = names[i], .start_ms = -1, .end_ms = -1};
-}
-
-void root_end_phases(struct root *root)
-{
-    for (int i = 0; i < PHASES; i++)
-        if (root->phases[i].start_ms >= 0 && root->phases[i].end_ms < 0)
-            root->phases[i].end_ms = clock_ms() - root->attempt_start;
-}
 
 /* What is known of a machine that said nothing. */
 static void fill_missing(struct root *root)
@@ -59,6 +39,32 @@ static void fill_missing(struct root *root)
     }
 }
 
+static void report_failed(struct root *root, const struct err *why)
+{
+    if (!root->report_warned)
+        log_warning("the report is not complete: %s", why->text);
+    root->report_warned = true;
+    root->report_written = false;
+}
+
+/* Half of the time after which the others would take this machine for lost. */
+static void watch_writing(const struct root *root, const struct report *report)
+{
+    const struct cause *cause = report->cause;
+    struct buf why = {0};
+
+    if (cause) {
+        buf_addf(&why, "; the job had failed: ");
+        report_sentence(&why, cause);
+    }
+    watchdog_begin(root->job->run_dir ? root->job->options.lost_timeout_ms / 2 : 0,
+                   cause ? cause->code : EXIT_LAUNCHER,
+                   "the report in '%s' cannot be written: the file system does not answer%.*s",
+                   root->job->run_dir, (int)why.len, why.len ? why.data : "");
+    buf_free(&why);
+}
+
+/* A report that cannot be written is told once; at the end it may fit again. */
 static void write_report(struct root *root, const struct report *report)
 {
     static const struct {
@@ -66,17 +72,20 @@ static void write_report(struct root *root, const struct report *report)
         void (*make)(struct buf *out, const struct report *report);
     } files[] = {{"report.json", report_json}, {"report.html", report_html}};
 
+    watch_writing(root, report);
+    root->report_written = true;
     for (size_t i = 0; root->job->run_dir && i < sizeof(files) / sizeof(files[0]); i++) {
         char *path = root_in_run_dir(root, files[i].name);
         struct buf text = {0};
         struct err err = {0};
 
         files[i].make(&text, report);
-        if (file_write(path, text.data, text.len, &err))
-            log_warning("%s", err.text);
+        if (file_write(path, text.data, text.len, &err) != 0)
+            report_failed(root, &err);
         buf_free(&text);
         free(path);
     }
+    watchdog_end();
 }
 
 /* The outcomes in ip_config's order; shallow copies, only the array is the caller's. */
@@ -200,7 +209,7 @@ static void say_end(struct root *root, const struct report *report)
     struct buf text = {0};
 
     if (!root->job->options.quiet) {
-        report_summary(&text, report, root->job->run_dir);
+        report_summary(&text, report, root->report_written ? root->job->run_dir : NULL);
         say_lines(root, &text);
     }
     if (!cause)

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "job/plan.h"
+#include "job/counts.h"
 
 /* Does NAME, up to '=' or the end, match one of the patterns? A '*' at the end stands for any rest.
  */
@@ -100,12 +100,13 @@ static void add_paths(struct strv *env, const struct options *o)
     strv_env_setf(env, "DGL_IP_CONFIG=%s", o->ip_config);
 }
 
+/* DGL_NUM_SAMPLER: what a trainer is to start itself. */
 static void add_counts(struct strv *env, const struct job *job)
 {
     const struct options *o = &job->options;
 
-    strv_env_setf(env, "DGL_NUM_SAMPLER=%d", o->num_samplers);
-    strv_env_setf(env, "DGL_NUM_CLIENT=%d", plan_num_clients(job));
+    strv_env_setf(env, "DGL_NUM_SAMPLER=%d", o->sampler_cmd ? 0 : o->num_samplers);
+    strv_env_setf(env, "DGL_NUM_CLIENT=%d", counts_clients(job));
     strv_env_setf(env, "DGL_NUM_SERVER=%d", o->num_servers);
     add_paths(env, o);
     strv_env_setf(env, "DGL_GRAPH_FORMAT=%s", o->graph_format);
@@ -119,16 +120,33 @@ static void add_server(struct strv *env, const struct job *job, int machine, int
     strv_env_setf(env, "OMP_NUM_THREADS=%d", job->options.num_server_threads);
 }
 
-static void add_client(struct strv *env, const struct job *job)
+static void add_client(struct strv *env, const struct job *job, const char *role)
 {
-    if (!job->options.num_servers) {
-        add_paths(env, &job->options);
+    const struct options *o = &job->options;
+
+    if (!o->num_servers) {
+        add_paths(env, o);
         return;
     }
-    strv_env_setf(env, "DGL_ROLE=client");
+    strv_env_setf(env, "DGL_ROLE=%s", role);
     strv_env_setf(env, "DGL_DIST_MODE=distributed");
     strv_env_setf(env, "DGL_GROUP_ID=0");
     add_counts(env, job);
+    if (o->sampler_cmd)
+        strv_env_setf(env, "DGL_JOB_NUM_SAMPLERS=%d", o->num_samplers);
+}
+
+/* A client of DGL that is no part of torch's world. One thread, as in DGL's own pool
+ * (dist_context.py initialize: num_worker_threads=1). */
+static void add_sampler(struct strv *env, const struct job *job, int machine, int local)
+{
+    int id = machine * counts_forked_samplers(job) + local;
+
+    add_client(env, job, "sampler");
+    strv_env_setf(env, "OMP_NUM_THREADS=1");
+    strv_env_setf(env, "DGL_JOB_TRAINER_RANK=%d", id / job->options.num_samplers);
+    strv_env_setf(env, "DGL_JOB_SAMPLER_ID=%d", id);
+    strv_env_setf(env, "TORCHELASTIC_ERROR_FILE=" DGL_JOB_DIR_LATER "/error-sampler-%d.json", id);
 }
 
 /* As launch.py, but by the CPUs of the machine itself. */
@@ -153,7 +171,7 @@ static void add_torch(struct strv *env, const struct job *job, int machine, int 
 {
     int trainers = job->options.num_trainers;
     int rank = machine * trainers + local;
-    int world = plan_world_size(job);
+    int world = counts_world_size(job);
 
     strv_env_setf(env, "RANK=%d", rank);
     strv_env_setf(env, "WORLD_SIZE=%d", world);
@@ -173,6 +191,20 @@ static void add_torch(struct strv *env, const struct job *job, int machine, int 
     strv_env_setf(env, "TORCHELASTIC_ERROR_FILE=" DGL_JOB_DIR_LATER "/error-trainer-%d.json", rank);
 }
 
+static void add_trainer(struct strv *env, const struct job *job, int machine, int cpus, int local)
+{
+    add_client(env, job, "client");
+    add_trainer_threads(env, job, cpus);
+    add_torch(env, job, machine, local);
+}
+
+static const struct strv *own_env(const struct options *o, enum role role)
+{
+    return role == ROLE_SERVER    ? &o->server_env
+           : role == ROLE_SAMPLER ? &o->sampler_env
+                                  : &o->trainer_env;
+}
+
 static void override(struct strv *env, const struct strv *with)
 {
     for (size_t i = 0; i < with->n; i++)
@@ -182,16 +214,15 @@ static void override(struct strv *env, const struct strv *with)
 void dgl_env_make(struct strv *env, const struct job *job, int machine, int cpus, enum role role,
                   int local)
 {
-    if (role == ROLE_SERVER) {
+    if (role == ROLE_SERVER)
         add_server(env, job, machine, local);
-    } else {
-        add_client(env, job);
-        add_trainer_threads(env, job, cpus);
-        add_torch(env, job, machine, local);
-    }
+    else if (role == ROLE_SAMPLER)
+        add_sampler(env, job, machine, local);
+    else
+        add_trainer(env, job, machine, cpus, local);
     strv_env_setf(env, "DGL_JOB_ID=%s", job->id);
     strv_env_setf(env, "DGL_JOB_DIR=" DGL_JOB_DIR_LATER);
     strv_env_setf(env, "DGL_JOB_RESTART_COUNT=%d", job->attempt);
-    override(env, role == ROLE_SERVER ? &job->options.server_env : &job->options.trainer_env);
+    override(env, own_env(&job->options, role));
     override(env, &job->options.extra_envs);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "job/cpuquota.h"
 
 _Static_assert(sizeof(((struct interface *)0)->name) == IF_NAMESIZE, "room for every name");
 
@@ -23,9 +24,10 @@ struct list {
     size_t n;
 };
 
-static void add(struct list *list, const char *name, const struct sockaddr *address, bool primary)
+static void add(struct list *list, const char *name, const struct sockaddr *address, bool primary,
+                bool down)
 {
-    struct interface item = {.primary = primary};
+    struct interface item = {.primary = primary, .down = down};
     struct sockaddr_in in;
 
     memcpy(&in, address, sizeof(in));
@@ -38,6 +40,14 @@ static void add(struct list *list, const char *name, const struct sockaddr *addr
     list->items[list->n++] = item;
 }
 
+static bool is_down(int fd, const char *name)
+{
+    struct ifreq request = {0};
+
+    strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
+    return !ioctl(fd, SIOCGIFFLAGS, &request) && !(request.ifr_flags & IFF_UP);
+}
+
 static void add_primary(struct list *list)
 {
     struct if_nameindex *names = if_nameindex();
@@ -48,7 +58,7 @@ static void add_primary(struct list *list)
 
         strncpy(request.ifr_name, i->if_name, sizeof(request.ifr_name) - 1);
         if (!ioctl(fd, SIOCGIFADDR, &request) && request.ifr_addr.sa_family == AF_INET)
-            add(list, i->if_name, &request.ifr_addr, true);
+            add(list, i->if_name, &request.ifr_addr, true, is_down(fd, i->if_name));
     }
     if (fd >= 0)
         close(fd);
@@ -63,7 +73,7 @@ static void add_secondary(struct list *list)
         return;
     for (struct ifaddrs *i = all; i; i = i->ifa_next)
         if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET)
-            add(list, i->ifa_name, i->ifa_addr, false);
+            add(list, i->ifa_name, i->ifa_addr, false, !(i->ifa_flags & IFF_UP));
     freeifaddrs(all);
 }
 
@@ -83,7 +93,7 @@ int interfaces_count_cpus(void)
     size_t size = CPU_ALLOC_SIZE(8192);
     cpu_set_t *before = mem_calloc(1, size);
     cpu_set_t *wide = mem_calloc(1, size);
-    int cpus = 0;
+    int cpus = 0, quota;
 
     memset(wide, 0xff, size);
     if (!sched_getaffinity(0, size, before)) {
@@ -96,5 +106,7 @@ int interfaces_count_cpus(void)
     }
     free(before);
     free(wide);
-    return cpus > 0 ? cpus : 1;
+    cpus = cpus > 0 ? cpus : 1;
+    quota = cpuquota_cpus();
+    return quota && quota < cpus ? quota : cpus;
 }

@@ -132,6 +132,8 @@ static int read_partition(struct job *job, struct err *err)
                    plural(job->partconf.num_parts));
 }
 
+#define FORKED_SAMPLERS_MAX 4096 /* as the options have it for servers and trainers */
+
 /* All counts fit an int, as DGL and the plan want them. */
 static int check_size(const struct job *job, struct err *err)
 {
@@ -139,6 +141,11 @@ static int check_size(const struct job *job, struct err *err)
     int64_t clients = (int64_t)job->hosts.n * o->num_trainers * (1 + o->num_samplers);
     int64_t servers = (int64_t)job->hosts.n * o->num_servers;
 
+    if (o->sampler_cmd && o->num_trainers * (int64_t)o->num_samplers > FORKED_SAMPLERS_MAX)
+        return err_set(err, EXIT_USAGE,
+                       "%d trainers of %d samplers are more than the %d samplers that "
+                       "--sampler_cmd may start on one machine",
+                       o->num_trainers, o->num_samplers, FORKED_SAMPLERS_MAX);
     if (clients <= INT_MAX && servers <= INT_MAX)
         return 0;
     return err_set(err, EXIT_USAGE,
@@ -249,6 +256,7 @@ static void make_notices(struct job *job)
     note_reserved(job, "--extra_envs", &o->extra_envs);
     note_reserved(job, "--server_env", &o->server_env);
     note_reserved(job, "--trainer_env", &o->trainer_env);
+    note_reserved(job, "--sampler_env", &o->sampler_env);
     note_public(job);
 }
 

@@ -69,6 +69,25 @@ static int take_command(struct options *o, struct sources *s, struct err *err)
     return 0;
 }
 
+/* What the launcher is told of samplers must be able to have an effect. */
+static int check_samplers(const struct options *o, struct err *err)
+{
+    if (o->sampler_cmd && !o->sampler_cmd[strspn(o->sampler_cmd, " \t\n")])
+        return err_set(err, EXIT_USAGE, "--sampler_cmd is empty");
+    if (o->sampler_cmd && !o->num_samplers)
+        return err_set(err, EXIT_USAGE,
+                       "--sampler_cmd has nothing to start: give --num_samplers, the number of "
+                       "samplers of each trainer");
+    if (o->sampler_cmd && !o->num_servers)
+        return err_set(err, EXIT_USAGE,
+                       "--sampler_cmd needs servers to sample from: give --num_servers 1 or more");
+    if (o->sampler_env.n && !o->sampler_cmd)
+        return err_set(err, EXIT_USAGE,
+                       "--sampler_env is for the samplers of --sampler_cmd, which is not given; "
+                       "samplers that a trainer starts have its environment (--trainer_env)");
+    return 0;
+}
+
 static int check_required(const struct options *o, const struct sources *s, struct err *err)
 {
     char missing[512] = "";
@@ -93,7 +112,7 @@ static int check_required(const struct options *o, const struct sources *s, stru
                        "there is no command; put it last, as one quoted word or after --");
     if (o->quiet && o->verbose)
         return err_set(err, EXIT_USAGE, "--quiet and --verbose exclude each other; leave one out");
-    return 0;
+    return check_samplers(o, err);
 }
 
 /* Everything but --help and --version. */
@@ -141,11 +160,13 @@ void options_free(struct options *o)
     free(o->ip_config);
     free(o->graph_format);
     free(o->run_dir);
+    free(o->sampler_cmd);
     free(o->command);
     strv_free(&o->extra_envs);
     strv_free(&o->pass_env);
     strv_free(&o->server_env);
     strv_free(&o->trainer_env);
+    strv_free(&o->sampler_env);
     strv_free(&o->argv);
     *o = (struct options){0};
 }

@@ -43,7 +43,15 @@ const struct option_spec options_table[] = {
      .max = PER_MACHINE, .required = true, .help = "Trainers on each machine."},
     {"num_samplers", OPTION_COUNT, GROUP_PROCESSES, AT(num_samplers), .fallback = "0",
      .metavar = "N", .max = PER_MACHINE,
-     .help = "Sampler processes of each trainer; the trainer starts them itself."},
+     .help = "Sampler processes of each trainer. The trainer starts them itself, unless there is a "
+             "--sampler_cmd."},
+    {"sampler_cmd", OPTION_TEXT, GROUP_PROCESSES, AT(sampler_cmd), .metavar = "COMMAND",
+     .says = "trainers start their own samplers",
+     .help = "One quoted word, run by a shell, that is started num_samplers times for each trainer "
+             "when all servers listen. It is to join DGL as a sampler and to feed its trainer; "
+             "DGL_JOB_TRAINER_RANK, DGL_JOB_SAMPLER_ID, "
+             "DGL_JOB_NUM_SAMPLERS and DGL_JOB_DIR tell it whom and where. Trainers then see "
+             "DGL_NUM_SAMPLER=0."},
     {"num_servers", OPTION_COUNT, GROUP_PROCESSES, AT(num_servers), .metavar = "N",
      .max = PER_MACHINE, .required = true,
      .help = "Graph servers on each machine. 0 runs trainers alone, with torch's variables and "
@@ -63,6 +71,8 @@ const struct option_spec options_table[] = {
      .help = "The same for servers only; --extra_envs overrides it."},
     {"trainer_env", OPTION_ENVS, GROUP_ENVIRONMENT, AT(trainer_env), .metavar = "NAME=VALUE...",
      .help = "The same for trainers only; --extra_envs overrides it."},
+    {"sampler_env", OPTION_ENVS, GROUP_ENVIRONMENT, AT(sampler_env), .metavar = "NAME=VALUE...",
+     .help = "The same for the samplers of --sampler_cmd only; --extra_envs overrides it."},
     {"pass_env", OPTION_NAMES, GROUP_ENVIRONMENT, AT(pass_env),
      .none_offset = offsetof(struct options, pass_none), .metavar = "NAMES",
      .help = "More variables of rank 0's environment that go to all machines: a comma list; "
@@ -103,9 +113,9 @@ const struct option_spec options_table[] = {
              "wait 1800 s for it. Looks at trainers' children that multiprocessing has spawned."},
     {"python_hook", OPTION_CHOICE, GROUP_FAILURE, AT(python_hook), .fallback = "on",
      .metavar = "on|off", .choices = off_or_on,
-     .help = "Whether a trainer that ends by a Python exception leaves soon; without it DGL's "
-             "barrier at exit keeps it alive for ever. A sitecustomize.py in front of the "
-             "trainers' PYTHONPATH."},
+     .help = "Whether a trainer, or a sampler of --sampler_cmd, that ends by a Python exception "
+             "leaves soon; without it DGL's barrier at exit keeps it alive for ever. A "
+             "sitecustomize.py in front of their PYTHONPATH."},
     {"private_shm", OPTION_CHOICE, GROUP_FAILURE, AT(private_shm), .fallback = "auto",
      .metavar = "auto|on|off", .choices = shm_choices,
      .help = "Whether the job's processes of a machine have a /dev/shm of their own, which "
@@ -142,7 +152,7 @@ _Static_assert(sizeof(options_table) / sizeof(options_table[0]) <= OPTIONS_TABLE
 
 static char same_dash(char c)
 {
-    return c == '-' ? '_' : c;
+    return (char)(c == '-' ? '_' : c);
 }
 
 const struct option_spec *options_table_find(const char *name, size_t len)

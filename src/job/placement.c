@@ -35,6 +35,7 @@ static void note_primary(struct seat *seat, const struct interface *interface, i
         return;
     if (seat->line < 0) {
         seat->line = line;
+        seat->is_down = interface->down;
         memcpy(seat->interface, interface->name, sizeof(seat->interface));
     } else if (seat->line != line && seat->other_line < 0) {
         seat->other_line = line;
@@ -48,7 +49,7 @@ void placement_look(struct seat *seat, const struct hosts *hosts)
 
     memset(seat, 0, sizeof(*seat));
     seat->line = seat->other_line = seat->by_secondary = -1;
-    if (gethostname(seat->host, sizeof(seat->host) - 1))
+    if (gethostname(seat->host, sizeof(seat->host)))
         memcpy(seat->host, "?", 2);
     for (size_t i = 0; i < n; i++) {
         int line = find_line(hosts, interfaces[i].address);
@@ -71,7 +72,7 @@ static void add_seat(struct buf *text, const struct seat *seat, size_t rank)
 {
     int n = seat->n_addresses;
 
-    buf_addf(text, "rank %zu on %.63s (", rank, seat->host);
+    buf_addf(text, "rank %zu on %.64s (", rank, seat->host);
     if (n <= 0)
         buf_addf(text, "no IPv4 address");
     for (int i = 0; i < n && i < PLACEMENT_ADDRESSES && i < SHOWN_ADDRESSES; i++) {
@@ -157,16 +158,24 @@ static int check_seat(const struct hosts *hosts, const struct seat *seat, size_t
         const struct host *a = &hosts->items[seat->line], *b = &hosts->items[other];
 
         return err_set(err, EXIT_USAGE,
-                       "line %d (%s) and line %d (%s) of ip_config are both the machine '%.63s'; "
+                       "line %d (%s) and line %d (%s) of ip_config are both the machine '%.64s'; "
                        "leave one address of each machine",
                        a->line, a->ip, b->line, b->ip, seat->host);
+    }
+    if (seat->line >= 0 && seat->is_down) {
+        const struct host *a = &hosts->items[seat->line];
+
+        return err_set(err, EXIT_USAGE,
+                       "line %d (%s) of ip_config is the address of '%.15s' on '%.64s', an "
+                       "interface that is down; 'ip link set %.15s up', or use another address",
+                       a->line, a->ip, seat->interface, seat->host, seat->interface);
     }
     if (seat->line < 0 && seat->by_secondary >= 0) {
         const struct host *a = &hosts->items[seat->by_secondary];
 
         return err_set(err, EXIT_USAGE,
                        "line %d (%s) of ip_config is only a secondary address of an interface of "
-                       "'%.63s', which DGL does not see; use the interface's primary address",
+                       "'%.64s', which DGL does not see; use the interface's primary address",
                        a->line, a->ip, seat->host);
     }
     return 0;
@@ -176,7 +185,7 @@ static int fail_shared(const struct host *host, const struct seat *a, const stru
                        struct err *err)
 {
     return err_set(err, EXIT_USAGE,
-                   "line %d (%s) of ip_config is an address of both '%.63s' and '%.63s'; use "
+                   "line %d (%s) of ip_config is an address of both '%.64s' and '%.64s'; use "
                    "addresses that one machine alone has",
                    host->line, host->ip, a->host, b->host);
 }

@@ -8,17 +8,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "job/counts.h"
 #include "job/dgl.h"
-
-int plan_world_size(const struct job *job)
-{
-    return (int)job->hosts.n * job->options.num_trainers;
-}
-
-int plan_num_clients(const struct job *job)
-{
-    return plan_world_size(job) * (1 + job->options.num_samplers);
-}
 
 /* Copies text with the three words in braces replaced, in one pass: a workspace that holds such a
  * word itself is not looked at again. The caller frees. */
@@ -52,6 +43,7 @@ static void copy_command(struct slice *slice, const struct job *job)
     const struct options *o = &job->options;
 
     slice->command = mem_strdup(o->command);
+    slice->sampler_command = mem_strdup(o->sampler_cmd);
     for (size_t i = 0; i < o->argv.n; i++) {
         char *word = expand(job, o->argv.items[i]);
 
@@ -78,29 +70,30 @@ static void add_part_files(struct slice *slice, const struct job *job, int machi
     }
 }
 
-static void add_process(struct slice *slice, const struct job *job, enum role role, int local)
+/* All of one role on this machine. */
+static void add_processes(struct slice *slice, const struct job *job, enum role role, int n)
 {
-    struct process_plan *p = &slice->processes[slice->n_processes++];
-    bool server = role == ROLE_SERVER;
-    int each = server ? job->options.num_servers : job->options.num_trainers;
+    for (int local = 0; local < n; local++) {
+        struct process_plan *p = &slice->processes[slice->n_processes++];
 
-    p->role = role;
-    p->local = local;
-    p->id = slice->machine * each + local;
-    p->port = server ? slice->port + local : 0;
-    dgl_env_make(&p->env, job, slice->machine, slice->cpus, role, local);
+        p->role = role;
+        p->local = local;
+        p->id = slice->machine * n + local;
+        p->port = role == ROLE_SERVER ? slice->port + local : 0;
+        dgl_env_make(&p->env, job, slice->machine, slice->cpus, role, local);
+    }
 }
 
-static void add_processes(struct slice *slice, const struct job *job)
+static void add_all_processes(struct slice *slice, const struct job *job)
 {
-    const struct options *o = &job->options;
+    int servers = job->options.num_servers, trainers = job->options.num_trainers;
+    int samplers = counts_forked_samplers(job);
 
-    slice->processes =
-        mem_calloc((size_t)o->num_servers + (size_t)o->num_trainers, sizeof(*slice->processes));
-    for (int i = 0; i < o->num_servers; i++)
-        add_process(slice, job, ROLE_SERVER, i);
-    for (int i = 0; i < o->num_trainers; i++)
-        add_process(slice, job, ROLE_TRAINER, i);
+    slice->processes = mem_calloc((size_t)servers + (size_t)trainers + (size_t)samplers,
+                                  sizeof(*slice->processes));
+    add_processes(slice, job, ROLE_SERVER, servers);
+    add_processes(slice, job, ROLE_TRAINER, trainers);
+    add_processes(slice, job, ROLE_SAMPLER, samplers);
 }
 
 static void add_logs_and_times(struct slice *slice, const struct job *job)
@@ -120,7 +113,7 @@ static void add_care(struct slice *slice, const struct job *job)
     const struct options *o = &job->options;
 
     slice->attempt = job->attempt;
-    slice->watch_samplers = o->watch_samplers && o->num_samplers > 0;
+    slice->watch_samplers = o->watch_samplers && o->num_samplers > 0 && !o->sampler_cmd;
     slice->python_hook = o->python_hook;
     slice->preempt_signal = o->preempt_signal;
     slice->private_shm = o->private_shm;
@@ -151,7 +144,7 @@ struct slice *plan_slice(const struct job *job, int machine, const struct seat *
         strv_addf(&slice->defaults, "GLOO_SOCKET_IFNAME=%s", seat->interface);
     add_logs_and_times(slice, job);
     add_care(slice, job);
-    add_processes(slice, job);
+    add_all_processes(slice, job);
     return slice;
 }
 
@@ -169,6 +162,7 @@ void slice_free(struct slice *slice)
     free(slice->ip_config);
     free(slice->part_config);
     free(slice->command);
+    free(slice->sampler_command);
     free(slice->log_dir);
     strv_free(&slice->part_files);
     strv_free(&slice->argv);

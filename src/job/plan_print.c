@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "job/counts.h"
 
 #define SHELL "/bin/bash" /* that the keeper takes where there is one */
 
@@ -106,16 +107,18 @@ static void put_fact(const struct printer *p, const char *name, const char *valu
 }
 
 /* The words that are executed, on one line. */
-static void put_argv(const struct printer *p, const struct slice *slice)
+static void put_argv(const struct printer *p, const struct slice *slice, enum role role)
 {
-    if (slice->command) {
-        char *word = quote(slice->command);
+    const char *command = role == ROLE_SAMPLER ? slice->sampler_command : slice->command;
+
+    if (command) {
+        char *word = quote(command);
 
         fputs(SHELL " -c ", p->out);
         put(p, word);
         free(word);
     }
-    for (size_t i = 0; i < slice->argv.n; i++) {
+    for (size_t i = 0; !command && i < slice->argv.n; i++) {
         char *word = quote(slice->argv.items[i]);
 
         fputs(i ? " " : "", p->out);
@@ -165,10 +168,10 @@ static void put_counts(const struct printer *p, const struct job *job)
     fprintf(p->out, "%-14s%zu\n", "machines", job->hosts.n);
     fprintf(p->out, "%-14s%d on each machine\n", "servers", o->num_servers);
     fprintf(p->out, "%-14s%d on each machine, %d in all\n", "trainers", o->num_trainers,
-            plan_world_size(job));
+            counts_world_size(job));
     if (o->num_servers)
-        fprintf(p->out, "%-14s%d of each trainer, %d clients in all\n", "samplers", o->num_samplers,
-                plan_num_clients(job));
+        fprintf(p->out, "%-14s%d of each trainer%s, %d clients in all\n", "samplers",
+                o->num_samplers, o->sampler_cmd ? ", by --sampler_cmd" : "", counts_clients(job));
 }
 
 /* What is kept quiet about where it is as usual. */
@@ -198,7 +201,7 @@ static void put_job(const struct printer *p, const struct job *job, const struct
     put_time(p, "kill_grace", slice->kill_grace_ms, "0 s");
     put_time(p, "lost_timeout", slice->lost_timeout_ms, "none");
     put_unusual(p, job);
-    if (slice->command)
+    if (slice->command || slice->sampler_command)
         put_fact(p, "shell", SHELL ", or /bin/sh on a machine without it");
     put_passed(p, slice);
     fprintf(p->out, "%-14s", "unless set");
@@ -216,7 +219,7 @@ static void put_process(const struct printer *p, const struct slice *slice,
     fputs("\n    directory ", p->out);
     put_text(p, slice->workspace);
     fputs("\n    argv ", p->out);
-    put_argv(p, slice);
+    put_argv(p, slice, process->role);
     for (size_t i = 0; i < process->env.n; i++)
         put_env(p, "    env ", process->env.items[i]);
 }

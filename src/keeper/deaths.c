@@ -1,21 +1,21 @@
 /* deaths: what the death of a descendant means. A trainer's own sampler is a failure of the job,
- * since DGL waits 1800 s for it; anything else that dies badly is a line in the report. Also what
- * can be said about a child that was killed, or is stopped. Works from TRAINERS to DRAIN; whatever
- * dies later does so by our hand.
+ * since DGL waits 1800 s for it; anything else that dies badly is a line in the report. Works from
+ * TRAINERS to DRAIN; whatever dies later does so by our hand.
  */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
+#include "keeper/deaths.h"
 #include "keeper/explain.h"
+#include "keeper/failure.h"
 #include "keeper/machine.h"
 #include "keeper/oom.h"
+#include "keeper/reaping.h"
 #include "keeper/watch.h"
 #include "report/report.h"
 
@@ -134,15 +134,6 @@ void deaths_report(struct machine *m)
 
 /* ---- which death is which ---- */
 
-static int child_of(const struct machine *m, pid_t pid)
-{
-    for (int i = 0; i < m->n; i++) {
-        if (m->children[i].pid == pid)
-            return i;
-    }
-    return -1;
-}
-
 /* One that somebody sends on purpose, or that follows from another's end. */
 static bool is_light(int signal)
 {
@@ -214,7 +205,7 @@ static void note_unless_light(struct machine *m, const struct watch_death *death
 static void settle(struct machine *m, const struct pending *pending)
 {
     const struct watch_death *death = &pending->death;
-    int owner = child_of(m, death->top);
+    int owner = reaping_child_of(m, death->top);
 
     if (owner >= 0 && m->children[owner].running && is_uncollected(death) &&
         lives(death->parent, death->parent_start))
@@ -231,11 +222,13 @@ static void sampler_died(struct machine *m, const struct watch_death *death, int
         fail(m, death, owner, clock_ms());
     else if (d->n_pending < PENDING_MOST)
         d->pending[d->n_pending++] = (struct pending){*death, clock_ms()};
+    else
+        note(m, death, owner);
 }
 
 static void judge(struct machine *m, const struct watch_death *death)
 {
-    int owner = child_of(m, death->top);
+    int owner = reaping_child_of(m, death->top);
 
     if (death->pid == death->top && owner >= 0)
         return; /* of the plan: wait tells */
@@ -333,58 +326,7 @@ void deaths_free(struct machine *m)
     m->deaths = NULL;
 }
 
-/* ---- words about a child ---- */
-
 char *deaths_explain(struct machine *m, int signal, pid_t pid, int64_t peak_kb)
 {
     return explain_signal(signal, pid, peak_kb, deaths(m)->oom, SHM);
-}
-
-char *deaths_exception(struct machine *m, int i)
-{
-    const struct child *child = &m->children[i];
-    struct spawn_late late = {m->master_port, m->job_dir, m->python_hook};
-    int64_t since = time(NULL) - (clock_ms() - child->start) / 1000 - 1;
-    char *path = NULL, *exception = NULL;
-    struct strv env = {0};
-
-    spawn_environment(m->slice, child->plan, &m->origin, &late, &env);
-    if (strv_env_get(&env, "TORCHELASTIC_ERROR_FILE") != NULL)
-        path = file_join(m->slice->workspace, strv_env_get(&env, "TORCHELASTIC_ERROR_FILE"));
-    if (path != NULL)
-        exception = explain_error_file(path, since);
-    free(path);
-    strv_free(&env);
-    return exception;
-}
-
-static void say_paused(struct machine *m, const struct child *child, int signal)
-{
-    char *text;
-
-    if (signal != 0)
-        text = mem_printf("%s %d on %s (pid %d) is stopped by %s; the job waits for it",
-                          role_name(child->plan->role), child->plan->id, m->host, child->pid,
-                          report_signal_name(signal));
-    else
-        text = mem_printf("%s %d on %s (pid %d) continues", role_name(child->plan->role),
-                          child->plan->id, m->host, child->pid);
-    link_send(m, MESSAGE_NOTICE, text, strlen(text));
-    free(text);
-}
-
-/* In STOP and KILL we stop and wake them ourselves. */
-void deaths_paused(struct machine *m)
-{
-    int signal, i;
-    pid_t pid;
-
-    while ((pid = proc_paused(&signal)) > 0) {
-        i = child_of(m, pid);
-        if (i < 0 || !m->children[i].running || m->stage >= STAGE_STOP ||
-            m->children[i].paused == (signal != 0))
-            continue;
-        m->children[i].paused = signal != 0;
-        say_paused(m, &m->children[i], signal);
-    }
 }

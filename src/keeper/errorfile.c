@@ -27,7 +27,7 @@ static char *one_line(const char *text)
         bool blank = isspace((unsigned char)*at) != 0;
 
         if (!blank || (to > line && to[-1] != ' '))
-            *to++ = blank ? ' ' : *at;
+            *to++ = (char)(blank ? ' ' : *at);
     }
     while (to > line && to[-1] == ' ')
         to--;

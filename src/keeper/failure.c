@@ -1,21 +1,23 @@
-/* failure: what counts as one, and which is the first. The policy in one place: a process that ends
- * badly while the job runs, a server that leaves before the trainers have ended, a signal from
- * outside. What we have signalled ourselves is never a cause; trouble in DRAIN is a warning.
+/* failure: what counts as one, and which is the first. A process that ends badly while the job
+ * runs, a signal from outside; who leaves with 0 before its time is leaving.c's. What we have
+ * signalled ourselves is never a cause; trouble in DRAIN is a warning.
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "keeper/deaths.h"
+#include "keeper/explain.h"
+#include "keeper/failure.h"
+#include "keeper/link.h"
 #include "keeper/machine.h"
 #include "report/report.h"
-
-/* DGL's servers leave because client 0 says so at the end, one after the other, and perhaps before
- * the trainers' processes have ended. */
-#define LEAVE_TOGETHER_MS 10000
 
 /* Within this time of the first bad end a heavier one is taken for the cause (design: death by
  * signal before an exit code, a server before a trainer). */
@@ -23,13 +25,13 @@
 
 void failure_warn(struct machine *m, const char *format, ...)
 {
-    char text[2048];
+    struct err err;
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    vsnprintf(err.text, sizeof err.text, format, args);
     va_end(args);
-    strv_add(&m->warnings, text);
+    strv_add(&m->warnings, err.text);
 }
 
 struct cause *failure_about(struct machine *m, int i, enum how how, int value, int code,
@@ -85,12 +87,30 @@ static bool ended_badly(const struct child *child)
     return !WIFEXITED(child->status) || WEXITSTATUS(child->status) != 0;
 }
 
-/* Ended together, which came first is not known: a signal before an exit code, a server before a
- * trainer. */
-static int weight(const struct machine *m, int i)
+/* Ended together, which came first is not known: a signal before an exit code, and then a server
+ * before a sampler before a trainer. */
+static int weight(bool killed, enum role role)
 {
-    return (WIFSIGNALED(m->children[i].status) ? 2 : 0) +
-           (machine_is_server(&m->children[i]) ? 1 : 0);
+    return (killed ? ROLE_COUNT : 0) + (role == ROLE_SERVER ? 2 : role == ROLE_SAMPLER ? 1 : 0);
+}
+
+/* What the child has left in torch's error file; NULL: nothing. The caller frees. */
+static char *exception_of(struct machine *m, int i)
+{
+    const struct child *child = &m->children[i];
+    struct spawn_late late = {m->master_port, m->job_dir, m->python_hook};
+    int64_t since = time(NULL) - (clock_ms() - child->start) / 1000 - 1;
+    char *path = NULL, *exception = NULL;
+    struct strv env = {0};
+
+    spawn_environment(m->slice, child->plan, &m->origin, &late, &env);
+    if (strv_env_get(&env, "TORCHELASTIC_ERROR_FILE") != NULL)
+        path = file_join(m->slice->workspace, strv_env_get(&env, "TORCHELASTIC_ERROR_FILE"));
+    if (path != NULL)
+        exception = explain_error_file(path, since);
+    free(path);
+    strv_free(&env);
+    return exception;
 }
 
 /* A shell passes a signal on as an exit code, and its usage holds its children's. */
@@ -104,54 +124,54 @@ static struct cause *cause_of_end(struct machine *m, int i)
     struct cause *cause =
         failure_about(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value, code, text);
 
-    cause->exception = deaths_exception(m, i);
+    cause->exception = exception_of(m, i);
     free(text);
     return cause;
 }
 
-static void suspect(struct machine *m, int i)
+/* Takes candidate's cause over. */
+static void consider(struct machine *m, struct suspect candidate)
 {
-    if (m->suspect < 0 && m->held == NULL)
-        m->judge_ends = m->children[i].end + JUDGE_MS;
-    if (m->suspect < 0 || weight(m, i) > weight(m, m->suspect))
-        m->suspect = i;
+    struct suspect loser = candidate;
+
+    if (m->suspect.weight < 0)
+        m->judge_ends = candidate.since + JUDGE_MS;
+    if (candidate.weight > m->suspect.weight) {
+        loser = m->suspect;
+        m->suspect = candidate;
+    }
+    cause_free(loser.cause);
 }
 
-/* A sampler weighs as a trainer does, and goes before it. */
+static void consider_child(struct machine *m, int i)
+{
+    const struct child *child = &m->children[i];
+    int w = weight(WIFSIGNALED(child->status), child->plan->role);
+
+    consider(m, (struct suspect){.weight = w, .child = i, .since = child->end});
+}
+
 void failure_suspect(struct machine *m, struct cause *cause, int64_t since)
 {
-    if (m->stage >= STAGE_STOP || m->held != NULL) {
-        cause_free(cause);
-        return;
-    }
-    if (m->suspect < 0)
-        m->judge_ends = since + JUDGE_MS;
-    m->held = cause;
-    m->held_since = since;
-}
+    int w = weight(cause->how == HOW_SIGNALED, cause->role);
 
-static bool held_wins(const struct machine *m)
-{
-    return m->held != NULL &&
-           (m->suspect < 0 || (m->held->how == HOW_SIGNALED ? 2 : 0) >= weight(m, m->suspect));
+    if (m->stage >= STAGE_STOP)
+        cause_free(cause);
+    else
+        consider(m, (struct suspect){w, -1, cause, since});
 }
 
 void failure_decide(struct machine *m)
 {
-    bool held = held_wins(m);
-    struct cause *cause = m->held;
-    int i = m->suspect;
+    struct suspect suspect = m->suspect;
 
-    m->suspect = -1;
-    m->held = NULL;
+    m->suspect = (struct suspect){.weight = -1};
     m->judge_ends = CLOCK_NEVER;
-    if (held) {
-        raise_at(m, cause, m->held_since);
+    if (suspect.weight < 0)
         return;
-    }
-    cause_free(cause);
-    if (i >= 0)
-        raise_at(m, cause_of_end(m, i), m->children[i].end);
+    if (suspect.cause == NULL)
+        suspect.cause = cause_of_end(m, suspect.child);
+    raise_at(m, suspect.cause, suspect.since);
 }
 
 static void warn_end(struct machine *m, int i)
@@ -168,68 +188,8 @@ static void warn_end(struct machine *m, int i)
                      WEXITSTATUS(child->status));
 }
 
-/* All of this machine's servers have left with 0: only the coordinators can know whether that was
- * too early. */
-static void all_left(struct machine *m)
-{
-    int64_t wait = m->slice->exit_timeout_ms > LEAVE_TOGETHER_MS ? m->slice->exit_timeout_ms
-                                                                 : LEAVE_TOGETHER_MS;
-    struct cause *cause = failure_about(m, m->left_first, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, NULL);
-
-    link_send_cause(m, MESSAGE_LEFT, cause, m->children[m->left_first].end);
-    cause_free(cause);
-    m->left_ends = m->stage == STAGE_TRAINERS ? clock_ms() + wait : CLOCK_NEVER;
-}
-
-static void server_left(struct machine *m, int i)
-{
-    if (m->stage == STAGE_SERVERS || m->stage == STAGE_LISTENING) {
-        failure_raise(m, failure_about(m, i, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, NULL));
-        return;
-    }
-    if (m->left_first < 0) {
-        m->left_first = i;
-        m->left_ends = clock_ms() + LEAVE_TOGETHER_MS;
-    }
-}
-
-void failure_left_early(struct machine *m)
-{
-    const struct child *first = &m->children[m->left_first];
-    long long seconds = (clock_ms() - first->end) / 1000;
-    char *text;
-
-    m->left_ends = CLOCK_NEVER;
-    if (machine_running(m, ROLE_SERVER))
-        text = mem_printf("server %d left %lld s ago and other servers of this machine did not",
-                          first->plan->id, seconds);
-    else
-        text = mem_printf("all servers of this machine have left, the first %lld s ago, and "
-                          "trainers still run",
-                          seconds);
-    failure_raise(m, failure_about(m, m->left_first, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, text));
-    free(text);
-}
-
-/* Nothing but servers is left to run, or not even they. */
-static void judge_done(struct machine *m)
-{
-    if (m->suspect >= 0 || m->held != NULL)
-        return;
-    if (m->stage == STAGE_TRAINERS && !machine_running(m, ROLE_TRAINER) &&
-        !machine_running(m, ROLE_SAMPLER)) {
-        if (!machine_running(m, ROLE_SERVER))
-            m->left_ends = CLOCK_NEVER;
-        machine_event(m, EVENT_DONE);
-    } else if (m->stage == STAGE_DRAIN && !machine_running(m, ROLE_SERVER)) {
-        machine_event(m, EVENT_DONE);
-    }
-}
-
 void failure_judge(struct machine *m, const int *ended, int n)
 {
-    bool left = false;
-
     for (int k = 0; k < n; k++) {
         int i = ended[k];
 
@@ -238,17 +198,6 @@ void failure_judge(struct machine *m, const int *ended, int n)
         if (m->drained)
             warn_end(m, i);
         else
-            suspect(m, i);
+            consider_child(m, i);
     }
-    if (m->stage >= STAGE_STOP)
-        return;
-    for (int k = 0; k < n && m->stage < STAGE_DRAIN; k++) {
-        if (!machine_is_server(&m->children[ended[k]]) || ended_badly(&m->children[ended[k]]))
-            continue;
-        server_left(m, ended[k]);
-        left = true;
-    }
-    if (left && m->stage < STAGE_DRAIN && !machine_running(m, ROLE_SERVER))
-        all_left(m);
-    judge_done(m);
 }

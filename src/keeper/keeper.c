@@ -15,13 +15,19 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "keeper/deaths.h"
+#include "keeper/doing.h"
+#include "keeper/failure.h"
 #include "keeper/keeper.h"
+#include "keeper/link.h"
 #include "keeper/machine.h"
 #include "keeper/proc.h"
+#include "keeper/reaping.h"
 
 #define SOCKET_FD     3
-#define FILES_WANTED  65536 /* two or more a connection: facts.md §1.10 */
+#define FILES_WANTED  65536 /* two or more a connection of a DGL server */
 #define CLEAN_MS      3000
 #define CLEAN_STEP_MS 5
 #define ENTRIES       4 /* of the poll, before those of the streams */
@@ -42,10 +48,7 @@ static int keep_only(int socket)
         return -1;
     if (dup3(high, SOCKET_FD, O_CLOEXEC) < 0)
         return -1;
-    if (syscall(SYS_close_range, SOCKET_FD + 1, ~0u, 0) != 0) {
-        for (int fd = SOCKET_FD + 1; fd < FILES_WANTED; fd++)
-            close(fd);
-    }
+    file_close_from(SOCKET_FD + 1);
     return 0;
 }
 
@@ -102,9 +105,9 @@ static void on_signals(struct machine *m, int fd)
     if (told != 0)
         failure_told_to_stop(m, told);
     if (child)
-        machine_reap(m);
+        reaping_reap(m);
     if (child)
-        deaths_paused(m);
+        reaping_look_paused(m);
 }
 
 static void report_over(struct machine *m)
@@ -163,8 +166,8 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
 static _Noreturn void live(int socket, const struct spawn_origin *origin)
 {
     struct machine m;
-    int signals = take_signals(), room = 0;
-    struct pollfd *entries = NULL;
+    int signals = take_signals(), room = ENTRIES;
+    struct pollfd *entries = mem_calloc(ENTRIES, sizeof *entries);
 
     if (signals < 0)
         _exit(EXIT_LAUNCHER);
@@ -216,6 +219,7 @@ int keeper_fork(struct keeper *keeper, struct err *err)
 
     *keeper = (struct keeper){.fd = -1, .pidfd = -1};
     spawn_remember(&origin);
+    doing_open();
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
         return err_set(err, EXIT_LAUNCHER, "cannot make a socketpair: %s", strerror(errno));
@@ -224,7 +228,10 @@ int keeper_fork(struct keeper *keeper, struct err *err)
     close(pair[1]);
     if (keeper->pid < 0) {
         close(pair[0]);
-        return err_set(err, EXIT_LAUNCHER, "cannot fork the keeper: %s", strerror(error));
+        return err_set(err, EXIT_LAUNCHER, "cannot fork the keeper: %s%s", strerror(error),
+                       error == EAGAIN ? "; look at 'ulimit -u' (RLIMIT_NPROC) and the cgroup's "
+                                         "pids.max"
+                                       : "");
     }
     keeper->fd = pair[0];
     keeper->pidfd = (int)syscall(SYS_pidfd_open, keeper->pid, 0);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +14,14 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/failure.h"
+#include "keeper/link.h"
 #include "keeper/machine.h"
 #include "wire/pack.h"
 
-#define READ_PIECE  65536
-#define READ_ROUNDS 64
+#define READ_PIECE   65536
+#define READ_ROUNDS  64
+#define LAST_WORDS_S 3
 
 void link_send(struct machine *m, enum message_type type, const void *data, size_t len)
 {
@@ -42,6 +46,11 @@ void link_send_cause(struct machine *m, enum message_type type, struct cause *ca
     message_pack_cause(&payload, cause);
     link_send(m, type, payload.data, payload.len);
     buf_free(&payload);
+}
+
+void link_say(struct machine *m, const char *text)
+{
+    link_send(m, MESSAGE_NOTICE, text, strlen(text));
 }
 
 static int64_t milliseconds(const struct timeval *t)
@@ -131,6 +140,8 @@ void link_write_last_words(const struct machine *m)
 
     if (m->last_words == NULL || m->slice == NULL || m->slice->log_dir == NULL)
         return;
+    signal(SIGALRM, SIG_DFL); /* nobody else would end us, if the folder hangs */
+    alarm(LAST_WORDS_S);
     path = output_log_path(m->slice->log_dir, m->host, "launcher");
     fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0644);
     say(fd, m->last_words);

@@ -61,7 +61,7 @@ static int parse_row(const char *row, struct entry *entry)
 /* Both files list LISTEN sockets first, so reading stops at the first other row. */
 static void table_read(struct table *table)
 {
-    static const char *const paths[] = {"/proc/net/tcp", "/proc/net/tcp6"};
+    static const char *const paths[] = {"/proc/self/net/tcp", "/proc/self/net/tcp6"};
 
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         FILE *file = fopen(paths[i], "re");
@@ -165,17 +165,17 @@ static pid_t find_holder(const struct table *table, int port)
     return found;
 }
 
-bool listen_owner_at(const char *ip, int port, int *pid)
+bool listen_owner(const char *ip, int port, int *pid)
 {
     struct table all = {0}, hits = {0};
-    uint32_t address = ip == NULL ? 0 : inet_addr(ip);
+    uint32_t address = inet_addr(ip);
     bool taken;
 
     table_read(&all);
     for (size_t i = 0; i < all.n; i++) {
         const struct entry *entry = &all.items[i];
 
-        if (entry->port == port && (ip == NULL || entry->address == 0 || entry->address == address))
+        if (entry->port == port && (entry->address == 0 || entry->address == address))
             table_add(&hits, entry);
     }
     taken = hits.n > 0;
@@ -183,9 +183,4 @@ bool listen_owner_at(const char *ip, int port, int *pid)
     free(all.items);
     free(hits.items);
     return taken;
-}
-
-bool listen_owner(int port, int *pid)
-{
-    return listen_owner_at(NULL, port, pid);
 }

@@ -9,9 +9,15 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/deaths.h"
+#include "keeper/failure.h"
 #include "keeper/jobdir.h"
+#include "keeper/link.h"
+#include "keeper/leaving.h"
 #include "keeper/machine.h"
 #include "keeper/proc.h"
+#include "keeper/starting.h"
+#include "keeper/stopping.h"
 #include "keeper/watch.h"
 
 #define PROBE_FIRST_MS 50
@@ -20,6 +26,11 @@
 bool machine_is_server(const struct child *child)
 {
     return child->plan->role == ROLE_SERVER;
+}
+
+bool machine_is_sampler(const struct child *child)
+{
+    return child->plan->role == ROLE_SAMPLER;
 }
 
 bool machine_running(const struct machine *m, enum role role)
@@ -60,7 +71,7 @@ static void enter_trainers(struct machine *m)
 
 static void enter_ended(struct machine *m)
 {
-    m->left_ends = CLOCK_NEVER;
+    m->left_ends = m->samplers_end = CLOCK_NEVER;
     link_send_u32(m, MESSAGE_REACHED, REACHED_ENDED);
 }
 
@@ -76,7 +87,8 @@ static void enter_drain(struct machine *m)
 /* What was due while the job ran is not due any more. */
 void machine_forget_deadlines(struct machine *m)
 {
-    m->probe_at = m->start_ends = m->left_ends = m->stage_ends = CLOCK_NEVER;
+    m->probe_at = m->start_ends = CLOCK_NEVER;
+    m->left_ends = m->samplers_end = m->stage_ends = CLOCK_NEVER;
 }
 
 static void enter_over(struct machine *m)
@@ -138,44 +150,6 @@ void machine_preempt(struct machine *m, int signal)
     }
 }
 
-static int child_of_pid(const struct machine *m, int pid)
-{
-    for (int i = 0; i < m->n; i++) {
-        if (m->children[i].running && m->children[i].pid == pid)
-            return i;
-    }
-    return -1;
-}
-
-/* Orphans that came to us are reaped too; they are nobody's failure. */
-void machine_reap(struct machine *m)
-{
-    int *ended = mem_calloc((size_t)m->n + 1, sizeof *ended);
-    struct rusage usage;
-    int status, n = 0;
-    pid_t pid;
-
-    while ((pid = proc_reap(&status, &usage)) > 0) {
-        int i = child_of_pid(m, pid);
-
-        if (i < 0) {
-            deaths_reaped(m, pid, status);
-            continue;
-        }
-        m->children[i].running = false;
-        m->children[i].end = clock_ms();
-        m->children[i].status = status;
-        m->children[i].usage = usage;
-        ended[n++] = i;
-    }
-    failure_judge(m, ended, n);
-    free(ended);
-    if (pid < 0)
-        machine_event(m, EVENT_EMPTY);
-    else if (m->stage == STAGE_STOP && m->stop_ends != CLOCK_NEVER)
-        stopping_look(m);
-}
-
 static void stage_overdue(struct machine *m)
 {
     m->stage_ends = CLOCK_NEVER;
@@ -199,7 +173,9 @@ void machine_tick(struct machine *m, int64_t now)
     if (now >= m->judge_ends)
         failure_decide(m);
     if (now >= m->left_ends)
-        failure_left_early(m);
+        leaving_servers_overdue(m);
+    if (now >= m->samplers_end)
+        leaving_samplers_overdue(m);
     if (now >= m->stage_ends)
         stage_overdue(m);
     deaths_tick(m, now);
@@ -213,10 +189,11 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t machine_deadline(const struct machine *m)
 {
-    int64_t first =
-        earlier(earlier(earlier(m->probe_at, m->start_ends), earlier(m->left_ends, m->stage_ends)),
-                m->judge_ends);
+    int64_t first = earlier(m->probe_at, m->start_ends);
 
+    first = earlier(first, m->judge_ends);
+    first = earlier(first, earlier(m->left_ends, m->samplers_end));
+    first = earlier(first, m->stage_ends);
     first = earlier(first, deaths_deadline(m));
     first = earlier(first, shm_deadline(&m->shm));
     if (m->output != NULL && !m->rank_gone)
@@ -230,8 +207,9 @@ void machine_init(struct machine *m, int socket, const struct spawn_origin *orig
 {
     *m = (struct machine){.origin = *origin,
                           .socket = socket,
-                          .suspect = -1,
+                          .suspect = {.weight = -1},
                           .left_first = -1,
+                          .sampler_left = -1,
                           .began = -1,
                           .stage_ends = CLOCK_NEVER,
                           .stop_ends = CLOCK_NEVER,
@@ -239,6 +217,7 @@ void machine_init(struct machine *m, int socket, const struct spawn_origin *orig
                           .start_ends = CLOCK_NEVER,
                           .judge_ends = CLOCK_NEVER,
                           .left_ends = CLOCK_NEVER,
+                          .samplers_end = CLOCK_NEVER,
                           .flush_ends = CLOCK_NEVER};
     gethostname(m->host, sizeof m->host - 1);
 }
@@ -248,7 +227,7 @@ static void clear(struct machine *m)
 {
     output_close(m->output);
     cause_free(m->cause);
-    cause_free(m->held);
+    cause_free(m->suspect.cause);
     deaths_free(m);
     strv_free(&m->warnings);
     free(m->children);

@@ -190,9 +190,12 @@ static int64_t limit_of(const struct oom *oom, const char *folder)
 
 int64_t oom_cgroup_limit(const struct oom *oom)
 {
-    char *folder = mem_strdup(oom == NULL ? NULL : oom->folder);
     int64_t lowest = 0;
+    char *folder;
 
+    if (oom == NULL)
+        return 0;
+    folder = mem_strdup(oom->folder);
     while (folder != NULL && strlen(folder) >= strlen(oom->mount)) {
         int64_t limit = limit_of(oom, folder);
         char *last = strrchr(folder, '/');

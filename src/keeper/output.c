@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/doing.h"
 #include "keeper/output.h"
 #include "keeper/tail.h"
 
@@ -126,7 +127,9 @@ int output_add(struct output *o, enum role role, int id, int fd)
 
         s->log = output_log_path(o->log_dir, o->host, name);
         free(name);
+        doing_begin(DOING_START, "opening the log file '%s'", s->log);
         s->log_fd = open(s->log, LOG_FLAGS, 0644);
+        doing_end();
         if (s->log_fd < 0)
             log_fails(o, s, errno);
     }
@@ -241,7 +244,11 @@ static void show(struct output *o, struct stream *s, bool last)
 static void write_log(struct output *o, struct stream *s, const char *data, size_t len)
 {
     while (s->log_fd >= 0 && len > 0) {
-        ssize_t n = write(s->log_fd, data, len);
+        ssize_t n;
+
+        doing_begin(DOING_LOG, "writing the log file '%s'", s->log);
+        n = write(s->log_fd, data, len);
+        doing_end();
 
         if (n < 0 && errno == EINTR)
             continue;

@@ -26,7 +26,7 @@
 #define LOOKS       2    /* at a new name, before it is taken for a stranger's */
 #define EVENT_READS 64   /* of EVENT_BYTES, at most, after a flood */
 #define EVENT_BYTES 65536
-#define SAVED_MAX   (SEGMENTS_MAX * 512)
+#define SAVED_MAX   ((size_t)SEGMENTS_MAX * 512)
 
 enum state { STATE_NEW, STATE_BEFORE, STATE_NOTED };
 

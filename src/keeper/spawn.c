@@ -10,21 +10,19 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "job/dgl.h"
+#include "keeper/doing.h"
 #include "keeper/pythonhook.h"
 #include "keeper/spawn.h"
 
 #define CPUS_MAX     8192
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #define FAILURE_FD   3
-
-extern char **environ;
 
 enum step { STEP_WORKSPACE, STEP_EXEC };
 
@@ -99,7 +97,7 @@ void spawn_environment(const struct slice *slice, const struct process_plan *pla
         free(name);
     }
     fill_late(env, late);
-    if (late->python_hook != NULL && plan->role == ROLE_TRAINER)
+    if (late->python_hook != NULL && plan->role != ROLE_SERVER)
         pythonhook_enter(env, late->python_hook);
 }
 
@@ -178,16 +176,17 @@ static int check_workspace(const char *workspace, int *error, struct err *err)
                    strerror(*error));
 }
 
-static int choose_program(struct launch *launch, const struct slice *slice, int *error,
-                          struct err *err)
+static int choose_program(struct launch *launch, const struct slice *slice, enum role role,
+                          int *error, struct err *err)
 {
     const char *path = strv_env_get(&launch->env, "PATH");
+    const char *command = role == ROLE_SAMPLER ? slice->sampler_command : slice->command;
 
-    if (slice->command != NULL) {
+    if (command != NULL) {
         launch->path = mem_strdup(is_program("/bin/bash") ? "/bin/bash" : "/bin/sh");
         strv_add(&launch->argv, launch->path);
         strv_add(&launch->argv, "-c");
-        strv_add(&launch->argv, slice->command);
+        strv_add(&launch->argv, command);
         return 0;
     }
     strv_add_all(&launch->argv, &slice->argv);
@@ -218,15 +217,6 @@ static void restore_signals(const struct spawn_origin *origin, int preempt_signa
     sigprocmask(SIG_SETMASK, &origin->mask, NULL);
 }
 
-/* Before Linux 5.9 there is no close_range: then all that may be open, one by one. */
-static void close_from(unsigned first)
-{
-    if (syscall(SYS_close_range, first, ~0u, 0) == 0)
-        return;
-    for (unsigned fd = first; fd < 65536; fd++)
-        close((int)fd);
-}
-
 static _Noreturn void child_fails(enum step step)
 {
     struct failure failure = {step, errno};
@@ -251,7 +241,7 @@ static _Noreturn void child_run(const struct launch *launch)
     sched_setaffinity(0, launch->cpus_size, launch->cpus);
     if (chdir(launch->workspace) != 0)
         child_fails(STEP_WORKSPACE);
-    close_from(FAILURE_FD + 1);
+    file_close_from(FAILURE_FD + 1);
     restore_signals(launch->origin, launch->preempt_signal);
     execve(launch->path, launch->argv.items, launch->env.items);
     child_fails(STEP_EXEC);
@@ -339,7 +329,7 @@ static int make_pipes(int output[2], int back[2], int *error, struct err *err)
 static int start(struct launch *launch, struct spawned *spawned, struct err *err)
 {
     struct failure failure = {STEP_EXEC, 0};
-    int output[2], back[2];
+    int output[2] = {-1, -1}, back[2] = {-1, -1};
 
     if (make_pipes(output, back, &spawned->error, err) != 0)
         return -1;
@@ -381,11 +371,14 @@ int spawn_process(const struct slice *slice, const struct process_plan *plan,
     launch.cpus_size = CPU_ALLOC_SIZE(CPUS_MAX);
     if (launch.cpus != NULL)
         memset(launch.cpus, 0xff, launch.cpus_size);
+    doing_begin(DOING_START, "starting %s %d in '%s'", role_name(plan->role), plan->id,
+                slice->workspace);
     rc = check_workspace(slice->workspace, &spawned->error, err);
     if (rc == 0)
-        rc = choose_program(&launch, slice, &spawned->error, err);
+        rc = choose_program(&launch, slice, plan->role, &spawned->error, err);
     if (rc == 0)
         rc = start(&launch, spawned, err);
+    doing_end();
     if (launch.cpus != NULL)
         CPU_FREE(launch.cpus);
     free(launch.path);

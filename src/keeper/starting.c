@@ -6,9 +6,13 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/doing.h"
+#include "keeper/failure.h"
 #include "keeper/jobdir.h"
+#include "keeper/link.h"
 #include "keeper/machine.h"
 #include "keeper/pythonhook.h"
+#include "keeper/starting.h"
 
 #define PROBE_SLOW_MS 250
 
@@ -17,9 +21,19 @@ static void output_send(void *arg, const char *lines, size_t len)
     link_send(arg, MESSAGE_OUTPUT, lines, len);
 }
 
+/* The first at once, for a job may run for days; all of them in the end. */
 static void output_warn(void *arg, const char *sentence)
 {
-    failure_warn(arg, "%s", sentence);
+    struct machine *m = arg;
+    char *text;
+
+    failure_warn(m, "%s", sentence);
+    if (m->log_said)
+        return;
+    m->log_said = true;
+    text = mem_printf("warning: %s; the job goes on", sentence);
+    link_say(m, text);
+    free(text);
 }
 
 static void open_output(struct machine *m)
@@ -59,8 +73,14 @@ static int make_job_dir(struct machine *m)
 
 int starting_prepare(struct machine *m)
 {
+    int rc;
+
     open_output(m);
-    return begin_shm(m) != 0 || make_job_dir(m) != 0 ? -1 : 0;
+    doing_begin(DOING_START, "looking for the workspace '%s' and the job's files",
+                m->slice->workspace);
+    rc = begin_shm(m) != 0 || make_job_dir(m) != 0 ? -1 : 0;
+    doing_end();
+    return rc;
 }
 
 /* Its file can be written only once there is a job folder; a trainer does without, if need be. */

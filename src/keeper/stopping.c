@@ -7,8 +7,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/failure.h"
 #include "keeper/machine.h"
 #include "keeper/proc.h"
+#include "keeper/reaping.h"
+#include "keeper/stopping.h"
 
 #define KILL_AGAIN_MS 1000
 #define SERVERS_MS    1000 /* of kill_grace, for the servers alone at its end; at most half of it */
@@ -58,7 +61,7 @@ void stopping_clients(struct machine *m)
     pid_t *servers;
 
     machine_forget_deadlines(m);
-    machine_reap(m);
+    reaping_reap(m);
     failure_decide(m);
     if (m->stage != STAGE_STOP)
         return;
@@ -70,6 +73,24 @@ void stopping_clients(struct machine *m)
     m->stop_ends = clock_ms() + (m->slice == NULL ? 0 : m->slice->kill_grace_ms);
     m->stage_ends = m->stop_ends - servers_share(m);
     stopping_look(m);
+}
+
+/* Those that have had TERM get KILL, again each second. */
+void stopping_samplers(struct machine *m)
+{
+    int64_t wait = KILL_AGAIN_MS;
+
+    for (int i = 0; i < m->n; i++) {
+        struct child *child = &m->children[i];
+
+        if (!machine_is_sampler(child) || !child->running)
+            continue;
+        proc_sweep_tree(child->pid, child->stopped ? SIGKILL : SIGTERM);
+        if (!child->stopped)
+            wait = m->slice->kill_grace_ms;
+        child->stopped = true;
+    }
+    m->samplers_end = clock_ms() + wait;
 }
 
 void stopping_servers(struct machine *m)
@@ -85,7 +106,7 @@ void stopping_servers(struct machine *m)
 void stopping_all(struct machine *m)
 {
     machine_forget_deadlines(m);
-    machine_reap(m);
+    reaping_reap(m);
     failure_decide(m);
     if (m->stage != STAGE_KILL)
         return;

@@ -58,7 +58,7 @@ static void add_line(struct strv *v, const struct tail_line *line)
     char text[TAIL_CUT + 1];
 
     for (size_t i = 0; i < line->len; i++)
-        text[i] = line->text[i] == '\0' ? '?' : line->text[i];
+        text[i] = (char)(line->text[i] == '\0' ? '?' : line->text[i]);
     text[line->len] = '\0';
     strv_add(v, text);
 }

@@ -101,6 +101,10 @@ static const struct {
      "machine"},
     {"Cannot allocate memory", "that machine is out of memory: fewer trainers or smaller batches "
                                "need less"},
+    {"Resource temporarily unavailable", "if a fork or a thread failed, the limit of processes was "
+                                         "reached: see 'ulimit -u' and the cgroup's pids.max"},
+    {"can't start new thread", "the limit of processes was reached: see 'ulimit -u' and the "
+                               "cgroup's pids.max"},
     {"Too many open files", "the hard limit of open files is too low for so many clients: see "
                             "'ulimit -Hn'"},
 };

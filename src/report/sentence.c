@@ -10,8 +10,8 @@
 #include "report/report.h"
 #include "report/words.h"
 
-#define NAME_MOST 256  /* bytes of a host name */
-#define TEXT_MOST 4096 /* bytes of a cause's own text */
+#define NAME_MOST 256   /* bytes of a host name */
+#define TEXT_MOST 12288 /* bytes of a cause's own text: as a struct err holds */
 
 static const char *const hows[HOW_COUNT] = {
     [HOW_NONE] = "unknown",

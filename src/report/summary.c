@@ -53,7 +53,7 @@ static void add_warnings(struct buf *out, const struct report *report)
             buf_addf(out, "dgl-mpilaunch: warning: ");
             text_harmless(out, outcome->host ? outcome->host : "?", LINE_MOST);
             buf_addf(out, ": ");
-            text_harmless(out, outcome->warnings.items[k], LINE_MOST);
+            text_harmless_ends(out, outcome->warnings.items[k], LINE_MOST);
             buf_add(out, "\n", 1);
         }
     }

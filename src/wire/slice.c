@@ -32,6 +32,7 @@ static void pack_names(struct buf *out, const struct slice *slice)
     pack_strv(out, &slice->part_files);
     pack_text(out, slice->command);
     pack_strv(out, &slice->argv);
+    pack_text(out, slice->sampler_command);
     pack_strv(out, &slice->set);
     pack_strv(out, &slice->defaults);
     pack_text(out, slice->log_dir);
@@ -69,9 +70,10 @@ static void unpack_env(struct unpack *u, struct strv *v)
             u->bad = true;
 }
 
-static void unpack_process(struct unpack *u, struct process_plan *process)
+static void unpack_process(struct unpack *u, struct process_plan *process, bool samplers)
 {
     process->role = (enum role)field_int(u, ROLE_SERVER, ROLE_TRAINER);
+    u->bad |= process->role == ROLE_SAMPLER && !samplers;
     process->id = field_int(u, 0, INT_MAX);
     process->local = field_int(u, 0, INT_MAX);
     process->port = field_int(u, 0, UINT16_MAX);
@@ -89,6 +91,7 @@ static void unpack_names(struct unpack *u, struct slice *slice)
     unpack_strv(u, &slice->part_files);
     slice->command = unpack_text(u);
     unpack_strv(u, &slice->argv);
+    slice->sampler_command = unpack_text(u);
     unpack_env(u, &slice->set);
     unpack_env(u, &slice->defaults);
     slice->log_dir = unpack_text(u);
@@ -104,7 +107,7 @@ static void unpack_processes(struct unpack *u, struct slice *slice)
     }
     slice->processes = mem_calloc(n, sizeof(*slice->processes));
     for (slice->n_processes = 0; slice->n_processes < (int)n && !u->bad; slice->n_processes++)
-        unpack_process(u, &slice->processes[slice->n_processes]);
+        unpack_process(u, &slice->processes[slice->n_processes], slice->sampler_command != NULL);
 }
 
 struct slice *message_unpack_slice(const char *data, size_t len)

@@ -421,7 +421,7 @@ static void look_who(void)
     if (role != NULL && strcmp(role, "server") == 0)
         self = (struct self){"server", fake_env_int("DGL_SERVER_ID", 0)};
     else if (role != NULL && strcmp(role, "sampler") == 0)
-        self = (struct self){"sampler", fake_env_int("DGL_JOB_TRAINER_RANK", 0)};
+        self = (struct self){"sampler", fake_env_int("DGL_JOB_SAMPLER_ID", 0)};
 }
 
 int main(int argc, char **argv)

@@ -34,6 +34,12 @@ def net_of(pid):
         return ""
 
 
+def parent_of(pid):
+    """None: it has gone."""
+    words = read_bytes(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2].split()
+    return int(words[1]) if words else None
+
+
 class Cluster:
     """`size` machines. Its folder is its name; several may be up at once."""
 
@@ -72,8 +78,9 @@ class Cluster:
 
     def shared_memory(self):
         """What is in each machine's own /dev/shm: (machine, name)."""
-        return {(k, name) for k, pid in enumerate(self.holders)
-                for name in os.listdir(f"/proc/{pid}/root/dev/shm")}
+        folders = [f"/proc/{pid}/root/dev/shm" for pid in self.holders]
+        return {(k, name) for k, folder in enumerate(folders) if os.path.isdir(folder)
+                for name in os.listdir(folder)}
 
     def listeners(self):
         found = set()

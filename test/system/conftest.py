@@ -1,5 +1,6 @@
 """Fixtures of the system tests: builds, virtual machines, jobs. Says nothing about the launcher."""
 
+import functools
 import os
 import pathlib
 import signal
@@ -8,6 +9,7 @@ import pytest
 
 from cluster import Cluster
 from job import Job
+from odd import as_user  # a fixture
 
 MPIS = ("openmpi", "mpich")
 BUILD = "MPILAUNCH_BUILD_"
@@ -69,36 +71,39 @@ def cluster(clusters):
 
 
 @pytest.fixture
-def solo(cluster, tmp_path):
-    """Makes jobs of one machine, without mpirun."""
-    yield from job_maker(cluster, tmp_path, None)
-
-
-@pytest.fixture
-def job(cluster, tmp_path, mpi):
-    """Makes jobs of up to 4 machines under the test's MPI: job('trainer 2: exit 3', machines=4)."""
-    yield from job_maker(cluster, tmp_path, mpi)
-
-
-@pytest.fixture
-def openmpi(cluster, tmp_path):
-    """Makes jobs of up to 4 machines where the MPI makes no difference."""
-    yield from job_maker(cluster, tmp_path, "openmpi")
-
-
-def job_maker(cluster, tmp_path, mpi):
+def make(cluster, tmp_path):
+    """Makes jobs of up to 4 machines: make('mpich', 'trainer 2: exit 3', machines=4). None: of one
+    machine, without mpirun."""
     made = []
 
-    def make(*script, machines=4, **options):
+    def get(mpi, *script, machines=4, **options):
         new = Job(cluster, build_of(mpi or "openmpi"), mpi, tmp_path / f"w{len(made)}", machines)
         new.script = list(script)
         new.options.update(options)
         made.append(new)
         return new
 
-    yield make
+    yield get
     for each in made:
         each.abandon()
+
+
+@pytest.fixture
+def solo(make):
+    """Jobs of one machine, without mpirun."""
+    return functools.partial(make, None)
+
+
+@pytest.fixture
+def job(make, mpi):
+    """Jobs under the test's MPI: job('trainer 2: exit 3', machines=4)."""
+    return functools.partial(make, mpi)
+
+
+@pytest.fixture
+def openmpi(make):
+    """Jobs where the MPI makes no difference."""
+    return functools.partial(make, "openmpi")
 
 
 @pytest.fixture

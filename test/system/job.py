@@ -15,7 +15,7 @@ import tempfile
 import time
 import uuid
 
-from cluster import net_of, read_bytes
+from cluster import net_of, parent_of
 from leftovers import Before, describe, marked
 
 PART = {"node_feats": "node_feat.dgl", "edge_feats": "edge_feat.dgl", "part_graph": "graph.dgl"}
@@ -92,6 +92,7 @@ class Job:
         self.environment = {"OMPI_MCA_odls_base_sigkill_timeout": "0"}
         self.stdout = None          # a file's descriptor; None: a pipe that is read to its end
         self.stderr = None          # likewise
+        self.cwd = None             # where mpirun starts; None: beside the workspace
         self.marker = f"TEST_MARKER={uuid.uuid4().hex}"
         self.process = self.before = self.temporary = None
         self.started = 0.0
@@ -144,7 +145,7 @@ class Job:
         self.before = Before(self.cluster, self.marker, self.temporary)
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            self.words(), cwd=self.workspace.parent, stdin=subprocess.DEVNULL,
+            self.words(), cwd=self.cwd or self.workspace.parent, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if self.stdout is None else self.stdout,
             stderr=subprocess.PIPE if self.stderr is None else self.stderr,
             text=True, errors="replace", env=self.whole_environment())
@@ -173,9 +174,9 @@ class Job:
         """pid -> parent, of all processes of the launcher's program: ranks and keepers."""
         found = {}
         for pid in marked(self.marker):
-            words = read_bytes(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2]
-            if words and self.program_of(pid) == "dgl-mpilaunch":
-                found[pid] = int(words.split()[1])
+            parent = parent_of(pid)
+            if parent is not None and self.program_of(pid) == "dgl-mpilaunch":
+                found[pid] = parent
         return found
 
     def failed_attempts(self):
@@ -251,7 +252,7 @@ class Job:
             run_dir = runs / "latest"
         report = run_dir / "report.json"
         return Result(self.process.returncode, out, err,
-                      json.loads(report.read_text()) if report.exists() else None, run_dir,
+                      json.loads(report.read_text()) if os.path.exists(report) else None, run_dir,
                       seconds, self.workspace)
 
     def shm(self, machine):

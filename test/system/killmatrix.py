@@ -9,12 +9,13 @@ import os
 import re
 import resource
 import select
+import shlex
 import signal
 import time
 
 from cluster import read_bytes
-from killcells import (ANY_FAILURE, CUT, DRAIN, EXIT, GOES_ON, KILL_GRACE, LOADING, LOST_TIMEOUT,
-                       TRAINING)
+from killcells import (ANY_FAILURE, CUT, DRAIN, EXIT, FORKED, GOES_ON, KILL_GRACE, LOADING,
+                       LOST_TIMEOUT, TRAINING)
 from leftovers import describe
 
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGSTOP": signal.SIGSTOP,
@@ -46,8 +47,11 @@ class Measured:
 # ---- the job ----
 
 def script_of(cell):
-    """Everybody's script, and before it the victim's own where that ends by itself."""
+    """Everybody's script, and before it the victim's own where that ends by itself; but
+    sampler_script's."""
     worker, trainer, serve = "dump worker, wait go", "wait go", "wait listen; serve"
+    if cell.victim == FORKED:
+        worker = None
     end, script = "wait die; exit 1", []
     if (cell.victim, cell.how) == ("trainer", EXIT):
         script.append(trainer_script(f"trainer {cell.machine}", worker, end))
@@ -61,18 +65,28 @@ def script_of(cell):
 
 
 def trainer_script(who, worker, last):
-    worker = worker.replace(";", ",")
-    return f"{who}: shm killmatrix-trainer 1; connect; worker {worker}; dump training; {last}"
+    started = f"worker {worker.replace(';', ',')}; " if worker else ""
+    return f"{who}: shm killmatrix-trainer 1; connect; {started}dump training; {last}"
+
+
+def sampler_script(cell):
+    """Of the samplers that the launcher starts."""
+    def script(who, last):
+        return f"{who}: shm killmatrix-sampler 1; connect; dump sampling; {last}"
+    own = [script(f"sampler {cell.machine}", "wait die; exit 1")] if cell.how == EXIT else []
+    return [*own, script("sampler", "wait go")]
 
 
 def server_script(who, last):
     return f"{who}: shm killmatrix-server 1; dump loading; {last}"
 
 
-def options_of(cell, as_typed):
+def options_of(cell, as_typed, build):
     options = {"num_samplers": 1, "kill_grace": KILL_GRACE if as_typed else 1, "exit_timeout": 60}
     if cell.limit == "silence":
         options["lost_timeout"] = LOST_TIMEOUT if as_typed else 2
+    if cell.victim == FORKED:
+        options["sampler_cmd"] = shlex.join([str(build / "fake"), *sampler_script(cell)])
     return options
 
 
@@ -87,7 +101,8 @@ def bring_to_stage(cell, job):
         touch(job, "listen")
     if cell.stage == DRAIN:
         touch(job, "go")
-    wanted = {LOADING: ["loading.server"], TRAINING: ["training.trainer", "worker.trainer"],
+    sampler = "sampling.sampler" if cell.victim == FORKED else "worker.trainer"
+    wanted = {LOADING: ["loading.server"], TRAINING: ["training.trainer", sampler],
               DRAIN: ["drain.server"]}[cell.stage]
     job.start().wait_for(*(f"{name}-{k}" for name in wanted for k in range(job.machines)))
     time.sleep(SETTLE)
@@ -111,6 +126,7 @@ def victims(cell, job):
     return [{"trainer": lambda: pid_in(job, f"training.trainer-{k}"),
              "server": lambda: pid_in(job, f"loading.server-{k}"),
              "sampler worker": lambda: pid_in(job, f"worker.trainer-{k}"),
+             FORKED: lambda: pid_in(job, f"sampling.sampler-{k}"),
              "keeper": lambda: job.keeper_on(k),
              "rank": lambda: job.rank_on(k),
              "mpirun": lambda: job.process.pid,
@@ -276,7 +292,7 @@ def run(cell, job, as_typed=True, script=None):
     limits are made for; else both hurry. script: in the place of script_of."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     job.script, measured = script or script_of(cell), Measured(job.mpi)
-    job.options.update(options_of(cell, as_typed))
+    job.options.update(options_of(cell, as_typed, job.build))
     if as_typed or cell.limit in ("a signal to mpirun", "silence"):
         job.environment = {}
     job.write()

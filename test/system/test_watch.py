@@ -115,5 +115,7 @@ def test_a_stopped_trainer_is_told(solo):
     os.kill(pid, signal.SIGCONT)
     result = it.finish()
     assert result.code == 0, result.said
-    assert f"(pid {pid}) is stopped by SIGSTOP; the job waits for it" in result.err, result.said
-    assert "continues" in result.err, result.said
+    who = f"dgl-mpilaunch: trainer 0 on vm0 (pid {pid})"
+    lines = result.err.splitlines()
+    assert f"{who} is stopped by SIGSTOP; the job waits for it" in lines, result.said
+    assert f"{who} continues" in lines, result.said

@@ -125,6 +125,19 @@ static void make_slice(int servers, int trainers, ...)
     free(config);
 }
 
+/* That many samplers of the launcher's own, which run the fake with this clause. */
+static inline void add_samplers(int n, const char *clause)
+{
+    char text[64];
+
+    slice->sampler_command = mem_printf("exec '%s' '%s'", fake, clause);
+    for (int i = 0; i < n; i++) {
+        snprintf(text, sizeof text, "DGL_JOB_SAMPLER_ID=%d", i);
+        process(ROLE_SAMPLER, i, 0, text);
+        strv_add(&slice->processes[slice->n_processes - 1].env, "DGL_ROLE=sampler");
+    }
+}
+
 static void send_frame(enum message_type type, const void *data, size_t len)
 {
     struct buf out = {0};

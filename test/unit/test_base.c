@@ -48,7 +48,7 @@ START_TEST(err_never_overflows)
         struct buf text = {0};
         struct err err = {0};
 
-        while (text.len < 5000)
+        while (text.len <= sizeof(err.text))
             buf_add(&text, fillers[i], strlen(fillers[i]));
         buf_add(&text, "", 1);
         err_set(&err, 1, "%s", text.data);
@@ -78,19 +78,13 @@ START_TEST(mem_refuses_overflow)
 }
 END_TEST
 
-START_TEST(strv_is_null_terminated_and_removes_in_order)
+START_TEST(strv_is_null_terminated)
 {
     struct strv v = {0};
 
     for (int i = 0; i < 100; i++)
         strv_addf(&v, "%d", i);
     ck_assert_ptr_null(v.items[100]);
-    strv_remove(&v, 0);
-    strv_remove(&v, 98);
-    ck_assert_uint_eq(v.n, 98);
-    ck_assert_str_eq(v.items[0], "1");
-    ck_assert_str_eq(v.items[97], "98");
-    ck_assert_ptr_null(v.items[98]);
     strv_free(&v);
     ck_assert_uint_eq(v.n, 0);
 }
@@ -109,9 +103,6 @@ START_TEST(strv_as_environment)
     ck_assert_ptr_null(strv_env_get(&v, "B"));
     strv_env_set(&v, "E=");
     ck_assert_str_eq(strv_env_get(&v, "E"), "");
-    strv_env_unset(&v, "A");
-    ck_assert_ptr_null(strv_env_get(&v, "A"));
-    strv_env_unset(&v, "A");
     strv_free(&v);
 }
 END_TEST
@@ -302,7 +293,7 @@ int main(void)
         err_keeps_code_and_wraps_text,
         err_never_overflows,
         err_holds_no_control_characters,
-        strv_is_null_terminated_and_removes_in_order,
+        strv_is_null_terminated,
         strv_as_environment,
         buf_grows_and_consumes,
         clock_timeouts,

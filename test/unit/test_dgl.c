@@ -73,6 +73,26 @@ START_TEST(trainer)
 }
 END_TEST
 
+START_TEST(forked_sampler)
+{
+    job.options.sampler_cmd = (char *)"sample";
+    dgl_env_make(&env, &job, 1, 16, ROLE_SAMPLER, 4);
+    EXPECT("DGL_ROLE=sampler", "DGL_DIST_MODE=distributed", "DGL_GROUP_ID=0", "DGL_NUM_SAMPLER=0",
+           "DGL_NUM_CLIENT=24", "DGL_NUM_SERVER=2", "DGL_CONF_PATH=data/g.json",
+           "DGL_IP_CONFIG=ip.txt", "DGL_GRAPH_FORMAT=csc,coo", "DGL_JOB_NUM_SAMPLERS=3",
+           "OMP_NUM_THREADS=1", "DGL_JOB_TRAINER_RANK=3", "DGL_JOB_SAMPLER_ID=10",
+           "TORCHELASTIC_ERROR_FILE={job_dir}/error-sampler-10.json",
+           "DGL_JOB_ID=20261124T104937Z-7-ab12", "DGL_JOB_DIR={job_dir}",
+           "DGL_JOB_RESTART_COUNT=0");
+    strv_free(&env);
+    dgl_env_make(&env, &job, 1, 16, ROLE_TRAINER, 0);
+    ck_assert_str_eq(strv_env_get(&env, "DGL_NUM_SAMPLER"), "0");
+    ck_assert_str_eq(strv_env_get(&env, "DGL_NUM_CLIENT"), "24");
+    ck_assert_str_eq(strv_env_get(&env, "DGL_JOB_NUM_SAMPLERS"), "3");
+    ck_assert_ptr_null(strv_env_get(&env, "DGL_JOB_SAMPLER_ID"));
+}
+END_TEST
+
 START_TEST(trainers_alone)
 {
     job.options.num_servers = 0;
@@ -118,6 +138,8 @@ START_TEST(overrides)
     strv_add(&job.options.server_env, "A=server");
     strv_add(&job.options.trainer_env, "RANK=77");
     strv_add(&job.options.trainer_env, "A=trainer");
+    strv_add(&job.options.sampler_env, "A=sampler");
+    strv_add(&job.options.sampler_env, "OMP_NUM_THREADS=6");
     strv_add(&job.options.extra_envs, "A=extra");
     strv_add(&job.options.extra_envs, "DGL_GRAPH_FORMAT=");
     dgl_env_make(&env, &job, 0, 16, ROLE_SERVER, 0);
@@ -129,6 +151,12 @@ START_TEST(overrides)
     dgl_env_make(&env, &job, 0, 16, ROLE_TRAINER, 0);
     ck_assert_str_eq(strv_env_get(&env, "RANK"), "77");
     ck_assert_str_eq(strv_env_get(&env, "A"), "extra");
+    strv_free(&env);
+    job.options.sampler_cmd = (char *)"sample";
+    dgl_env_make(&env, &job, 0, 16, ROLE_SAMPLER, 0);
+    ck_assert_str_eq(strv_env_get(&env, "OMP_NUM_THREADS"), "6");
+    ck_assert_str_eq(strv_env_get(&env, "A"), "extra");
+    strv_free(&job.options.sampler_env);
     strv_free(&job.options.server_env);
     strv_free(&job.options.trainer_env);
     strv_free(&job.options.extra_envs);
@@ -203,6 +231,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, server);
     tcase_add_test(tests, trainer);
+    tcase_add_test(tests, forked_sampler);
     tcase_add_test(tests, trainers_alone);
     tcase_add_test(tests, omp_threads);
     tcase_add_test(tests, overrides);

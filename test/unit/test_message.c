@@ -92,6 +92,7 @@ static struct slice *random_slice(uint64_t *seed)
     s->part_config = random_text_or_null(seed);
     random_strv(seed, &s->part_files, 4);
     s->command = random_text_or_null(seed);
+    s->sampler_command = random_text_or_null(seed);
     random_strv(seed, &s->argv, 4);
     strv_add(&s->argv, "python3");
     random_env(seed, &s->set, 5);
@@ -112,6 +113,8 @@ static struct slice *random_slice(uint64_t *seed)
     s->processes = mem_calloc((size_t)s->n_processes, sizeof(*s->processes));
     for (int i = 0; i < s->n_processes; i++) {
         s->processes[i].role = (enum role)random_below(seed, ROLE_LAUNCHER);
+        if (s->processes[i].role == ROLE_SAMPLER && !s->sampler_command)
+            s->sampler_command = mem_strdup("sample");
         s->processes[i].id = random_below(seed, 1000);
         s->processes[i].local = random_below(seed, 1000);
         s->processes[i].port = random_below(seed, 65536);
@@ -263,6 +266,24 @@ START_TEST(values_out_of_range_are_refused)
 }
 END_TEST
 
+START_TEST(a_sampler_without_a_command_is_refused)
+{
+    uint64_t seed = 9;
+    struct slice *s = random_slice(&seed);
+
+    while (s->n_processes == 0) {
+        slice_free(s);
+        s = random_slice(&seed);
+    }
+    for (int i = 0; i < s->n_processes; i++)
+        s->processes[i].role = ROLE_TRAINER;
+    free(s->sampler_command);
+    s->sampler_command = NULL;
+    CHECK_REFUSED(s, processes[0].role, ROLE_SAMPLER);
+    slice_free(s);
+}
+END_TEST
+
 START_TEST(a_slice_without_a_command_is_refused)
 {
     uint64_t seed = 8;
@@ -328,5 +349,5 @@ END_TEST
 UNIT_MAIN("message", frames_are_found_whole_or_not_at_all, foreign_headers_are_refused_at_once,
           a_payload_that_is_too_long_is_refused_by_the_receiver, slices_of_all_shapes_come_back,
           slice_fields_keep_their_places, values_out_of_range_are_refused,
-          a_slice_without_a_command_is_refused, truncated_and_longer_slices_are_refused,
-          mutated_slices_do_no_harm)
+          a_sampler_without_a_command_is_refused, a_slice_without_a_command_is_refused,
+          truncated_and_longer_slices_are_refused, mutated_slices_do_no_harm)

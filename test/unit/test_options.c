@@ -167,6 +167,21 @@ START_TEST(wrong_word)
 }
 END_TEST
 
+START_TEST(samplers)
+{
+    OK(BASE, "--num_samplers=2", "--sampler_cmd", "python3 s.py 'a b'", "--sampler_env", "S=1",
+       "T=2", "--", "python3");
+    ck_assert_str_eq(o.sampler_cmd, "python3 s.py 'a b'");
+    ck_assert_uint_eq(o.sampler_env.n, 2);
+    options_free(&o);
+    WRONG("--sampler_cmd has nothing to start: give --num_samplers", BASE, "c", "--sampler_cmd=s");
+    WRONG("--sampler_cmd is empty", BASE, "c", "--num_samplers=1", "--sampler_cmd= ");
+    WRONG("needs servers to sample from", BASE, "c", "--num_samplers=1", "--sampler_cmd=s",
+          "--num_servers=0");
+    WRONG("--sampler_env is for the samplers of --sampler_cmd", BASE, "c", "--sampler_env", "S=1");
+}
+END_TEST
+
 START_TEST(wrong_lines)
 {
     WRONG("--workspace wants a value, but '--num_trainers' follows", "--workspace",
@@ -398,6 +413,7 @@ int main(void)
     tcase_add_test(tests, extra_envs);
     tcase_add_test(tests, pass_env);
     tcase_add_loop_test(tests, wrong_word, 0, (int)(sizeof(bad_words) / sizeof(bad_words[0])));
+    tcase_add_test(tests, samplers);
     tcase_add_test(tests, wrong_lines);
     tcase_add_test(tests, help_wins);
     tcase_add_test(tests, precedence);

@@ -56,7 +56,7 @@ static void try_argv(const struct option_spec *spec, char dash)
     for (char *p = word + 2; *p != '='; p++)
         if (*p == '_')
             *p = dash;
-    OK("c", BASE, word);
+    OK("c", BASE, "--num_samplers=1", "--sampler_cmd=s", word);
     ck_assert_msg(arrived(spec), "%s", word);
     options_free(&o);
     free(word);
@@ -70,7 +70,8 @@ static void try_environment(const struct option_spec *spec)
         *p = (char)toupper((unsigned char)*p);
     environment[0] = text;
     write_config("{\"workspace\": \"/w\", \"num_trainers\": 2, \"num_servers\": 1, "
-                 "\"ip_config\": \"i\", \"part_config\": \"g\"}");
+                 "\"ip_config\": \"i\", \"part_config\": \"g\", \"num_samplers\": 1, "
+                 "\"sampler_cmd\": \"s\"}");
     OK("c", "--config", config_path);
     unlink(config_path);
     ck_assert_msg(arrived(spec), "%s", text);

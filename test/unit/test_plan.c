@@ -181,6 +181,15 @@ START_TEST(golden_dgl)
 }
 END_TEST
 
+START_TEST(golden_samplers)
+{
+    MAKE("--num_servers=1", "--part_config=data/g.json", "--num_samplers=2",
+         "--sampler_cmd=python3 sample.py | cat", "--sampler_env", "S=1", "--", "python3",
+         "train.py");
+    compare_golden("plan-samplers.txt");
+}
+END_TEST
+
 START_TEST(golden_alone)
 {
     MAKE("--num_servers=0", "--start_timeout=90", "--lost_timeout=0", "--server_env", "S=1",
@@ -202,6 +211,7 @@ int main(void)
     tcase_add_test(tests, words);
     tcase_add_test(tests, alone);
     tcase_add_test(tests, golden_dgl);
+    tcase_add_test(tests, golden_samplers);
     tcase_add_test(tests, golden_alone);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

@@ -21,6 +21,12 @@ START_TEST(foreign_text_is_made_harmless)
     CHECK_TEXT("abcd...", text_harmless(&out, "abcdefgh", 4));
     CHECK_TEXT("abcd", text_harmless(&out, "abcd", 4));
     CHECK_TEXT("", text_harmless(&out, NULL, 4));
+    CHECK_TEXT("ab...gh", text_harmless_ends(&out, "abcdefgh", 4));
+    CHECK_TEXT("abcd", text_harmless_ends(&out, "abcd", 4));
+    CHECK_TEXT("a\xC3\xA4...cd", text_harmless_ends(&out,
+                                                    "a\xC3\xA4\xC3\xA4"
+                                                    "bcd",
+                                                    4));
     CHECK_TEXT("\\xe2\\x82", text_harmless(&out, "\xE2\x82", 100)); /* cut at the end */
     CHECK_TEXT("one\n  two\\r", text_harmless_lines(&out, "one\ntwo\r\n", "  ", 100));
     CHECK_TEXT("a&#60;b&#62;&#38;&#34;&#39;\n\xEF\xBF\xBD\xEF\xBF\xBD\xC4\xA6\xC4\xA2",

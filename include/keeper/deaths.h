@@ -1,0 +1,20 @@
+/* deaths: samplers and other descendants, from TRAINERS to DRAIN. The keeper's own. */
+#ifndef KEEPER_DEATHS_H
+#define KEEPER_DEATHS_H
+
+#include "keeper/machine.h"
+
+/* fd: readable when one has died,
+ * -1: none; then pump. Begins and rests by itself as the stage asks for. */
+int deaths_fd(const struct machine *m);
+void deaths_pump(struct machine *m);
+void deaths_tick(struct machine *m, int64_t now);
+int64_t deaths_deadline(const struct machine *m);
+void deaths_reaped(struct machine *m, pid_t pid, int status); /* an orphan, by us */
+void deaths_report(struct machine *m);                        /* its lines become warnings */
+void deaths_free(struct machine *m);
+
+/* What is known about a death by signal; NULL: nothing. The caller frees. */
+char *deaths_explain(struct machine *m, int signal, pid_t pid, int64_t peak_kb);
+
+#endif

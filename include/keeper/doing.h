@@ -1,0 +1,20 @@
+/* doing: what the keeper is at, where it may hang: in memory that it shares with its rank, which
+ * tells the user when the keeper does not answer.
+ */
+#ifndef KEEPER_DOING_H
+#define KEEPER_DOING_H
+
+#include <stdint.h>
+
+/* Before the keeper is forked. Without memory for it nothing is known. */
+void doing_open(void);
+
+/* "writing the log file '…'": by the keeper, around each thing that a file system can hold up. */
+enum doing { DOING_START /* --start_timeout holds for it */, DOING_LOG };
+void doing_begin(enum doing kind, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void doing_end(void);
+
+/* By the rank: the words, borrowed, and for how long, ms; NULL: nothing is being done. */
+const char *doing_what(enum doing *kind, int64_t *for_ms);
+
+#endif

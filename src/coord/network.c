@@ -1,0 +1,105 @@
+/* network: which of this machine's networks MPI is to use. Knows the names by which the MPIs are
+ * told; reads ip_config only to find this machine in it, what is wrong with it is rank 0's to say.
+ */
+#include "coord/network.h"
+
+#include <dlfcn.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "job/hosts.h"
+#include "job/job.h"
+#include "job/placement.h"
+
+enum { PARAMS_MAX = 1 << 20 };
+
+extern char **environ;
+
+static bool is_set(const char *beginning)
+{
+    for (char **item = environ; *item; item++)
+        if (!strncmp(*item, beginning, strlen(beginning)))
+            return true;
+    return false;
+}
+
+static bool says(const char *path, const char *word)
+{
+    struct buf text = {0};
+    struct err err = {0};
+    bool found = !file_read(path, PARAMS_MAX, &text, &err) &&
+                 memmem(text.data, text.len, word, strlen(word));
+
+    buf_free(&text);
+    return found;
+}
+
+/* Where the library of MPI was installed: its folder of settings is beside the library's. */
+static char *params_of_library(void)
+{
+    void *function = dlsym(RTLD_DEFAULT, "MPI_Init");
+    const char *slash;
+    Dl_info info;
+
+    if (!function || !dladdr(function, &info) || !(slash = strrchr(info.dli_fname, '/')))
+        return NULL;
+    return mem_printf("%.*s/../etc/openmpi-mca-params.conf", (int)(slash - info.dli_fname),
+                      info.dli_fname);
+}
+
+/* Open MPI takes 'include' in one place and 'exclude' in another for a mistake, and ends. */
+static bool is_chosen_in_files(const char *word)
+{
+    const char *home = getenv("HOME");
+    char *own = mem_printf("%s/.openmpi/mca-params.conf", home ? home : "");
+    char *library = params_of_library();
+    bool found = says(own, word) || (library && says(library, word));
+    glob_t site;
+
+    if (!glob("/etc/openmpi*/openmpi-mca-params.conf", 0, NULL, &site)) {
+        for (size_t i = 0; i < site.gl_pathc && !found; i++)
+            found = says(site.gl_pathv[i], word);
+        globfree(&site);
+    }
+    free(own);
+    free(library);
+    return found;
+}
+
+/* The interface that has this machine's address of ip_config; "" where that is not known, or where
+ * there is no other. */
+static void find_interface(const struct options *options, struct seat *seat)
+{
+    char *path = file_join(options->workspace, options->ip_config);
+    struct hosts hosts = {0};
+    struct buf text = {0};
+    struct err err = {0};
+
+    placement_look(seat, &hosts); /* before a file is read: its folder may hang */
+    if (seat->n_addresses > 1 && !file_read(path, JOB_FILE_MAX, &text, &err) &&
+        !hosts_parse(&hosts, path, text.data, text.len, options->num_servers, &err))
+        placement_look(seat, &hosts);
+    hosts_free(&hosts);
+    buf_free(&text);
+    free(path);
+}
+
+void network_prefer(const struct options *options)
+{
+    struct seat seat;
+
+    if (!options->workspace || !options->ip_config)
+        return;
+    find_interface(options, &seat);
+    if (!seat.interface[0] || seat.is_down)
+        return;
+    if (!is_set("OMPI_MCA_btl_tcp_if_") && !is_set("OMPI_MCA_mca_base_param_files=") &&
+        !is_chosen_in_files("btl_tcp_if_"))
+        setenv("OMPI_MCA_btl_tcp_if_include", seat.interface, 1);
+    if (!is_set("UCX_NET_DEVICES=") && !is_set("UCX_TLS="))
+        setenv("UCX_NET_DEVICES", seat.interface, 1);
+}

@@ -1,0 +1,17 @@
+/* counts: see the header; job_load has checked that all of them fit an int. */
+#include "job/counts.h"
+
+int counts_world_size(const struct job *job)
+{
+    return (int)job->hosts.n * job->options.num_trainers;
+}
+
+int counts_clients(const struct job *job)
+{
+    return counts_world_size(job) * (1 + job->options.num_samplers);
+}
+
+int counts_forked_samplers(const struct job *job)
+{
+    return job->options.sampler_cmd ? job->options.num_trainers * job->options.num_samplers : 0;
+}

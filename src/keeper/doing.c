@@ -1,0 +1,55 @@
+/* doing: one shared page. The rank reads it when the keeper stands still, and so no lock is needed.
+ */
+#include "keeper/doing.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+
+static struct page {
+    _Atomic int64_t since; /* 0: nothing */
+    enum doing kind;
+    char text[8704]; /* two paths */
+} * page;            /* NULL: none */
+
+void doing_open(void)
+{
+    void *memory =
+        mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    page = memory == MAP_FAILED ? NULL : memory;
+}
+
+void doing_begin(enum doing kind, const char *format, ...)
+{
+    va_list args;
+
+    if (page == NULL)
+        return;
+    va_start(args, format);
+    page->kind = kind;
+    vsnprintf(page->text, sizeof page->text, format, args);
+    va_end(args);
+    atomic_store(&page->since, clock_ms());
+}
+
+void doing_end(void)
+{
+    if (page != NULL)
+        atomic_store(&page->since, 0);
+}
+
+const char *doing_what(enum doing *kind, int64_t *for_ms)
+{
+    int64_t since = page == NULL ? 0 : atomic_load(&page->since);
+
+    if (since == 0)
+        return NULL;
+    *kind = page->kind;
+    *for_ms = clock_ms() - since;
+    return page->text;
+}

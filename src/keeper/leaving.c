@@ -1,0 +1,184 @@
+/* leaving: who has ended with 0, and whether that was the time for it. Servers leave after all
+ * clients, because client 0 says so; trainers and samplers leave together, since both are clients
+ * in DGL's barrier at exit (dist_context.py exit_client). So a stage ends here, and whoever leaves
+ * alone is a failure.
+ */
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "keeper/failure.h"
+#include "keeper/leaving.h"
+#include "keeper/link.h"
+#include "keeper/machine.h"
+#include "keeper/stopping.h"
+
+/* Servers leave one after the other, and perhaps before the trainers' processes have ended. */
+#define LEAVE_TOGETHER_MS 10000
+
+static int64_t patience(const struct machine *m)
+{
+    int64_t exit_timeout = m->slice->exit_timeout_ms;
+
+    return exit_timeout > LEAVE_TOGETHER_MS ? exit_timeout : LEAVE_TOGETHER_MS;
+}
+
+static bool ended_well(const struct child *child)
+{
+    return WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0;
+}
+
+/* ---- servers ---- */
+
+/* All of this machine's servers have left with 0: only the coordinators can know whether that was
+ * too early. */
+static void all_left(struct machine *m)
+{
+    struct cause *cause = failure_about(m, m->left_first, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, NULL);
+
+    link_send_cause(m, MESSAGE_LEFT, cause, m->children[m->left_first].end);
+    cause_free(cause);
+    m->left_ends = m->stage == STAGE_TRAINERS && machine_running(m, ROLE_TRAINER)
+                       ? clock_ms() + patience(m)
+                       : CLOCK_NEVER;
+}
+
+static void server_left(struct machine *m, int i)
+{
+    if (m->stage == STAGE_SERVERS || m->stage == STAGE_LISTENING) {
+        failure_raise(m, failure_about(m, i, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, NULL));
+        return;
+    }
+    if (m->left_first < 0) {
+        m->left_first = i;
+        m->left_ends = clock_ms() + LEAVE_TOGETHER_MS;
+    }
+}
+
+void leaving_servers_overdue(struct machine *m)
+{
+    const struct child *first = &m->children[m->left_first];
+    long long seconds = (clock_ms() - first->end) / 1000;
+    char *text;
+
+    m->left_ends = CLOCK_NEVER;
+    if (machine_running(m, ROLE_SERVER))
+        text = mem_printf("server %d left %lld s ago and other servers of this machine did not",
+                          first->plan->id, seconds);
+    else
+        text = mem_printf("all servers of this machine have left, the first %lld s ago, and "
+                          "trainers still run",
+                          seconds);
+    failure_raise(m, failure_about(m, m->left_first, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, text));
+    free(text);
+}
+
+/* ---- samplers that we have started ---- */
+
+/* After the trainers it is as it should be. */
+static void sampler_left(struct machine *m, int i)
+{
+    if (m->sampler_left >= 0 || !machine_running(m, ROLE_TRAINER))
+        return;
+    m->sampler_left = i;
+    m->samplers_end = clock_ms() + patience(m);
+}
+
+static void sampler_left_alone(struct machine *m)
+{
+    const struct child *first = &m->children[m->sampler_left];
+    char *text = mem_printf("sampler %d left %lld s ago and trainers of this machine still run; "
+                            "DGL's barrier at exit waits for every sampler",
+                            first->plan->id, (long long)(clock_ms() - first->end) / 1000);
+
+    failure_raise(m, failure_about(m, m->sampler_left, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, text));
+    free(text);
+}
+
+static void warn_stays(struct machine *m, const struct child *sampler)
+{
+    failure_warn(m,
+                 "sampler %d (pid %d) on %s had not left %lld s after the trainers ended, and was "
+                 "stopped",
+                 sampler->plan->id, sampler->pid, m->host,
+                 (long long)(m->slice->exit_timeout_ms / 1000));
+}
+
+void leaving_samplers_overdue(struct machine *m)
+{
+    m->samplers_end = CLOCK_NEVER;
+    if (machine_running(m, ROLE_TRAINER)) {
+        sampler_left_alone(m);
+        return;
+    }
+    for (int i = 0; i < m->n; i++) {
+        if (machine_is_sampler(&m->children[i]) && m->children[i].running &&
+            !m->children[i].stopped)
+            warn_stays(m, &m->children[i]);
+    }
+    stopping_samplers(m);
+}
+
+/* ---- stages ---- */
+
+/* Nothing but servers is left to run, or not even they. */
+static void look_for_done(struct machine *m)
+{
+    bool clients = machine_running(m, ROLE_TRAINER) || machine_running(m, ROLE_SAMPLER);
+    bool servers = machine_running(m, ROLE_SERVER);
+
+    if (m->suspect.weight >= 0)
+        return;
+    if (m->stage == STAGE_TRAINERS && !clients) {
+        if (!servers)
+            m->left_ends = CLOCK_NEVER;
+        machine_event(m, EVENT_DONE);
+    } else if (m->stage == STAGE_DRAIN && !servers) {
+        machine_event(m, EVENT_DONE);
+    }
+}
+
+/* Of children that were reaped together. */
+static bool has_ended(const struct machine *m, const int *ended, int n, enum role role)
+{
+    for (int k = 0; k < n; k++) {
+        if (m->children[ended[k]].plan->role == role)
+            return true;
+    }
+    return false;
+}
+
+/* Samplers get exit_timeout to follow the last trainer of their machine; servers that have left are
+ * no failure any more. */
+static void await_samplers(struct machine *m, const int *ended, int n)
+{
+    if (!has_ended(m, ended, n, ROLE_TRAINER) || machine_running(m, ROLE_TRAINER) ||
+        !machine_running(m, ROLE_SAMPLER))
+        return;
+    m->samplers_end = clock_ms() + m->slice->exit_timeout_ms;
+    if (!machine_running(m, ROLE_SERVER))
+        m->left_ends = CLOCK_NEVER;
+}
+
+void leaving_judge(struct machine *m, const int *ended, int n)
+{
+    bool server = false;
+
+    for (int k = 0; k < n && m->stage < STAGE_DRAIN; k++) {
+        const struct child *child = &m->children[ended[k]];
+
+        if (!ended_well(child))
+            continue;
+        if (machine_is_server(child)) {
+            server_left(m, ended[k]);
+            server = true;
+        } else if (machine_is_sampler(child)) {
+            sampler_left(m, ended[k]);
+        }
+    }
+    if (server && m->stage < STAGE_DRAIN && !machine_running(m, ROLE_SERVER))
+        all_left(m);
+    await_samplers(m, ended, n);
+    look_for_done(m);
+}

@@ -1,0 +1,164 @@
+"""A file system that hangs when it is told to: hangfs.py SOURCE TARGET CONTROL shows SOURCE at
+TARGET by the kernel's FUSE protocol, without a library. While the file CONTROL is there and names a
+request ("write", "lookup" ...), such requests get no answer; with the word "hard" not even when
+their process is killed, as on a device that is gone. Ends with its parent, and so does the hang."""
+
+import ctypes
+import errno
+import os
+import signal
+import struct
+import sys
+
+LOOKUP, FORGET, GETATTR, SETATTR, READLINK, SYMLINK, MKDIR, UNLINK = 1, 2, 3, 4, 5, 6, 9, 10
+RENAME, OPEN, READ, WRITE, RELEASE, FLUSH, INIT, OPENDIR = 12, 14, 15, 16, 18, 25, 26, 27
+ACCESS, CREATE, INTERRUPT, BATCH_FORGET, RENAME2 = 34, 35, 36, 42, 45
+NAMES = {LOOKUP: "lookup", GETATTR: "getattr", OPEN: "open", READ: "read", WRITE: "write",
+         CREATE: "create", MKDIR: "mkdir", OPENDIR: "opendir", RENAME2: "rename",
+         ACCESS: "access"}
+NEVER_CACHED = 0
+
+
+def attributes(path):
+    s = os.lstat(path)
+    return struct.pack("<6Q10I", s.st_ino, s.st_size, s.st_blocks, int(s.st_atime),
+                       int(s.st_mtime), int(s.st_ctime), 0, 0, 0, s.st_mode, s.st_nlink, s.st_uid,
+                       s.st_gid, s.st_rdev, 4096, 0)
+
+
+def texts(data):
+    return [os.fsdecode(text) for text in data.split(b"\0")[:-1]]
+
+
+class HangFs:
+    def __init__(self, source, control):
+        self.paths, self.numbers, self.control = {1: source}, {source: 1}, control
+        self.held = {}
+
+    def number(self, path):
+        if path not in self.numbers:
+            self.numbers[path] = len(self.numbers) + 1
+            self.paths[self.numbers[path]] = path
+        return self.numbers[path]
+
+    def entry(self, path):
+        return struct.pack("<4Q2I", self.number(path), 0, NEVER_CACHED, NEVER_CACHED, 0,
+                           0) + attributes(path)
+
+    def attr(self, path):
+        return struct.pack("<Q2I", NEVER_CACHED, 0, 0) + attributes(path)
+
+    def open(self, path, flags):
+        return struct.pack("<Q2I", os.open(path, flags & ~os.O_NOFOLLOW), 1, 0)
+
+    def create(self, path, data):
+        flags, mode = struct.unpack_from("<2I", data)
+        path = os.path.join(path, texts(data[16:])[0])
+        fd = os.open(path, flags & (os.O_ACCMODE | os.O_TRUNC) | os.O_CREAT, mode)
+        return self.entry(path) + struct.pack("<Q2I", fd, 1, 0)
+
+    def rename(self, path, data, names):
+        to = self.paths[struct.unpack_from("<Q", data)[0]]
+        os.rename(os.path.join(path, names[0]), os.path.join(to, names[1]))
+
+    def setattr(self, path, data):
+        valid, _, _, size = struct.unpack_from("<2I2Q", data)
+        if valid & 8:
+            os.truncate(path, size)
+        return self.attr(path)
+
+    def make(self, path, name, function):
+        path = os.path.join(path, name)
+        function(path)
+        return self.entry(path)
+
+    def answer(self, op, node, data):
+        path = self.paths.get(node)
+        if op == INIT:
+            return struct.pack("<4I2H2I2H8I", 7, 31, 65536, 0, 12, 9, 65536, 1, 0, 0, *[0] * 8)
+        if op == LOOKUP:
+            return self.entry(os.path.join(path, texts(data)[0]))
+        if op == GETATTR:
+            return self.attr(path)
+        if op == SETATTR:
+            return self.setattr(path, data)
+        if op == READLINK:
+            return os.fsencode(os.readlink(path))
+        if op == SYMLINK:
+            name, target = texts(data)
+            return self.make(path, name, lambda at: os.symlink(target, at))
+        if op == MKDIR:
+            return self.make(path, texts(data[8:])[0], os.mkdir)
+        if op == UNLINK:
+            return os.unlink(os.path.join(path, texts(data)[0])) or b""
+        if op in (RENAME, RENAME2):
+            size = 8 if op == RENAME else 16
+            return self.rename(path, data, texts(data[size:])) or b""
+        if op == OPEN:
+            return self.open(path, struct.unpack_from("<I", data)[0] & os.O_ACCMODE)
+        if op == CREATE:
+            return self.create(path, data)
+        if op == READ:
+            fd, offset, size = struct.unpack_from("<2QI", data)
+            return os.pread(fd, size, offset)
+        if op == WRITE:
+            fd, offset, size = struct.unpack_from("<2QI", data)
+            return struct.pack("<2I", os.pwrite(fd, data[40:40 + size], offset), 0)
+        if op == RELEASE:
+            return os.close(struct.unpack_from("<Q", data)[0]) or b""
+        if op in (FLUSH, ACCESS):
+            return b""
+        raise OSError(errno.ENOSYS, "")
+
+    def hangs(self, op):
+        try:
+            with open(self.control, encoding="ascii") as file:
+                words = file.read().split()
+        except FileNotFoundError:
+            return None
+        return words if NAMES.get(op) in words else None
+
+    def reply(self, fd, unique, data=b"", error=0):
+        try:
+            os.write(fd, struct.pack("<IiQ", 16 + len(data), -error, unique) + data)
+        except OSError:
+            pass  # who asked is gone
+
+    def serve(self, fd):
+        while True:
+            try:
+                request = os.read(fd, 1 << 20)
+            except InterruptedError:
+                continue
+            _, op, unique, node = struct.unpack_from("<2I2Q", request)
+            data = request[40:]
+            if op in (FORGET, BATCH_FORGET):
+                continue
+            if op == INTERRUPT:
+                asked = struct.unpack_from("<Q", data)[0]
+                if self.held.pop(asked, None) == "soft":
+                    self.reply(fd, asked, error=errno.EINTR)
+                continue
+            words = self.hangs(op)
+            if words:
+                self.held[unique] = "hard" if "hard" in words else "soft"
+                continue
+            try:
+                self.reply(fd, unique, self.answer(op, node, data))
+            except OSError as error:
+                self.reply(fd, unique, error=error.errno)
+
+
+def main(source, target, control):
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+    fd = os.open("/dev/fuse", os.O_RDWR)
+    options = f"fd={fd},rootmode=40000,user_id=0,group_id=0,allow_other"
+    if libc.mount(b"hangfs", os.fsencode(target), b"fuse.hangfs", 0, options.encode()):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    print("mounted", flush=True)
+    HangFs(source, control).serve(fd)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,65 @@
+"""What the tests of odd machines share: what is put in front of the launcher, and what is
+asked of a result."""
+
+import os
+import pathlib
+import shutil
+import tempfile
+
+import pytest
+
+SEE = ("server: dump seen; serve", "trainer: dump seen; print text; connect")
+USER = 31997  # no passwd entry, no other processes
+
+
+def well(result):
+    assert result.code == 0, result.said
+    assert "all ended well" in result.err, result.said
+    return result
+
+
+def complaints(result):
+    return [line for line in result.err.splitlines() if line.startswith("dgl-mpilaunch: ")]
+
+
+def behind(it, *words, machine=None):
+    """These words stand before the launcher's own; on one machine alone, or on all."""
+    launcher = it.launcher
+    here = [] if machine is None else ["/bin/sh", "-c",
+                                       'n=$1; shift; [ "$(hostname)" = vm"$n" ] || shift %d; '
+                                       'exec "$@"' % len(words), "sh", str(machine)]
+    it.launcher = lambda: [*here, *words, *launcher()]
+    return it
+
+
+@pytest.fixture
+def as_user():
+    """as_user(job): its launcher and all below it run as an ordinary user, in a workspace that is
+    open to all. The program is run from a copy, since a build may be in root's home."""
+    folders = []
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+
+    def change(it, *words, machine=None):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="mt-o-", dir="/tmp"))
+        folders.append(folder)
+        for program in ("dgl-mpilaunch", "fake"):
+            shutil.copy(it.build / program, folder)
+        it.build, it.workspace = folder, folder / "w"
+        it.workspace.mkdir()
+        for path in (folder, it.workspace):
+            path.chmod(0o777)
+        it.options["workspace"] = it.workspace
+        environment = it.whole_environment
+
+        def open_temporary():
+            it.temporary.chmod(0o1777)
+            return environment()
+
+        it.whole_environment = open_temporary
+        return behind(it, "setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", *words,
+                      machine=machine)
+
+    yield change
+    for folder in folders:
+        shutil.rmtree(folder)

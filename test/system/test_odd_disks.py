@@ -1,0 +1,259 @@
+"""Disks that are full, read-only, missing, or do not answer: the job goes on, or one sentence says
+at once why not and what to do."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from odd import SEE, behind, complaints, well
+
+# ---- disks ----
+
+@pytest.fixture
+def disk(cluster, mounted, tmp_path):
+    """disk(machine, folder, KIB): a small disk there; fill(machine, folder): no byte is free."""
+    def make(machine, folder, kib=1024):
+        mounted(machine, None, folder, "-o", f"size={kib}k,mode=1777")
+
+    def fill(machine, folder):
+        cluster.on(machine, "dd", "if=/dev/zero", f"of={folder}/filler", "bs=4k")
+
+    make.fill = fill
+    return make
+
+
+def on_disk(it, disk, machines, full, folder="runs"):
+    it.write()
+    path = it.workspace / folder
+    path.mkdir(exist_ok=True)
+    for k in machines:
+        disk(k, path)
+        if full:
+            disk.fill(k, path)
+    return path
+
+
+LOG_FAILS = "of trainer {0} on vm{0} is not complete: No space left on device; the job goes on"
+REPORT_FAILS = "the report is not complete: cannot write"
+
+
+@pytest.mark.parametrize("given, machine", [(True, 0), (False, 0), (True, 1)])
+def test_full_disk_of_the_run_folder(make, disk, given, machine):
+    it = make("mpich", *SEE, machines=2)
+    path = on_disk(it, disk, [machine], True, "runs" if given else "dgl-mpilaunch-runs")
+    if given:
+        it.options["run_dir"] = str(path)
+    result = well(it.run())
+    assert result.out.count("text") == 2, result.said
+    assert result.err.count(LOG_FAILS.format(machine)) == 1, result.said
+    assert result.err.count(REPORT_FAILS) == (machine == 0), result.said
+    assert ("dgl-mpilaunch: report: " in result.err) == (machine != 0), result.said
+
+
+def test_disk_fills_while_the_job_runs(job, disk):
+    it = job("server: serve", "trainer: lines 40000 80; print end; connect", machines=2)
+    it.options["run_dir"] = str(on_disk(it, disk, [0, 1], False))
+    result = well(it.run())
+    for k in range(2):
+        assert result.err.count(LOG_FAILS.format(k)) == 1, result.err
+        assert f"[vm{k} trainer {k}] end" in result.out
+    assert result.err.count(REPORT_FAILS) == 1, result.err
+
+
+def test_full_tmpdir(make, disk):
+    """Without a private /dev/shm the job's folder is in it."""
+    it = make("openmpi", *SEE, machines=2, private_shm="off")
+    full = on_disk(it, disk, [1], True, "tmp")
+    behind(it, "env", f"TMPDIR={full}", machine=1)
+    result = well(it.run())
+    assert "sitecustomize.py': No space left on device" in result.err, result.said
+
+
+# ---- what is missing ----
+
+def without_shm(cluster, mounted, machine):
+    """A /dev with the devices that MPI needs, and no folder 'shm'."""
+    mounted(machine, None, "/dev")
+    for name in ("null", "zero", "urandom", "random"):
+        done = cluster.on(machine, "sh", "-c", f"touch /dev/{name} && "
+                          f"mount --bind /proc/{os.getpid()}/root/dev/{name} /dev/{name}")
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("state, private, words", [
+    ("full", "off", "is full"), ("none", "auto", "cannot be reached"),
+    ("read-only", "auto", "cannot be written in")])
+def test_no_shared_memory(job, cluster, disk, mounted, state, private, words):
+    """MPICH does not start where it is there and cannot be used; the rest is DGL's."""
+    it = job(*SEE, machines=2, private_shm=private)
+    if state == "full":
+        disk(1, "/dev/shm")
+        disk.fill(1, "/dev/shm")
+    elif state == "read-only":
+        mounted(1, None, "/dev/shm", "-o", "ro")
+    else:
+        without_shm(cluster, mounted, 1)
+    result = it.run()
+    assert f"warning: vm1: /dev/shm {words}" in result.err, result.said
+    if it.mpi == "openmpi" or state == "none":
+        well(result)
+    else:
+        assert result.code != 0 and result.seconds < 10, result.said
+
+
+def test_shared_memory_in_a_plain_folder(make, cluster, mounted, tmp_path):
+    """Of a container without a tmpfs there."""
+    plain = tmp_path / "shm"
+    plain.mkdir()
+    mounted(1, plain, "/dev/shm")
+    well(make("mpich", "server: shm x 1; serve", machines=2).run())
+
+
+@pytest.mark.parametrize("option", ["hidepid=2", "subset=pid"])
+def test_proc_that_hides(make, as_user, option):
+    """An ordinary user sees no process of others; or nobody sees more than processes."""
+    it = make(None, *SEE)
+    it.cluster.on(0, "mount", "-t", "proc", "-o", option, "proc", "/proc")
+    try:
+        result = as_user(it).run()
+    finally:
+        it.cluster.on(0, "umount", "-l", "/proc")
+    well(result)
+
+
+def test_no_place_for_temporary_files(make, mounted, tmp_path):
+    it = make("mpich", *SEE, machines=2, private_shm="off")
+    it.write()
+    (it.workspace / "ro").mkdir()
+    mounted(1, None, it.workspace / "ro", "-o", "ro")
+    behind(it, "env", f"TMPDIR={it.workspace}/ro", machine=1)
+    result = it.run()
+    assert result.code == 3 and "TMPDIR names another place" in result.err, result.said
+    assert "vm1" in result.err, result.said
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_read_only_workspace(job, cluster, mounted, given):
+    it = job("server: serve", "trainer: print text; connect", machines=2)
+    it.write()
+    for k in range(2):
+        mounted(k, it.workspace, it.workspace, "-o", "ro")
+        cluster.on(k, "mount", "-o", "remount,ro,bind", str(it.workspace))
+    if given:
+        it.options["run_dir"] = "w0/runs"
+    result = it.run()
+    if given:
+        assert result.code == 2 and "--run_dir: cannot make the folder" in result.err, result.said
+        assert "Read-only file system" in result.err, result.said
+    else:
+        well(result)
+        assert "warning: no report and no log files: cannot make the folder" in result.err
+        assert len(complaints(result)) == 2, result.said
+
+
+def test_read_only_for_this_user(make, as_user):
+    it = as_user(make(None, "server: serve", "trainer: connect"))
+    it.write()
+    it.workspace.chmod(0o555)
+    result = well(it.run())
+    assert "no report and no log files" in result.err and "Permission denied" in result.err
+
+
+# ---- a file system that hangs ----
+
+HANGFS = pathlib.Path(__file__).with_name("hangfs.py")
+
+
+@pytest.fixture
+def hanging(cluster, mounted, tmp_path):
+    """hanging(job, machine): there the job sees its workspace by way of hangfs, elsewhere as it is.
+    Returns a function that says what hangs from now on."""
+    running = []
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        pytest.skip("/dev/fuse may not be used here")
+
+    def start(it, machine):
+        target, control = tmp_path / "hang", tmp_path / "control"
+        it.write()
+        target.mkdir()
+        it.options["workspace"] = target
+        for k in range(it.machines):
+            if k != machine:
+                mounted(k, it.workspace, target)
+        server = subprocess.Popen(
+            cluster.words("on", str(machine), sys.executable, str(HANGFS), str(it.workspace),
+                          str(target), str(control)), stdout=subprocess.PIPE, text=True)
+        running.append((machine, target, server))
+        assert server.stdout.readline() == "mounted\n"
+        return control.write_text
+
+    yield start
+    for machine, target, server in running:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+        cluster.on(machine, "umount", "-l", str(target))
+
+
+def test_hangfs_does_not_hang_by_itself(make, hanging):
+    it = make("mpich", *SEE, machines=2)
+    hanging(it, 1)
+    result = well(it.run())
+    assert result.log("vm1.trainer-1.log") == "text\n"
+
+
+@pytest.mark.parametrize("mpi, machine", [("openmpi", 0), ("mpich", 0), ("openmpi", 1),
+                                         ("mpich", 1)])
+def test_workspace_that_hangs_from_the_start(make, hanging, mpi, machine):
+    it = make(mpi, *SEE, machines=2, start_timeout=2)
+    hanging(it, machine)("getattr lookup open")
+    result = it.run(20)
+    assert result.code == 124 and len(complaints(result)) == 1, result.said
+    assert f"vm{machine} still waits to " in result.err, result.said
+    assert "the file system does not answer" in result.err, result.said
+
+
+@pytest.mark.parametrize("mpi, how", [("openmpi", ""), ("mpich", "hard")])
+def test_keeper_that_hangs(make, hanging, mpi, how):
+    """Between the servers and the trainers; 'hard': not even KILL ends it."""
+    it = make(mpi, "server 0: wait go; serve", "server 1: touch up; serve", machines=2,
+              start_timeout=3)
+    hang = hanging(it, 1)
+    it.start().wait_for("up")
+    hang(f"getattr lookup open access {how}")
+    (it.workspace / "go").touch()
+    result, left = it.end(40)
+    assert result.code == 124, result.said
+    assert "has been starting trainer 1 in" in result.err, result.said
+    assert "the file system does not answer" in result.err, result.said
+    assert bool(left) == bool(how), left
+    assert not how or "do not die of SIGKILL" in result.err, result.said
+
+
+@pytest.mark.parametrize("machine", [0, 1])
+def test_logs_that_hang(make, hanging, machine):
+    it = make("openmpi", "server: serve", "trainer: print a; touch up; wait go; print b; forever",
+              machines=2, lost_timeout=2)
+    hang = hanging(it, machine)
+    it.start().wait_for("up")
+    hang("write")
+    (it.workspace / "go").touch()
+    result = it.finish(30)
+    assert result.code == 125, result.said
+    assert f"writing the log file '{it.options['workspace']}" in result.err, result.said
+    assert ("the report in" in result.err) == (machine == 0), result.said
+
+
+def test_report_that_hangs(make, hanging):
+    it = make("mpich", "server: serve", "trainer: touch up; wait go; connect", machines=2,
+              lost_timeout=2)
+    hang = hanging(it, 0)
+    it.start().wait_for("up")
+    hang("create write")
+    (it.workspace / "go").touch()
+    result = it.finish(30)
+    assert result.code == 125 and "the report in" in result.err, result.said
+    assert "the file system does not answer" in result.err, result.said
