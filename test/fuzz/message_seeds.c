@@ -89,10 +89,12 @@ static struct slice make_slice(struct process_plan *processes, int n)
 static void write_slices(void)
 {
     struct process_plan processes[] = {{.role = ROLE_SERVER, .id = 1, .port = 30050},
-                                       {.role = ROLE_TRAINER, .id = 1}};
-    struct slice slice = make_slice(processes, 2), bare = make_slice(NULL, 0);
+                                       {.role = ROLE_TRAINER, .id = 1},
+                                       {.role = ROLE_SAMPLER, .id = 1}};
+    struct slice slice = make_slice(processes, 3), bare = make_slice(NULL, 0);
     struct buf payload = {0};
 
+    slice.sampler_command = (char *)"python3 sample.py";
     strv_add(&slice.argv, "python3");
     strv_add(&slice.argv, "train.py");
     strv_add(&slice.part_files, "data/part1/graph.dgl");
