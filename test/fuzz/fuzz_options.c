@@ -81,7 +81,7 @@ static void check_plan(const struct options *o)
                       .hosts = {hosts, 2},
                       .run_dir = o->run_dir};
 
-    if (o->num_trainers + o->num_servers > 8)
+    if (o->num_trainers + o->num_servers + o->num_samplers > 8)
         return;
     check_slice(&job);
     check_print(&job);

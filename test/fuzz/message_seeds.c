@@ -89,10 +89,12 @@ static struct slice make_slice(struct process_plan *processes, int n)
 static void write_slices(void)
 {
     struct process_plan processes[] = {{.role = ROLE_SERVER, .id = 1, .port = 30050},
-                                       {.role = ROLE_TRAINER, .id = 1}};
-    struct slice slice = make_slice(processes, 2), bare = make_slice(NULL, 0);
+                                       {.role = ROLE_TRAINER, .id = 1},
+                                       {.role = ROLE_SAMPLER, .id = 1}};
+    struct slice slice = make_slice(processes, 3), bare = make_slice(NULL, 0);
     struct buf payload = {0};
 
+    slice.sampler_command = (char *)"python3 sample.py";
     strv_add(&slice.argv, "python3");
     strv_add(&slice.argv, "train.py");
     strv_add(&slice.part_files, "data/part1/graph.dgl");
@@ -112,20 +114,6 @@ static void write_slices(void)
     bare.part_config = bare.log_dir = NULL;
     message_pack_slice(&payload, &bare);
     write_frame("plan-command-without-processes", MESSAGE_PLAN, &payload);
-}
-
-static void write_sampler_slice(void)
-{
-    struct process_plan sampler = {.role = ROLE_SAMPLER, .id = 3, .local = 1};
-    struct slice slice = make_slice(&sampler, 1);
-    struct buf payload = {0};
-
-    slice.command = (char *)"python3 train.py";
-    slice.sampler_command = (char *)"python3 sampler.py";
-    strv_add(&sampler.env, "DGL_JOB_SAMPLER_ID=3");
-    message_pack_slice(&payload, &slice);
-    write_frame("slice-samplers", MESSAGE_SLICE, &payload);
-    strv_free(&sampler.env);
 }
 
 /* ---- causes, outcomes, announcements ---- */
@@ -256,7 +244,6 @@ int main(int argc, char **argv)
     write_text("waiting", MESSAGE_WAITING, "server 1 on vm1");
     write_text("output-lines", MESSAGE_OUTPUT, "[vm1 trainer 1] epoch 1\n");
     write_slices();
-    write_sampler_slice();
     write_causes();
     write_outcomes();
     write_announcements();

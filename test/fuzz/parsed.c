@@ -59,6 +59,7 @@ static void check_texts(const struct options *o)
                               : !o->part_config || *o->part_config);
     FUZZ_CHECK(o->graph_format && !o->graph_format[strspn(o->graph_format, "cosr,")]);
     FUZZ_CHECK(!o->run_dir || *o->run_dir);
+    FUZZ_CHECK(!o->sampler_cmd || *o->sampler_cmd);
 }
 
 static void check_command(const struct options *o)
@@ -78,5 +79,6 @@ void parsed_check(const struct options *o)
     check_env(&o->extra_envs);
     check_env(&o->server_env);
     check_env(&o->trainer_env);
+    check_env(&o->sampler_env);
     FUZZ_CHECK(!o->quiet || !o->verbose);
 }
