@@ -3,12 +3,14 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/watchdog.h"
 #include "config.h"
 #include "coord/coord.h"
@@ -43,41 +45,69 @@ static int print_plan(const struct job *job)
     return fflush(stdout) ? EXIT_LAUNCHER : EXIT_OK;
 }
 
-/* Where a file system hangs, nobody else could say so. */
-static void watch_reading(const struct options *options)
+enum { OPTIONS_MS = PEERS_OPEN_TIMEOUT_MS / 2 };
+
+static void parse(struct options *options, int argc, char **argv, struct err *err)
 {
-    int64_t patience =
-        options->start_timeout_ms > 0 ? options->start_timeout_ms : options->lost_timeout_ms;
     char host[65] = "this machine";
 
     gethostname(host, sizeof(host));
-    watchdog_begin(patience, EXIT_START_TIME,
-                   "%s still waits to read '%s' (--ip_config) and the other files of the workspace "
-                   "'%s': the file system does not answer",
+    watchdog_begin(OPTIONS_MS, EXIT_START_TIME,
+                   "%s still waits to read the file of --config or to find the current folder: the "
+                   "file system does not answer; try 'ls' there by hand",
+                   host);
+    options_parse(options, argc, argv, environ, err);
+    watchdog_end();
+}
+
+/* Where a file system hangs, nobody else could say so: before the others take this machine for lost
+ * or have waited for rank 0 in vain. */
+static void watch_reading(const struct options *options)
+{
+    int64_t patience = watchdog_shorter(options->start_timeout_ms, options->lost_timeout_ms / 2);
+    char host[65] = "this machine";
+
+    gethostname(host, sizeof(host));
+    watchdog_begin(watchdog_shorter(patience, PEERS_OPEN_TIMEOUT_MS / 2), EXIT_START_TIME,
+                   "%s still waits to read '%s' (--ip_config) or another of the job's files "
+                   "(workspace '%s'): the file system does not answer; try 'ls' there by hand",
                    host, options->ip_config, options->workspace);
 }
 
-static int load(struct job *job, struct options *options, struct err *err)
+/* What MPI and network_prefer set later is not the user's. The caller frees the array alone. */
+static char **own_environment(void)
+{
+    size_t n = 0;
+    char **copy;
+
+    while (environ[n])
+        n++;
+    copy = mem_calloc(n + 1, sizeof(*copy));
+    memcpy(copy, environ, n * sizeof(*copy));
+    return copy;
+}
+
+static int load(struct job *job, struct options *options, char **envp, struct err *err)
 {
     int rc;
 
     watch_reading(options);
-    rc = job_load(job, options, environ, err);
+    rc = job_load(job, options, envp, err);
     watchdog_end();
     return rc;
 }
 
 /* Rank 0 loads the job unless the options were wrong already; all ranks meet and learn the verdict.
  * 0, or -1 with err->code to leave with, 0 for a plan that was only to be printed. */
-static int meet(struct coord_setup *setup, struct options *options, const struct launch *launch,
-                struct err *err)
+static int meet(struct coord_setup *setup, struct options *options, char **envp,
+                const struct launch *launch, struct err *err)
 {
     bool is_first = setup->peers->rank == 0;
     bool dry_run = options->dry_run; /* job_load takes the options over */
     struct job *job = NULL;
     int verdict = 0;
 
-    if (is_first && !err->code && !load(setup->job, options, err))
+    if (is_first && !err->code && !load(setup->job, options, envp, err))
         job = setup->job;
     if (is_first && job && dry_run)
         verdict = print_plan(job) ? EXIT_LAUNCHER : MEETING_DONE;
@@ -148,21 +178,27 @@ int main(int argc, char **argv)
     struct err err = {0};
     struct meeting meeting;
     struct job job;
+    char **envp;
+    int rc;
     struct coord_setup setup = {.meeting = &meeting, .job = &job};
 
     file_open_standard();
-    watchdog_leave_by(launch_abort);
+    watchdog_leave_by(launch_leave_early);
     if (launch_check_files(&err))
         leave_early(&err);
     launch_look(&launch, environ);
-    options_parse(&options, argc, argv, environ, &err);
+    parse(&options, argc, argv, &err);
     if (!err.code && (options.help || options.version))
         return answer(&options, &launch);
+    envp = own_environment();
     setup.parent_fd = launch_watch_parent(&launch);
     if (keeper_fork(&setup.keeper, &err) || signals_open(&err) ||
         !(setup.peers = open_peers(&launch, &options, &err)))
         leave_early(&err);
-    if (meet(&setup, &options, &launch, &err)) {
+    watchdog_leave_by(launch_abort);
+    rc = meet(&setup, &options, envp, &launch, &err);
+    free(envp);
+    if (rc) {
         dismiss_keeper(&setup);
         peers_assemble(setup.peers); /* MPICH's mpirun kills those that have not left yet */
         peers_leave(setup.peers, err.code, false);

@@ -23,7 +23,7 @@ int launch_watch_parent(const struct launch *launch);
 
 /* A rank needs descriptors before anybody can say a word for it: under 64 MPI itself ends in ways
  * that name no cause [measured]. Raises the soft limit to it; -1 with err (EXIT_MACHINE) when the
- * hard one is lower. */
+ * hard one is lower, or nothing may be raised. */
 int launch_check_files(struct err *err);
 
 /* Can MPI make shared memory here? MPICH ends in MPI_Init without, and Open MPI does without
@@ -34,8 +34,8 @@ int launch_check_shm(struct err *err);
  * for this rank [measured], unless it is told to abort (PMI-1); Open MPI's ends them by itself. */
 _Noreturn void launch_leave_early(int code);
 
-/* The same behind MPI_Init, by any thread, when no MPI can be called. Does not return. */
-void launch_abort(int code);
+/* The same behind MPI_Init, by any thread, when no MPI can be called. */
+_Noreturn void launch_abort(int code);
 
 /* Compares with MPI's own world size. srun with the wrong --mpi, or an mpirun of another MPI than
  * this program was built with, gives N singletons of size 1 with status 0, silently [measured]: -1

@@ -1,38 +1,68 @@
-/* watchdog: one thread, made when it is first wanted, that waits for the deadline or for another.
- * Its state is the program's, as an alarm clock's is.
+/* watchdog: one thread, there only while something is watched, that waits for the deadline or for
+ * the end. Its state is the program's, as an alarm clock's is.
  */
 #include "base/watchdog.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/text.h"
+
+enum { READER_MS = 500 }; /* for each PIPE_BUF of the sentence */
+
 static struct {
+    pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool runs, armed;
     struct timespec ends; /* CLOCK_MONOTONIC */
     int code;
-    char text[9216];
-    void (*leave)(int code);
+    struct buf text;
+    void (*leave)(int code) __attribute__((noreturn));
 } dog = {.lock = PTHREAD_MUTEX_INITIALIZER, .leave = _exit};
 
-void watchdog_leave_by(void (*leave)(int code))
+void watchdog_leave_by(void (*leave)(int code) __attribute__((noreturn)))
 {
     dog.leave = leave;
 }
 
-/* stderr may block too; it is the last thing that this process does. */
+int64_t watchdog_shorter(int64_t a_ms, int64_t b_ms)
+{
+    if (a_ms <= 0 || b_ms <= 0)
+        return a_ms > 0 ? a_ms : b_ms;
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* A pipe that can be written takes PIPE_BUF at once; one whose reader has stopped may not keep us.
+ */
+static void say(const char *text, size_t len)
+{
+    struct pollfd entry = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    while (len && poll(&entry, 1, READER_MS) == 1 && (entry.revents & POLLOUT)) {
+        ssize_t n = write(STDERR_FILENO, text, len < PIPE_BUF ? len : PIPE_BUF);
+
+        if (n <= 0)
+            return;
+        text += n;
+        len -= (size_t)n;
+    }
+}
+
 static _Noreturn void bark(void)
 {
-    if (write(STDERR_FILENO, dog.text, strlen(dog.text)) >= 0)
-        dog.leave(dog.code);
-    _exit(dog.code);
+    say(dog.text.data, dog.text.len);
+    dog.leave(dog.code);
 }
 
 static bool is_over(void)
@@ -47,14 +77,12 @@ static bool is_over(void)
 static void *watch(void *arg)
 {
     pthread_mutex_lock(&dog.lock);
-    for (;;) {
-        if (!dog.armed)
-            pthread_cond_wait(&dog.changed, &dog.lock);
-        else if (is_over())
+    while (dog.armed) {
+        if (is_over())
             bark();
-        else
-            pthread_cond_timedwait(&dog.changed, &dog.lock, &dog.ends);
+        pthread_cond_timedwait(&dog.changed, &dog.lock, &dog.ends);
     }
+    pthread_mutex_unlock(&dog.lock);
     return arg;
 }
 
@@ -63,7 +91,6 @@ static void start(void)
 {
     pthread_condattr_t clock;
     sigset_t all, before;
-    pthread_t thread;
 
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
@@ -71,28 +98,13 @@ static void start(void)
     pthread_condattr_destroy(&clock);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    dog.runs = pthread_create(&thread, NULL, watch, NULL) == 0;
-    if (dog.runs)
-        pthread_detach(thread);
+    dog.armed = true;
+    dog.runs = pthread_create(&dog.thread, NULL, watch, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-void watchdog_begin(int64_t timeout_ms, int code, const char *format, ...)
+static void set_deadline(int64_t timeout_ms)
 {
-    static const char head[] = "dgl-mpilaunch: error: ";
-    const size_t room = sizeof dog.text - sizeof head - 1;
-    va_list args;
-
-    if (timeout_ms <= 0)
-        return;
-    if (!dog.runs)
-        start();
-    pthread_mutex_lock(&dog.lock);
-    strcpy(dog.text, head);
-    va_start(args, format);
-    vsnprintf(dog.text + strlen(head), room, format, args);
-    va_end(args);
-    strcat(dog.text, "\n");
     clock_gettime(CLOCK_MONOTONIC, &dog.ends);
     dog.ends.tv_sec += timeout_ms / 1000;
     dog.ends.tv_nsec += timeout_ms % 1000 * 1000000;
@@ -100,17 +112,41 @@ void watchdog_begin(int64_t timeout_ms, int code, const char *format, ...)
         dog.ends.tv_sec++;
         dog.ends.tv_nsec -= 1000000000;
     }
+}
+
+void watchdog_begin(int64_t timeout_ms, int code, const char *format, ...)
+{
+    static const char head[] = "dgl-mpilaunch: error: ";
+    va_list args;
+    char *text;
+    int len;
+
+    if (timeout_ms <= 0)
+        return;
+    va_start(args, format);
+    len = vasprintf(&text, format, args);
+    va_end(args);
+    if (len < 0)
+        return;
+    buf_add(&dog.text, head, strlen(head));
+    text_harmless_lines(&dog.text, text, "", (size_t)len * 6);
+    buf_add(&dog.text, "\n", 1);
+    free(text);
     dog.code = code;
-    dog.armed = true;
-    pthread_cond_signal(&dog.changed);
-    pthread_mutex_unlock(&dog.lock);
+    set_deadline(timeout_ms);
+    start();
 }
 
 void watchdog_end(void)
 {
-    if (!dog.runs)
-        return;
-    pthread_mutex_lock(&dog.lock);
-    dog.armed = false;
-    pthread_mutex_unlock(&dog.lock);
+    if (dog.runs) {
+        pthread_mutex_lock(&dog.lock);
+        dog.armed = false;
+        pthread_cond_signal(&dog.changed);
+        pthread_mutex_unlock(&dog.lock);
+        pthread_join(dog.thread, NULL);
+        pthread_cond_destroy(&dog.changed);
+        dog.runs = false;
+    }
+    buf_free(&dog.text);
 }

@@ -25,9 +25,28 @@ static void clear(struct run *run)
     *run = no_run;
 }
 
+/* Less than that after which the others take this machine for lost: no beat is sent meanwhile. */
+static int64_t patience(const struct slice *slice)
+{
+    return watchdog_shorter(slice->start_timeout_ms, slice->lost_timeout_ms / 2);
+}
+
+static char *find_program(const struct slice *slice)
+{
+    char *program;
+
+    watchdog_begin(patience(slice), EXIT_START_TIME,
+                   "%s still waits to find the command in the workspace '%s' or in a folder of "
+                   "PATH: the file system does not answer; try 'ls' there by hand",
+                   slice->host, slice->workspace);
+    program = spawn_program(slice);
+    watchdog_end();
+    return program;
+}
+
 static void tell_program(struct coord *c)
 {
-    char *program = spawn_program(c->run.slice);
+    char *program = find_program(c->run.slice);
     struct buf text = {0};
 
     if (program && c->root) {
@@ -40,23 +59,29 @@ static void tell_program(struct coord *c)
     free(program);
 }
 
+static int check_in_time(struct slice *slice, const struct announce *announce, struct err *err)
+{
+    int rc;
+
+    watchdog_begin(patience(slice), EXIT_START_TIME,
+                   "%s still waits to look into the workspace '%s', the folder of the partition's "
+                   "files or that of the logs%s%s%s: the file system does not answer; try 'ls' "
+                   "there by hand",
+                   slice->host, slice->workspace, slice->log_dir ? " ('" : "",
+                   slice->log_dir ? slice->log_dir : "", slice->log_dir ? "')" : "");
+    rc = check_machine(slice, announce, err);
+    watchdog_end();
+    return rc;
+}
+
 void coord_on_slice(struct coord *c, struct slice *slice)
 {
     struct err err = {0};
-    int rc = 0;
 
     c->run.slice = slice;
     c->run.checked = true;
-    watchdog_begin(
-        slice->start_timeout_ms > 0 ? slice->start_timeout_ms : slice->lost_timeout_ms,
-        EXIT_START_TIME,
-        "%s still waits to look into the workspace '%s': the file system does not answer",
-        slice->host, slice->workspace);
     tell_program(c);
-    if (!c->run.outcome_sent)
-        rc = check_machine(slice, &c->setup->meeting->announce, &err);
-    watchdog_end();
-    if (rc)
+    if (!c->run.outcome_sent && check_in_time(slice, &c->setup->meeting->announce, &err))
         coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
 }
 

@@ -10,10 +10,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/watchdog.h"
 #include "coord/state.h"
 #include "keeper/doing.h"
 #include "keeper/jobdir.h"
 #include "keeper/shm.h"
+#include "report/report.h"
 #include "wire/pack.h"
 
 /* ---- the keeper ---- */
@@ -99,21 +101,39 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
     }
 }
 
+/* The others would take this machine for lost, since no beat is sent meanwhile. */
+static void remove_files(const struct coord *c, const char *job_dir)
+{
+    const struct cause *cause = c->run.cause ? c->run.cause : c->run.alarm;
+    struct buf why = {0};
+
+    if (cause) {
+        buf_addf(&why, "; the job had failed: ");
+        report_sentence(&why, cause);
+    }
+    watchdog_begin(c->pulse.timeout_ms / 2, cause ? cause->code : EXIT_LAUNCHER,
+                   "%s still waits to remove the job's folder '%s': the file system does not "
+                   "answer; remove it by hand%.*s",
+                   c->setup->meeting->host, job_dir, (int)why.len, why.len ? why.data : "");
+    shm_clean_after(job_dir);
+    jobdir_remove(job_dir);
+    watchdog_end();
+    buf_free(&why);
+}
+
 /* The keeper has died before its time: this rank, a subreaper too, has inherited its processes. */
 static void on_keeper_gone(struct coord *c)
 {
-    char *job_dir = c->run.slice ? jobdir_path(c->run.slice) : NULL;
+    char *job_dir = c->run.keeper_has_plan ? jobdir_path(c->run.slice) : NULL;
 
     if (!keeper_clean_after())
         log_warning("some processes of this job on %s do not die of SIGKILL",
                     c->setup->meeting->host);
-    if (job_dir && c->run.keeper_has_plan) {
-        shm_clean_after(job_dir);
-        jobdir_remove(job_dir);
-    }
-    free(job_dir);
     if (!c->run.over)
         coord_fail_without_keeper(c);
+    if (job_dir)
+        remove_files(c, job_dir);
+    free(job_dir);
 }
 
 void coord_on_silent_keeper(struct coord *c, int code)

@@ -1,6 +1,7 @@
 /* launch: who started this process, told from the environment. Calls no MPI. */
 #include "coord/launch.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdint.h>
@@ -15,8 +16,6 @@
 #define SHM "/dev/shm"
 
 enum { FILES_MIN = 64, SHM_MIN = 1 << 20, HYDRA_MS = 3000 };
-
-extern char **environ;
 
 /* One process manager's names. rank and size may be NULL. */
 struct manager {
@@ -74,6 +73,17 @@ void launch_look(struct launch *launch, char **envp)
     }
 }
 
+static int raise_files(struct rlimit *limit, const char *host, struct err *err)
+{
+    limit->rlim_cur = FILES_MIN;
+    if (!setrlimit(RLIMIT_NOFILE, limit))
+        return 0;
+    return err_set(err, EXIT_MACHINE,
+                   "%s: the limit of open files cannot be raised to %d: %s; raise it "
+                   "('ulimit -Sn %d') before mpirun",
+                   host, FILES_MIN, strerror(errno), FILES_MIN);
+}
+
 int launch_check_files(struct err *err)
 {
     struct rlimit limit;
@@ -81,11 +91,9 @@ int launch_check_files(struct err *err)
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_MIN)
         return 0;
-    if (limit.rlim_max >= FILES_MIN) {
-        limit.rlim_cur = FILES_MIN;
-        return setrlimit(RLIMIT_NOFILE, &limit) < 0;
-    }
     gethostname(host, sizeof(host));
+    if (limit.rlim_max >= FILES_MIN)
+        return raise_files(&limit, host, err);
     return err_set(err, EXIT_MACHINE,
                    "%s: the hard limit of open files is %d, and %d are needed at least; raise it "
                    "('ulimit -Hn', /etc/security/limits.conf)",
@@ -111,10 +119,12 @@ int launch_check_shm(struct err *err)
                    host, what);
 }
 
-/* -1: no mpirun of MPICH's kind started us. Slurm's pmi2 speaks another language. */
+/* -1: no mpirun of MPICH's kind started us. Slurm's pmi2 speaks another language;
+ * where its names stand beside mpirun's, they are of the step that mpirun runs in. */
 static int hydras_fd(void)
 {
-    int fd = getenv("SLURM_STEP_NUM_TASKS") ? -1 : number_of(environ, "PMI_FD", -1);
+    bool is_hydras = getenv("HYDI_CONTROL_FD") || !getenv("SLURM_STEP_NUM_TASKS");
+    int fd = is_hydras ? number_of(environ, "PMI_FD", -1) : -1;
 
     return fd > STDERR_FILENO ? fd : -1;
 }
@@ -129,7 +139,7 @@ static void await_hydra(int fd)
         return;
 }
 
-void launch_abort(int code)
+_Noreturn void launch_abort(int code)
 {
     int fd = hydras_fd();
 
@@ -145,7 +155,6 @@ _Noreturn void launch_leave_early(int code)
     if (fd >= 0 && dprintf(fd, "cmd=init pmi_version=1 pmi_subversion=1\n") > 0)
         await_hydra(fd);
     launch_abort(code);
-    _exit(code);
 }
 
 int launch_check(const struct launch *launch, int world_size, const char *mpi_name, struct err *err)

@@ -7,17 +7,17 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "job/hosts.h"
+#include "job/interfaces.h"
 #include "job/job.h"
 #include "job/placement.h"
 
 enum { PARAMS_MAX = 1 << 20 };
-
-extern char **environ;
 
 static bool is_set(const char *beginning)
 {
@@ -70,8 +70,20 @@ static bool is_chosen_in_files(const char *word)
     return found;
 }
 
-/* The interface that has this machine's address of ip_config; "" where that is not known, or where
- * there is no other. */
+/* Loopback's, which no other machine knows, are not counted. */
+static bool has_several_addresses(void)
+{
+    size_t n;
+    struct interface *interfaces = interfaces_list(&n);
+    int found = 0;
+
+    for (size_t i = 0; i < n; i++)
+        found += interfaces[i].primary && interfaces[i].address >> 24 != 127;
+    free(interfaces);
+    return found > 1;
+}
+
+/* The interface that has this machine's address of ip_config; "" where that is not known. */
 static void find_interface(const struct options *options, struct seat *seat)
 {
     char *path = file_join(options->workspace, options->ip_config);
@@ -79,8 +91,8 @@ static void find_interface(const struct options *options, struct seat *seat)
     struct buf text = {0};
     struct err err = {0};
 
-    placement_look(seat, &hosts); /* before a file is read: its folder may hang */
-    if (seat->n_addresses > 1 && !file_read(path, JOB_FILE_MAX, &text, &err) &&
+    *seat = (struct seat){0};
+    if (!file_read(path, JOB_FILE_MAX, &text, &err) &&
         !hosts_parse(&hosts, path, text.data, text.len, options->num_servers, &err))
         placement_look(seat, &hosts);
     hosts_free(&hosts);
@@ -92,7 +104,7 @@ void network_prefer(const struct options *options)
 {
     struct seat seat;
 
-    if (!options->workspace || !options->ip_config)
+    if (!options->workspace || !options->ip_config || !has_several_addresses())
         return;
     find_interface(options, &seat);
     if (!seat.interface[0] || seat.is_down)

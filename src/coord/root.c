@@ -69,15 +69,18 @@ static void make_run_dir(struct root *root, struct err *err)
 
     if (!job->run_dir)
         return;
-    watchdog_begin(job->options.lost_timeout_ms, EXIT_LAUNCHER,
-                   "the run folder '%s' cannot be made: the file system does not answer",
-                   job->run_dir);
+    watchdog_begin(
+        watchdog_shorter(job->options.start_timeout_ms, job->options.lost_timeout_ms / 2),
+        EXIT_START_TIME,
+        "the run folder '%s' cannot be made: the file system does not answer; try 'ls' of the "
+        "folder it is to be in by hand, or name another by --run_dir",
+        job->run_dir);
     rc = open_run_dir(job->run_dir, &why);
-    watchdog_end();
-    if (!rc) {
+    if (!rc)
         link_latest(root);
+    watchdog_end();
+    if (!rc)
         return;
-    }
     if (job->options.run_dir)
         err_set(err, EXIT_USAGE, "--run_dir: %s", why.text);
     else

@@ -59,7 +59,8 @@ static void watch_writing(const struct root *root, const struct report *report)
     }
     watchdog_begin(root->job->run_dir ? root->job->options.lost_timeout_ms / 2 : 0,
                    cause ? cause->code : EXIT_LAUNCHER,
-                   "the report in '%s' cannot be written: the file system does not answer%.*s",
+                   "the report in '%s' cannot be written: the file system does not answer; try "
+                   "'ls' there by hand%.*s",
                    root->job->run_dir, (int)why.len, why.len ? why.data : "");
     buf_free(&why);
 }
@@ -219,7 +220,9 @@ static void say_end(struct root *root, const struct report *report)
     if (cause->how == HOW_START_TIMEOUT)
         say_others_waiting(root, cause);
     report_cause_block(&text, cause);
+    watch_writing(root, report);
     write_last_words(root, &text);
+    watchdog_end();
     say_lines(root, &text);
 }
 

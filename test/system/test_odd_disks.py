@@ -3,6 +3,7 @@ at once why not and what to do."""
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -214,6 +215,34 @@ def test_workspace_that_hangs_from_the_start(make, hanging, mpi, machine):
     assert result.code == 124 and len(complaints(result)) == 1, result.said
     assert f"vm{machine} still waits to " in result.err, result.said
     assert "the file system does not answer" in result.err, result.said
+
+
+@pytest.mark.parametrize("mpi, machine", [("mpich", 0), ("openmpi", 1)])
+def test_workspace_that_hangs_is_told_before_its_machine_is_lost(make, hanging, mpi, machine):
+    """The rank that waits sends no beats."""
+    lost_timeout = 16
+    it = make(mpi, *SEE, machines=2, lost_timeout=lost_timeout)
+    hanging(it, machine)("getattr lookup open")
+    result = it.run(lost_timeout - 1)
+    assert result.code == 124 and len(complaints(result)) == 1, result.said
+    assert f"vm{machine} still waits to " in result.err, result.said
+
+
+def test_job_folder_that_hangs(make, hanging):
+    """Its keeper is killed; the rank is to remove the folder."""
+    it = make("mpich", "server: serve", "trainer: touch up; forever", machines=2, lost_timeout=2,
+              private_shm="off")
+    hang = hanging(it, 1)
+    temporary = it.options["workspace"] / "tmp"
+    (it.workspace / "tmp").mkdir()
+    behind(it, "env", f"TMPDIR={temporary}", machine=1)
+    it.start().wait_for("up")
+    hang("getattr lookup open opendir")
+    os.kill(it.keeper_on(1), signal.SIGKILL)
+    result = it.finish(30)
+    assert result.code == 125, result.said
+    assert f"still waits to remove the job's folder '{temporary}/" in result.err, result.said
+    assert "has died" in result.err, result.said
 
 
 @pytest.mark.parametrize("mpi, how", [("openmpi", ""), ("mpich", "hard")])

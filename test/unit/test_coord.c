@@ -3,7 +3,10 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -202,6 +205,81 @@ START_TEST(announcements_out_of_range_are_refused)
 }
 END_TEST
 
+/* What launch_abort says on the descriptor PMI_FD; "" where that is not hydra's. */
+static void abort_says(const char *hydra, const char *slurm, char *said, size_t size)
+{
+    int ends[2];
+    ssize_t n;
+    int status;
+    pid_t pid;
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (!pid) {
+        char fd[16];
+
+        close(ends[0]);
+        snprintf(fd, sizeof(fd), "%d", ends[1]);
+        setenv("PMI_FD", fd, 1);
+        hydra ? setenv("HYDI_CONTROL_FD", hydra, 1) : unsetenv("HYDI_CONTROL_FD");
+        slurm ? setenv("SLURM_STEP_NUM_TASKS", slurm, 1) : unsetenv("SLURM_STEP_NUM_TASKS");
+        launch_abort(7);
+    }
+    close(ends[1]);
+    n = read(ends[0], said, size - 1);
+    ck_assert_int_ge(n, 0);
+    said[n] = '\0';
+    close(ends[0]); /* the answer */
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
+START_TEST(only_hydra_is_told_to_abort)
+{
+    static const struct {
+        const char *hydra, *slurm, *said;
+    } rows[] = {{"9", NULL, "cmd=abort exitcode=7\n"},
+                {NULL, NULL, "cmd=abort exitcode=7\n"},
+                {"9", "2", "cmd=abort exitcode=7\n"}, /* mpirun inside a job step */
+                {NULL, "2", ""}};
+    char said[256];
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        abort_says(rows[i].hydra, rows[i].slurm, said, sizeof(said));
+        ck_assert_str_eq(said, rows[i].said);
+    }
+}
+END_TEST
+
+/* In a child: its own limit is changed. */
+static int check_files_under(rlim_t soft)
+{
+    struct rlimit limit;
+    struct err err = {0};
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = soft;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (launch_check_files(&err))
+        return err.code == EXIT_MACHINE && err.text[0] ? 1 : 2;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur >= 64 ? 0 : 3;
+}
+
+START_TEST(the_limit_of_open_files_is_raised)
+{
+    int status;
+    pid_t pid = fork();
+
+    ck_assert_int_ge(pid, 0);
+    if (!pid)
+        _exit(check_files_under(16));
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+END_TEST
+
 START_TEST(announcement_arrives_as_sent)
 {
     struct announce a = an_announce(), b;
@@ -348,6 +426,7 @@ END_TEST
 UNIT_MAIN("coord", links_are_a_tree, links_are_few, silence_is_lost_and_a_word_is_not,
           own_absence_is_no_silence, beats_come_in_quarters_and_may_be_off,
           launchers_are_told_apart, singletons_are_refused_with_the_remedy,
+          only_hydra_is_told_to_abort, the_limit_of_open_files_is_raised,
           announcement_arrives_as_sent, announcements_out_of_range_are_refused,
           console_never_blocks_and_gives_credit_when_read, console_survives_a_reader_that_is_gone,
           sleepers_leave_with_the_code_and_pass_signals_on,
