@@ -13,7 +13,7 @@ START_TEST(nothing_is_done_without_memory_or_a_word)
     int64_t for_ms;
 
     ck_assert_ptr_null(doing_what(&kind, &for_ms));
-    doing_begin(DOING_LOG, "writing '%s'", "a");
+    doing_begin(DOING_WORK, "writing '%s'", "a");
     doing_end();
     doing_open();
     ck_assert_ptr_null(doing_what(&kind, &for_ms));
@@ -46,7 +46,7 @@ static void end(void)
 
 START_TEST(what_another_process_is_at_is_seen_until_it_ends)
 {
-    enum doing kind = DOING_LOG;
+    enum doing kind = DOING_WORK;
     int64_t for_ms = -1;
     const char *what;
 
