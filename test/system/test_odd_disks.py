@@ -155,6 +155,24 @@ def test_read_only_workspace(job, cluster, mounted, given):
         assert len(complaints(result)) == 2, result.said
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_logs_that_one_machine_cannot_write(openmpi, cluster, mounted, given):
+    it = openmpi("server: serve", "trainer: print text; connect", machines=2)
+    it.write()
+    mounted(1, it.workspace, it.workspace, "-o", "ro")
+    cluster.on(1, "mount", "-o", "remount,ro,bind", str(it.workspace))
+    if given:
+        it.options["run_dir"] = it.workspace / "runs"
+    result = it.run()
+    if given:
+        assert result.code == 3 and "cannot write log files in" in result.err, result.said
+        assert "vm1" in result.err and "Read-only file system" in result.err, result.said
+    else:
+        well(result)
+        assert "vm1: no log files: cannot write in" in result.err, result.said
+        assert result.log("vm0.trainer-0.log") == "text\n"
+
+
 def test_read_only_for_this_user(make, as_user):
     it = as_user(make(None, "server: serve", "trainer: connect"))
     it.write()
