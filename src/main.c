@@ -49,13 +49,10 @@ enum { OPTIONS_MS = PEERS_OPEN_TIMEOUT_MS / 2 };
 
 static void parse(struct options *options, int argc, char **argv, struct err *err)
 {
-    char host[65] = "this machine";
-
-    gethostname(host, sizeof(host));
     watchdog_begin(OPTIONS_MS, EXIT_START_TIME,
                    "%s still waits to read the file of --config or to find the current folder: the "
                    "file system does not answer; try 'ls' there by hand",
-                   host);
+                   launch_host());
     options_parse(options, argc, argv, environ, err);
     watchdog_end();
 }
@@ -65,13 +62,11 @@ static void parse(struct options *options, int argc, char **argv, struct err *er
 static void watch_reading(const struct options *options)
 {
     int64_t patience = watchdog_shorter(options->start_timeout_ms, options->lost_timeout_ms / 2);
-    char host[65] = "this machine";
 
-    gethostname(host, sizeof(host));
     watchdog_begin(watchdog_shorter(patience, PEERS_OPEN_TIMEOUT_MS / 2), EXIT_START_TIME,
                    "%s still waits to read '%s' (--ip_config) or another of the job's files "
                    "(workspace '%s'): the file system does not answer; try 'ls' there by hand",
-                   host, options->ip_config, options->workspace);
+                   launch_host(), options->ip_config, options->workspace);
 }
 
 /* What MPI and network_prefer set later is not the user's. The caller frees the array alone. */

@@ -21,6 +21,9 @@ void launch_look(struct launch *launch, char **envp);
  * Returns a pidfd that is readable when the manager's process has gone, or -1: nobody to watch. */
 int launch_watch_parent(const struct launch *launch);
 
+/* This machine's name; "this machine" where it has none. */
+const char *launch_host(void);
+
 /* A rank needs descriptors before anybody can say a word for it: under 64 MPI itself ends in ways
  * that name no cause [measured]. Raises the soft limit to it; -1 with err (EXIT_MACHINE) when the
  * hard one is lower, or nothing may be raised. */

@@ -136,6 +136,9 @@ void coord_on_alarm(struct coord *c, int from, const struct buf *payload);
 
 void coord_on_mpi_error(struct coord *c);
 
+/* It is of no use any more, and is not waited for. */
+void coord_kill_keeper(struct coord *c);
+
 /* The process that keeps this machine's processes "has died", say. */
 void coord_fail_for_keeper(struct coord *c, int code, const char *what);
 

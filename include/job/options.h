@@ -11,6 +11,8 @@
 #include "base/err.h"
 #include "base/strv.h"
 
+#define PROCESSES_MAX 4096 /* of a role on one machine: more is a typing error */
+
 enum private_shm { PRIVATE_SHM_OFF, PRIVATE_SHM_AUTO, PRIVATE_SHM_ON };
 
 struct options {

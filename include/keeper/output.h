@@ -68,6 +68,10 @@ bool output_finish(struct output *o, bool force);
 /* LOG_DIR/HOST.NAME.log, with host made fit for a file name. The caller frees. */
 char *output_log_path(const char *log_dir, const char *host, const char *name);
 
+/* Opens it to be appended to; -1 with errno. A FIFO that stands there is an error, and nobody waits
+ * for its reader. */
+int output_log_open(const char *path);
+
 /* From now on nothing is sent any more; log files are still written. */
 void output_mute(struct output *o);
 

@@ -40,6 +40,9 @@ int spawn_process(const struct slice *slice, const struct process_plan *plan,
                   const struct spawn_origin *origin, const struct spawn_late *late,
                   struct spawned *spawned, struct err *err);
 
+/* -1 with err: why nothing could be forked, and where to look. whom: " the keeper", or "". */
+int spawn_fork_failed(const char *whom, int error, struct err *err);
+
 /* The file that the command's first word means on this machine, in the PATH that the processes get;
  * NULL when there is none, or the word is not a plain one (a shell's syntax). The caller frees. */
 char *spawn_program(const struct slice *slice);

@@ -46,6 +46,10 @@ const struct cause *report_first_cause(const struct cause *const *causes, int n)
  * remedy, and line breaks for lists: then further lines are indented). */
 void report_sentence(struct buf *out, const struct cause *cause);
 
+/* "; the job had failed: SENTENCE", to stand behind another failure; "" without a cause. The caller
+ * frees. */
+char *report_had_failed(const struct cause *cause);
+
 /* The block for the console: the sentence, hint, the last lines, where the log is; several whole
  * lines. */
 void report_cause_block(struct buf *out, const struct cause *cause);

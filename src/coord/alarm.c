@@ -1,6 +1,7 @@
 /* alarm: how the coordinators stop as one. The first failure of a machine becomes its cause and an
  * alarm, which overtakes the gates along the links of a binomial tree.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -235,6 +236,13 @@ void coord_hurry(struct coord *c, int from)
     pack_u32(&data, (uint32_t)c->attempt);
     coord_send_to_links(c, MESSAGE_HURRY, &data, from);
     buf_free(&data);
+}
+
+void coord_kill_keeper(struct coord *c)
+{
+    c->keeper_silent = true;
+    if (c->keeper.keeper.fd >= 0)
+        kill(c->keeper.keeper.pid, SIGKILL);
 }
 
 /* Told at once: a keeper in an uninterruptible sleep does not even die of KILL. */

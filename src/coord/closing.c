@@ -254,9 +254,7 @@ static bool is_cut_off(const struct coord *c, int64_t now)
 /* Not even KILL has ended them. Nor is their keeper of use in another attempt. */
 static void leave_them(struct coord *c)
 {
-    if (c->keeper.keeper.fd >= 0)
-        kill(c->keeper.keeper.pid, SIGKILL);
-    c->keeper_silent = true;
+    coord_kill_keeper(c);
     log_warning(
         "the processes of this job on %s do not end %g s after they were told to (a file "
         "system or a driver that hangs?); they are left to the kernel, which has their KILL",

@@ -105,20 +105,16 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
 static void remove_files(const struct coord *c, const char *job_dir)
 {
     const struct cause *cause = c->run.cause ? c->run.cause : c->run.alarm;
-    struct buf why = {0};
+    char *why = report_had_failed(cause);
 
-    if (cause) {
-        buf_addf(&why, "; the job had failed: ");
-        report_sentence(&why, cause);
-    }
     watchdog_begin(c->pulse.timeout_ms / 2, cause ? cause->code : EXIT_LAUNCHER,
                    "%s still waits to remove the job's folder '%s': the file system does not "
-                   "answer; remove it by hand%.*s",
-                   c->setup->meeting->host, job_dir, (int)why.len, why.len ? why.data : "");
+                   "answer; remove it by hand%s",
+                   c->setup->meeting->host, job_dir, why);
     shm_clean_after(job_dir);
     jobdir_remove(job_dir);
     watchdog_end();
-    buf_free(&why);
+    free(why);
 }
 
 /* The keeper has died before its time: this rank, a subreaper too, has inherited its processes. */
@@ -147,8 +143,7 @@ void coord_on_silent_keeper(struct coord *c, int code)
                           doing, (long long)for_ms / 1000)
              : mem_printf("gave no answer for --lost_timeout (stopped?) and was killed");
 
-    c->keeper_silent = true;
-    kill(c->keeper.keeper.pid, SIGKILL);
+    coord_kill_keeper(c);
     coord_fail_for_keeper(c, code, what);
     free(what);
 }

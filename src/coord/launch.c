@@ -73,7 +73,14 @@ void launch_look(struct launch *launch, char **envp)
     }
 }
 
-static int raise_files(struct rlimit *limit, const char *host, struct err *err)
+const char *launch_host(void)
+{
+    static char host[65];
+
+    return gethostname(host, sizeof(host)) ? "this machine" : host;
+}
+
+static int raise_files(struct rlimit *limit, struct err *err)
 {
     limit->rlim_cur = FILES_MIN;
     if (!setrlimit(RLIMIT_NOFILE, limit))
@@ -81,30 +88,27 @@ static int raise_files(struct rlimit *limit, const char *host, struct err *err)
     return err_set(err, EXIT_MACHINE,
                    "%s: the limit of open files cannot be raised to %d: %s; raise it "
                    "('ulimit -Sn %d') before mpirun",
-                   host, FILES_MIN, strerror(errno), FILES_MIN);
+                   launch_host(), FILES_MIN, strerror(errno), FILES_MIN);
 }
 
 int launch_check_files(struct err *err)
 {
     struct rlimit limit;
-    char host[65] = "this machine";
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_MIN)
         return 0;
-    gethostname(host, sizeof(host));
     if (limit.rlim_max >= FILES_MIN)
-        return raise_files(&limit, host, err);
+        return raise_files(&limit, err);
     return err_set(err, EXIT_MACHINE,
                    "%s: the hard limit of open files is %d, and %d are needed at least; raise it "
                    "('ulimit -Hn', /etc/security/limits.conf)",
-                   host, (int)limit.rlim_max, FILES_MIN);
+                   launch_host(), (int)limit.rlim_max, FILES_MIN);
 }
 
 int launch_check_shm(struct err *err)
 {
     struct statvfs at;
     const char *what = NULL;
-    char host[65] = "this machine";
 
     if (statvfs(SHM, &at) < 0)
         what = "cannot be reached: is it mounted";
@@ -114,9 +118,8 @@ int launch_check_shm(struct err *err)
         what = "is full: may something be removed, or is it too small";
     if (!what)
         return 0;
-    gethostname(host, sizeof(host));
     return err_set(err, EXIT_MACHINE, "%s: " SHM " %s? MPI and DGL need it (see 'df -h " SHM "')",
-                   host, what);
+                   launch_host(), what);
 }
 
 /* -1: no mpirun of MPICH's kind started us. Slurm's pmi2 speaks another language;

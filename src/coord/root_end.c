@@ -2,7 +2,6 @@
  * whether another attempt follows.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,18 +50,14 @@ static void report_failed(struct root *root, const struct err *why)
 static void watch_writing(const struct root *root, const struct report *report)
 {
     const struct cause *cause = report->cause;
-    struct buf why = {0};
+    char *why = report_had_failed(cause);
 
-    if (cause) {
-        buf_addf(&why, "; the job had failed: ");
-        report_sentence(&why, cause);
-    }
     watchdog_begin(root->job->run_dir ? root->job->options.lost_timeout_ms / 2 : 0,
                    cause ? cause->code : EXIT_LAUNCHER,
                    "the report in '%s' cannot be written: the file system does not answer; try "
-                   "'ls' there by hand%.*s",
-                   root->job->run_dir, (int)why.len, why.len ? why.data : "");
-    buf_free(&why);
+                   "'ls' there by hand%s",
+                   root->job->run_dir, why);
+    free(why);
 }
 
 /* A report that cannot be written is told once; at the end it may fit again. */
@@ -195,7 +190,7 @@ static void write_last_words(struct root *root, const struct buf *text)
         return;
     logs = root_in_run_dir(root, "logs");
     path = output_log_path(logs, root->meeting->seats[0].host, "launcher");
-    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0644);
+    fd = output_log_open(path);
     if (fd >= 0 && write(fd, text->data, text->len) < 0)
         log_verbose("cannot write '%s': %s", path, strerror(errno));
     if (fd >= 0)

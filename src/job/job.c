@@ -132,8 +132,6 @@ static int read_partition(struct job *job, struct err *err)
                    plural(job->partconf.num_parts));
 }
 
-#define FORKED_SAMPLERS_MAX 4096 /* as the options have it for servers and trainers */
-
 /* All counts fit an int, as DGL and the plan want them. */
 static int check_size(const struct job *job, struct err *err)
 {
@@ -141,11 +139,11 @@ static int check_size(const struct job *job, struct err *err)
     int64_t clients = (int64_t)job->hosts.n * o->num_trainers * (1 + o->num_samplers);
     int64_t servers = (int64_t)job->hosts.n * o->num_servers;
 
-    if (o->sampler_cmd && o->num_trainers * (int64_t)o->num_samplers > FORKED_SAMPLERS_MAX)
+    if (o->sampler_cmd && o->num_trainers * (int64_t)o->num_samplers > PROCESSES_MAX)
         return err_set(err, EXIT_USAGE,
                        "%d trainers of %d samplers are more than the %d samplers that "
                        "--sampler_cmd may start on one machine",
-                       o->num_trainers, o->num_samplers, FORKED_SAMPLERS_MAX);
+                       o->num_trainers, o->num_samplers, PROCESSES_MAX);
     if (clients <= INT_MAX && servers <= INT_MAX)
         return 0;
     return err_set(err, EXIT_USAGE,

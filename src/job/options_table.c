@@ -7,10 +7,9 @@
 #include <signal.h>
 #include <string.h>
 
-#define AT(member)  .offset = offsetof(struct options, member)
-#define PER_MACHINE 4096 /* more processes on one machine is a typing error */
-#define THREADS     65536
-#define YEAR        31536000L
+#define AT(member) .offset = offsetof(struct options, member)
+#define THREADS    65536
+#define YEAR       31536000L
 
 const char *const options_group_titles[GROUP_COUNT] = {
     [GROUP_WHAT] = "What to run, and where",
@@ -40,9 +39,9 @@ const struct option_spec options_table[] = {
              "there are machines. Relative to the workspace, or absolute. Not needed with "
              "--num_servers 0."},
     {"num_trainers", OPTION_COUNT, GROUP_PROCESSES, AT(num_trainers), .metavar = "N", .min = 1,
-     .max = PER_MACHINE, .required = true, .help = "Trainers on each machine."},
+     .max = PROCESSES_MAX, .required = true, .help = "Trainers on each machine."},
     {"num_samplers", OPTION_COUNT, GROUP_PROCESSES, AT(num_samplers), .fallback = "0",
-     .metavar = "N", .max = PER_MACHINE,
+     .metavar = "N", .max = PROCESSES_MAX,
      .help = "Sampler processes of each trainer. The trainer starts them itself, unless there is a "
              "--sampler_cmd."},
     {"sampler_cmd", OPTION_TEXT, GROUP_PROCESSES, AT(sampler_cmd), .metavar = "COMMAND",
@@ -53,7 +52,7 @@ const struct option_spec options_table[] = {
              "DGL_JOB_NUM_SAMPLERS and DGL_JOB_DIR tell it whom and where. Trainers then see "
              "DGL_NUM_SAMPLER=0. The source's examples/sampler.py is such a program."},
     {"num_servers", OPTION_COUNT, GROUP_PROCESSES, AT(num_servers), .metavar = "N",
-     .max = PER_MACHINE, .required = true,
+     .max = PROCESSES_MAX, .required = true,
      .help = "Graph servers on each machine. 0 runs trainers alone, with torch's variables and "
              "without DGL's."},
     {"num_server_threads", OPTION_COUNT, GROUP_PROCESSES, AT(num_server_threads), .fallback = "1",

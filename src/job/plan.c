@@ -148,6 +148,11 @@ struct slice *plan_slice(const struct job *job, int machine, const struct seat *
     return slice;
 }
 
+const char *slice_command(const struct slice *slice, enum role role)
+{
+    return role == ROLE_SAMPLER ? slice->sampler_command : slice->command;
+}
+
 void slice_free(struct slice *slice)
 {
     if (!slice)

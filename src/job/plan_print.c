@@ -109,7 +109,7 @@ static void put_fact(const struct printer *p, const char *name, const char *valu
 /* The words that are executed, on one line. */
 static void put_argv(const struct printer *p, const struct slice *slice, enum role role)
 {
-    const char *command = role == ROLE_SAMPLER ? slice->sampler_command : slice->command;
+    const char *command = slice_command(slice, role);
 
     if (command) {
         char *word = quote(command);

@@ -26,13 +26,17 @@
 
 void failure_warn(struct machine *m, const char *format, ...)
 {
-    struct err err;
     va_list args;
+    char *text;
+    int len;
 
     va_start(args, format);
-    vsnprintf(err.text, sizeof err.text, format, args);
+    len = vasprintf(&text, format, args);
     va_end(args);
-    strv_add(&m->warnings, err.text);
+    if (len < 0)
+        return;
+    strv_add(&m->warnings, text);
+    free(text);
 }
 
 struct cause *failure_about(struct machine *m, int i, enum how how, int value, int code,

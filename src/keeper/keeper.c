@@ -228,10 +228,7 @@ int keeper_fork(struct keeper *keeper, struct err *err)
     close(pair[1]);
     if (keeper->pid < 0) {
         close(pair[0]);
-        return err_set(err, EXIT_LAUNCHER, "cannot fork the keeper: %s%s", strerror(error),
-                       error == EAGAIN ? "; look at 'ulimit -u' (RLIMIT_NPROC) and the cgroup's "
-                                         "pids.max"
-                                       : "");
+        return spawn_fork_failed(" the keeper", error, err);
     }
     keeper->fd = pair[0];
     keeper->pidfd = (int)syscall(SYS_pidfd_open, keeper->pid, 0);

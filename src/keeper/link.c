@@ -143,7 +143,7 @@ void link_write_last_words(const struct machine *m)
     signal(SIGALRM, SIG_DFL); /* nobody else would end us, if the folder hangs */
     alarm(LAST_WORDS_S);
     path = output_log_path(m->slice->log_dir, m->host, "launcher");
-    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0644);
+    fd = output_log_open(path);
     say(fd, m->last_words);
     if (fd >= 0)
         close(fd);

@@ -19,9 +19,6 @@
 #include "keeper/output.h"
 #include "keeper/tail.h"
 
-/* A FIFO that stands there is an error, and nobody waits for its reader. */
-#define LOG_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
-
 #define PIECE       65536               /* bytes read from a stream in its turn */
 #define DRAIN_MAX   (1 << 20)           /* the largest pipe that an ordinary user may have */
 #define RESUME_FROM (OUTPUT_CREDIT / 4) /* after a gap, so that gaps are few and long */
@@ -60,6 +57,11 @@ char *output_log_path(const char *log_dir, const char *host, const char *name)
             *c = '_';
     }
     return path;
+}
+
+int output_log_open(const char *path)
+{
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0644);
 }
 
 struct output *output_open(const char *host, const char *log_dir, int attempt,
@@ -128,7 +130,7 @@ int output_add(struct output *o, enum role role, int id, int fd)
         s->log = output_log_path(o->log_dir, o->host, name);
         free(name);
         doing_begin(DOING_START, "opening the log file '%s'", s->log);
-        s->log_fd = open(s->log, LOG_FLAGS, 0644);
+        s->log_fd = output_log_open(s->log);
         doing_end();
         if (s->log_fd < 0)
             log_fails(o, s, errno);

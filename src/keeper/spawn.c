@@ -180,7 +180,7 @@ static int choose_program(struct launch *launch, const struct slice *slice, enum
                           int *error, struct err *err)
 {
     const char *path = strv_env_get(&launch->env, "PATH");
-    const char *command = role == ROLE_SAMPLER ? slice->sampler_command : slice->command;
+    const char *command = slice_command(slice, role);
 
     if (command != NULL) {
         launch->path = mem_strdup(is_program("/bin/bash") ? "/bin/bash" : "/bin/sh");
@@ -293,9 +293,9 @@ static int explain(const struct launch *launch, const struct failure *failure, s
     return exec_failed(launch->path, failure->error, err);
 }
 
-static int fork_failed(int error, struct err *err)
+int spawn_fork_failed(const char *whom, int error, struct err *err)
 {
-    return err_set(err, EXIT_LAUNCHER, "cannot fork: %s%s", strerror(error),
+    return err_set(err, EXIT_LAUNCHER, "cannot fork%s: %s%s", whom, strerror(error),
                    error == EAGAIN ? "; look at 'ulimit -u' (RLIMIT_NPROC) and the cgroup's "
                                      "pids.max"
                                    : "");
@@ -352,7 +352,7 @@ static int start(struct launch *launch, struct spawned *spawned, struct err *err
     close(output[0]);
     spawned->output = -1;
     if (spawned->pid < 0)
-        return fork_failed(spawned->error, err);
+        return spawn_fork_failed("", spawned->error, err);
     waitpid(spawned->pid, NULL, 0);
     return explain(launch, &failure, err);
 }

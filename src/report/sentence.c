@@ -186,3 +186,15 @@ void report_sentence(struct buf *out, const struct cause *cause)
     }
     add_text(out, ": ", cause);
 }
+
+char *report_had_failed(const struct cause *cause)
+{
+    struct buf text = {0};
+
+    if (cause) {
+        buf_addf(&text, "; the job had failed: ");
+        report_sentence(&text, cause);
+    }
+    buf_add(&text, "", 1);
+    return text.data;
+}

@@ -13,10 +13,13 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 
 import pytest
+
+from job import wait_until
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
@@ -108,6 +111,29 @@ def accuracy_in(console):
 def check_accuracy(console, workspace):
     features = json.loads((workspace / "data/features_only.json").read_text())
     assert accuracy_in(console) > features["features_only_test_accuracy"] + 0.3
+
+
+def trainer_log(it):
+    """What the trainer of rank 0 has printed so far."""
+    path = it.workspace / "dgl-mpilaunch-runs/latest/logs/vm0.trainer-0.log"
+    return path.read_text() if path.exists() else ""
+
+
+def wait_for_epoch(it, number):
+    wait_until(lambda: f"epoch {number} " in trainer_log(it), RUN_SECONDS, f"epoch {number}",
+               lambda: trainer_log(it))
+
+
+def pre_empt(it):
+    """A job that trains, after its first epoch: it writes a checkpoint and ends with 75."""
+    it.start()
+    wait_for_epoch(it, 1)
+    os.kill(it.rank_on(1), signal.SIGUSR1)
+    result = it.finish(RUN_SECONDS)
+    assert result.code == 75, result.said
+    assert "checkpoint written" in result.out, result.said
+    assert {process["exit_code"] for process in result.processes()} == {0}, result.said
+    return result
 
 
 def check_report(shape, result):

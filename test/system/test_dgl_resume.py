@@ -9,9 +9,9 @@ import signal
 import pytest
 
 from cluster import read_bytes
-from job import wait_until
 from leftovers import marked
-from test_dgl import RUN_SECONDS, accuracy_in, check_accuracy, dgl_environment, partitioned
+from test_dgl import (RUN_SECONDS, accuracy_in, check_accuracy, dgl_environment, partitioned,
+                      pre_empt, wait_for_epoch)
 
 __all__ = ["dgl_environment", "partitioned"]  # fixtures
 
@@ -30,17 +30,6 @@ def training(job, partitioned, dgl_environment):
         it.environment.update(dgl_environment)
         return it
     return make
-
-
-def trainer_log(it, rank):
-    logs = it.workspace / "dgl-mpilaunch-runs/latest/logs"
-    path = logs / f"vm{rank}.trainer-{rank}.log"
-    return path.read_text() if path.exists() else ""
-
-
-def wait_for_epoch(it, number):
-    wait_until(lambda: f"epoch {number} " in trainer_log(it, 0), RUN_SECONDS, f"epoch {number}",
-               lambda: trainer_log(it, 0))
 
 
 def trainer(it, rank):
@@ -65,13 +54,8 @@ def test_it_resumes_after_a_trainer_was_killed(training):
 
 
 def test_it_resumes_after_a_pre_emption(training):
-    it = training(preempt_signal="USR1").start()
-    wait_for_epoch(it, 1)
-    os.kill(it.rank_on(1), signal.SIGUSR1)
-    result = it.finish(RUN_SECONDS)
-    assert result.code == 75, result.said
-    assert "checkpoint written" in result.out, result.said
-    assert {process["exit_code"] for process in result.processes()} == {0}, result.said
+    it = training(preempt_signal="USR1")
+    pre_empt(it)
     again = training()
     shutil.rmtree(again.workspace)
     shutil.copytree(it.workspace, again.workspace)

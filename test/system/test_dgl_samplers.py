@@ -11,9 +11,9 @@ import signal
 import pytest
 
 from cluster import read_bytes
-from job import wait_until
 from leftovers import marked
-from test_dgl import RUN_SECONDS, accuracy_in, check_accuracy, dgl_environment, partitioned
+from test_dgl import (RUN_SECONDS, accuracy_in, check_accuracy, dgl_environment, partitioned,
+                      pre_empt, wait_for_epoch)
 
 __all__ = ["dgl_environment", "partitioned"]  # fixtures
 
@@ -66,16 +66,6 @@ def endless(job, partitioned, dgl_environment):
 
 def losses_in(console):
     return [float(loss) for loss in re.findall(r"epoch \d+ loss ([0-9.]+)", console)]
-
-
-def trainer_log(it):
-    path = it.workspace / "dgl-mpilaunch-runs/latest/logs/vm0.trainer-0.log"
-    return path.read_text() if path.exists() else ""
-
-
-def wait_for_epoch(it, number):
-    wait_until(lambda: it.process.poll() is not None or f"epoch {number} " in trainer_log(it),
-               RUN_SECONDS, f"epoch {number}", lambda: trainer_log(it))
 
 
 def pid_of(it, role, number):
@@ -139,13 +129,8 @@ def test_the_same_training(training):
 
 def test_a_pre_emption_and_what_is_left_to_train(training):
     options = {"num_samplers": 1, "sampler_cmd": "python3 sampler.py", "preempt_signal": "USR1"}
-    it = training(more="--num_epochs 200", **options).start()
-    wait_for_epoch(it, 1)
-    os.kill(it.rank_on(1), signal.SIGUSR1)
-    result = it.finish(RUN_SECONDS)
-    assert result.code == 75, result.said
-    assert "checkpoint written" in result.out, result.said
-    assert {process["exit_code"] for process in result.processes()} == {0}, result.said
+    it = training(more="--num_epochs 200", **options)
+    result = pre_empt(it)
     trained = int(re.search(r"pre-empted in epoch (\d+)", result.out)[1]) - 1
     again = training(more=f"--num_epochs {trained + 6}", **options)
     shutil.copytree(it.workspace, again.workspace, dirs_exist_ok=True)

@@ -307,6 +307,14 @@ static void finish(void)
     slice_free(slice);
 }
 
+/* To the end of a good run, from when the trainers may go. */
+static inline void drain(void)
+{
+    until(seen.reached[REACHED_ENDED]);
+    send_two(MESSAGE_GO, GO_DRAIN, 0);
+    finish();
+}
+
 static inline const struct process_outcome *outcome_of(enum role role, int id)
 {
     for (int i = 0; i < seen.outcome.n_processes; i++) {

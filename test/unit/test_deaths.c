@@ -11,13 +11,6 @@ static void go_with_samplers(const char *script, const char *other)
     go_until_trainers();
 }
 
-static void drain(void)
-{
-    until(seen.reached[REACHED_ENDED]);
-    send_two(MESSAGE_GO, GO_DRAIN, 0);
-    finish();
-}
-
 static bool warned(const char *words)
 {
     for (size_t i = 0; i < seen.outcome.warnings.n; i++) {

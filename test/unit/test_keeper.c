@@ -11,9 +11,7 @@ START_TEST(test_good_run)
     make_slice(2, 2, "server: print serving; serve; print done",
                "trainer: dump d; connect; print hi", NULL);
     go_until_trainers();
-    until(seen.reached[REACHED_ENDED]);
-    send_two(MESSAGE_GO, GO_DRAIN, 0);
-    finish();
+    drain();
     ck_assert_ptr_null(seen.failed);
     ck_assert_ptr_null(seen.outcome.cause);
     ck_assert_uint_eq(seen.outcome.warnings.n, 0);
@@ -42,9 +40,7 @@ START_TEST(test_no_servers)
 {
     make_slice(0, 2, "any: print x", NULL);
     go_until_trainers();
-    until(seen.reached[REACHED_ENDED]);
-    send_two(MESSAGE_GO, GO_DRAIN, 0);
-    finish();
+    drain();
     ck_assert_ptr_null(seen.failed);
 }
 END_TEST
@@ -130,9 +126,7 @@ START_TEST(test_server_outstays)
     make_slice(1, 1, "server: listen; ignore TERM; forever", "trainer: print x", NULL);
     slice->exit_timeout_ms = 500;
     go_until_trainers();
-    until(seen.reached[REACHED_ENDED]);
-    send_two(MESSAGE_GO, GO_DRAIN, 0);
-    finish();
+    drain();
     ck_assert_ptr_null(seen.failed);
     ck_assert_uint_eq(seen.outcome.warnings.n, 1);
     ck_assert_ptr_nonnull(strstr(seen.outcome.warnings.items[0], "server 0"));
@@ -219,9 +213,7 @@ START_TEST(test_another_attempt)
     slice->attempt = 1;
     send_plan();
     let_trainers_go();
-    until(seen.reached[REACHED_ENDED]);
-    send_two(MESSAGE_GO, GO_DRAIN, 0);
-    finish();
+    drain();
     ck_assert_ptr_null(seen.failed);
     ck_assert_int_eq(outcome_of(ROLE_TRAINER, 0)->exit_code, 0);
     ck_assert_ptr_nonnull(strstr(outcome_of(ROLE_TRAINER, 0)->log, "vm0.trainer-0.1.log"));
@@ -378,9 +370,7 @@ START_TEST(test_back_pressure)
     until(seen.output.len > 1900000);
     seen.no_credit = false;
     send_two(MESSAGE_CREDIT, 1000000, 0);
-    until(seen.reached[REACHED_ENDED]);
-    send_two(MESSAGE_GO, GO_DRAIN, 0);
-    finish();
+    drain();
     for (size_t i = 0; i < seen.output.len; i++)
         lines += seen.output.data[i] == '\n';
     ck_assert_int_eq(lines, 40000);

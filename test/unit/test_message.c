@@ -123,6 +123,17 @@ static struct slice *random_slice(uint64_t *seed)
     return s;
 }
 
+static struct slice *slice_with_processes(uint64_t seed)
+{
+    struct slice *s = random_slice(&seed);
+
+    while (s->n_processes == 0) {
+        slice_free(s);
+        s = random_slice(&seed);
+    }
+    return s;
+}
+
 static struct buf random_slice_bytes(uint64_t *seed)
 {
     struct slice *slice = random_slice(seed);
@@ -232,13 +243,8 @@ static bool slice_is_accepted(const struct slice *slice)
 
 START_TEST(values_out_of_range_are_refused)
 {
-    uint64_t seed = 7;
-    struct slice *s = random_slice(&seed);
+    struct slice *s = slice_with_processes(7);
 
-    while (s->n_processes == 0) {
-        slice_free(s);
-        s = random_slice(&seed);
-    }
     CHECK_REFUSED(s, machine, -1);
     CHECK_REFUSED(s, machine, s->machines);
     CHECK_REFUSED(s, machines, 0);
@@ -268,13 +274,8 @@ END_TEST
 
 START_TEST(a_sampler_without_a_command_is_refused)
 {
-    uint64_t seed = 9;
-    struct slice *s = random_slice(&seed);
+    struct slice *s = slice_with_processes(9);
 
-    while (s->n_processes == 0) {
-        slice_free(s);
-        s = random_slice(&seed);
-    }
     for (int i = 0; i < s->n_processes; i++)
         s->processes[i].role = ROLE_TRAINER;
     free(s->sampler_command);

@@ -12,9 +12,7 @@ START_TEST(test_they_run_with_the_trainers)
     until(seen.reached[REACHED_LISTENING]);
     ck_assert(!exists("logs/vm0.sampler-0.log"));
     send_two(MESSAGE_GO, GO_TRAINERS, 12345);
-    until(seen.reached[REACHED_ENDED]);
-    send_two(MESSAGE_GO, GO_DRAIN, 0);
-    finish();
+    drain();
     ck_assert_ptr_null(seen.failed);
     ck_assert_uint_eq(seen.outcome.warnings.n, 0);
     ck_assert_int_eq(outcome_of(ROLE_SAMPLER, 1)->exit_code, 0);
@@ -58,9 +56,7 @@ START_TEST(test_they_outstay)
     add_samplers(2, "sampler: ignore TERM; touch samples; forever");
     slice->exit_timeout_ms = 200;
     go_until_trainers();
-    until(seen.reached[REACHED_ENDED]);
-    send_two(MESSAGE_GO, GO_DRAIN, 0);
-    finish();
+    drain();
     ck_assert_ptr_null(seen.failed);
     ck_assert_uint_eq(seen.outcome.warnings.n, 2);
     ck_assert_ptr_nonnull(strstr(seen.outcome.warnings.items[0], "sampler 0 (pid "));
@@ -81,9 +77,7 @@ START_TEST(test_one_outstays_the_other)
     slice->exit_timeout_ms = 200;
     slice->kill_grace_ms = 5000;
     go_until_trainers();
-    until(seen.reached[REACHED_ENDED]);
-    send_two(MESSAGE_GO, GO_DRAIN, 0);
-    finish();
+    drain();
     ck_assert_ptr_null(seen.failed);
     first = outcome_of(ROLE_SAMPLER, 0);
     last = outcome_of(ROLE_SAMPLER, 1);
@@ -104,9 +98,7 @@ START_TEST(test_one_outstays_the_servers)
     add_samplers(1, "sampler: touch samples; forever");
     slice->exit_timeout_ms = 11000; /* beyond the 10 s that servers have to leave together */
     go_until_trainers();
-    until(seen.reached[REACHED_ENDED]);
-    send_two(MESSAGE_GO, GO_DRAIN, 0);
-    finish();
+    drain();
     ck_assert_ptr_null(seen.failed);
     ck_assert_uint_eq(seen.outcome.warnings.n, 1);
     ck_assert_int_eq(outcome_of(ROLE_SAMPLER, 0)->signal, SIGTERM);
