@@ -9,7 +9,7 @@ test_venv=$cache_dir/tests # what the tests need, for those who do not want DGL
 program=${0##*/}
 
 # The newest that DGL 2.1.0 has wheels for; the others are what it was tried with.
-test_packages=('pytest==8.*' psutil==7.2.2 allpairspy==2.5.1)
+test_packages=('pytest==8.*' pytest-xdist==3.8.0 psutil==7.2.2 allpairspy==2.5.1)
 dgl_packages=(torch==2.2.1 dgl==2.1.0 numpy==1.26.4 torchdata==0.7.1 pydantic==2.14.3 PyYAML==6.0.3
     pandas==3.0.6 setuptools==65.5.0 "${test_packages[@]}")
 

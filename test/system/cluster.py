@@ -8,6 +8,8 @@ import os
 import pathlib
 import subprocess
 
+import patience
+
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 VCLUSTER = SOURCE / "scripts/vcluster"
 
@@ -54,13 +56,14 @@ class Cluster:
         return [str(VCLUSTER), "--dir", str(self.folder), *words]
 
     def vcluster(self, *words):
-        done = subprocess.run(self.words(*words), capture_output=True, text=True, timeout=90)
+        done = subprocess.run(self.words(*words), capture_output=True, text=True,
+                              timeout=patience.seconds())
         assert done.returncode == 0, f"vcluster {' '.join(words)}: {done.stderr}"
         return done.stdout
 
     def on(self, machine, *words, **options):
         return subprocess.run(self.words("on", str(machine), *words), capture_output=True,
-                              text=True, timeout=30, **options)
+                              text=True, timeout=patience.seconds(), **options)
 
     def down(self):
         self.vcluster("down")

@@ -1,18 +1,25 @@
-"""Fixtures of the system tests: builds, virtual machines, jobs. Says nothing about the launcher."""
+"""Fixtures of the system tests: builds, virtual machines, jobs. Which tests run beside each other,
+in which order, and which of them are enough for a quick look. Says nothing about the launcher."""
 
+import collections
+import fcntl
 import functools
+import itertools
 import os
 import pathlib
+import random
 import signal
 
 import pytest
 
 from cluster import Cluster
 from job import Job
-from odd import as_user  # a fixture
+from odd import as_user  # noqa: F401 (a fixture)
+from realdgl import checkpoint, dgl_environment, partitioned  # noqa: F401 (fixtures)
 
 MPIS = ("openmpi", "mpich")
 BUILD = "MPILAUNCH_BUILD_"
+DGL_WORKERS = 2  # real DGL computes: more jobs of it at once would only wait for each other
 
 
 def forget_ignored_signals():
@@ -22,16 +29,120 @@ def forget_ignored_signals():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--seed", type=int, default=0, help="of the order of the tests")
+    parser.addoption("--quick", action="store_true", help="without DGL; of the others a selection "
+                     "in which each test, each value of its parameters and each MPI comes once")
+
+
 def pytest_configure(config):
     forget_ignored_signals()
     config.addinivalue_line("markers", "dgl: needs real DGL (scripts/setup installs it)")
+    config.addinivalue_line("markers", "alone: no other test may run at the same time")
+    config.addinivalue_line("markers", "xdist_group: one worker runs all of the group")
 
 
-def pytest_collection_modifyitems(items):
+# ---- which, and in which order ----
+
+def is_alone(item):
+    return item.get_closest_marker("alone") is not None
+
+
+def is_dgl(item):
+    return item.path.name.startswith("test_dgl")
+
+
+def facts_of(item):
+    """What the test shows that another one may show as well: its function, each value of its
+    parameters, or what such a value says to be made of (`shows`), and in its file the MPI."""
+    call = getattr(item, "callspec", None)
+    name = f"{item.path.name}::{item.originalname}"
+    facts = {(name,)}
+    for parameter, value in call.params.items() if call else ():
+        if parameter == "mpi":
+            facts.add((item.path.name, value))
+        elif hasattr(value, "shows"):
+            facts.update((name, *fact) for fact in value.shows.items())
+        else:
+            facts.add((name, parameter, call.indices[parameter]))
+    return facts
+
+
+def enough(items):
+    """Always the test that shows most that no other one has shown."""
+    shown_by = {item: facts_of(item) for item in items}
+    missing = set().union(*shown_by.values())
+    chosen = []
+    while missing:
+        best = max(items, key=lambda item: len(shown_by[item] & missing))
+        chosen.append(best)
+        missing -= shown_by[best]
+    return chosen
+
+
+def by_file(items):
+    """file -> its tests."""
+    files = collections.defaultdict(list)
     for item in items:
-        if item.path.name.startswith("test_dgl"):
-            item.add_marker("dgl")
+        files[item.path].append(item)
+    return files
 
+
+def select_quick(config, items):
+    chosen = [item for own in by_file(item for item in items if not is_dgl(item)).values()
+              for item in enough(own)]
+    config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
+    items[:] = chosen
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Real DGL first, since it takes longest; whoever wants the machine alone last; else by chance,
+    since no test may need another."""
+    if config.getoption("quick"):
+        select_quick(config, items)
+    random.Random(config.getoption("seed")).shuffle(items)
+    items.sort(key=lambda item: (not is_dgl(item), is_alone(item)))
+    group = itertools.cycle(range(DGL_WORKERS))
+    for item in items:
+        if is_dgl(item):
+            item.add_marker("dgl")
+            item.add_marker(pytest.mark.xdist_group(f"dgl{next(group)}"))
+        elif is_alone(item):
+            item.add_marker(pytest.mark.xdist_group("alone"))
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory):
+    """Of all workers."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(autouse=True)
+def place(request, shared_folder):
+    """A test that is marked alone waits for the others to end, and they for it."""
+    with open(shared_folder / "places", "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if is_alone(request.node) else fcntl.LOCK_SH)
+        yield
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Where the time went."""
+    seconds, tests = collections.Counter(), collections.Counter()
+    for report in itertools.chain(*terminalreporter.stats.values()):
+        if hasattr(report, "duration"):
+            file = report.nodeid.partition("::")[0].rpartition("/")[2]
+            seconds[file] += report.duration
+            tests[file] += report.when == "call"
+    if not seconds:
+        return
+    terminalreporter.section("seconds and tests by file, several at a time")
+    for file, took in seconds.most_common():
+        terminalreporter.line(f"{took:8.1f} {tests[file]:5} {file}")
+
+
+# ---- builds, machines, jobs ----
 
 def build_of(mpi):
     """The folder that MPILAUNCH_BUILD_OPENMPI (or _MPICH) names."""
@@ -43,7 +154,7 @@ def build_of(mpi):
     return folder
 
 
-@pytest.fixture(scope="session", params=MPIS)
+@pytest.fixture(params=MPIS)
 def mpi(request):
     """A test that asks for it runs under both."""
     return request.param
@@ -51,7 +162,7 @@ def mpi(request):
 
 @pytest.fixture(scope="session")
 def clusters(tmp_path_factory):
-    """size -> the cluster of so many machines, up until the tests end."""
+    """size -> this worker's cluster of so many machines, up until its tests end."""
     known = {}
 
     def get(size):

@@ -5,6 +5,7 @@ Every job has a deadline, and proves at its end that nothing is left of it.
 
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import shlex
@@ -15,11 +16,11 @@ import tempfile
 import time
 import uuid
 
-from cluster import net_of, parent_of
-from leftovers import Before, describe, marked
+from cluster import net_of, parent_of, pids
+from leftovers import Before, describe, is_marked, marked
+from patience import Deadline, load
 
 PART = {"node_feats": "node_feat.dgl", "edge_feats": "edge_feat.dgl", "part_graph": "graph.dgl"}
-SECONDS = 60  # a job of a fake workload: none needs a third of it
 
 
 @dataclasses.dataclass
@@ -109,6 +110,11 @@ class Job:
         hosts = self.hosts or [line.split()[0] for line in self.ip_config]
         self.hostfile().write_text("\n".join(hosts) + "\n")
 
+    def let_ranks_report(self):
+        """Open MPI leaves them a second between TERM and KILL; on a busy machine they need more."""
+        self.environment["OMPI_MCA_odls_base_sigkill_timeout"] = str(math.ceil(load()))
+        return self
+
     def hostfile(self):
         return self.workspace.parent / (self.workspace.name + ".hosts")
 
@@ -151,13 +157,13 @@ class Job:
             text=True, errors="replace", env=self.whole_environment())
         return self
 
-    def wait_for(self, *names, seconds=SECONDS):
+    def wait_for(self, *names):
         """Until these files are in the workspace (the fake's 'touch' and 'dump' make them)."""
-        deadline = time.monotonic() + seconds
+        deadline = Deadline()
         missing = list(names)
         while missing:
             missing = [name for name in missing if not (self.workspace / name).exists()]
-            if missing and (self.process.poll() is not None or time.monotonic() > deadline):
+            if missing and (self.process.poll() is not None or deadline.passed()):
                 self.fail(f"{missing} did not appear")
             time.sleep(0.02)
         return self
@@ -165,19 +171,16 @@ class Job:
     def program_of(self, pid):
         """dgl-mpilaunch, fake, or None where it is neither of this build."""
         try:
-            program = pathlib.Path(os.readlink(f"/proc/{pid}/exe"))
+            folder, name = os.path.split(os.readlink(f"/proc/{pid}/exe"))
         except OSError:
             return None
-        return program.name if program.parent == self.build else None
+        return name if folder == str(self.build) else None
 
     def launchers(self):
         """pid -> parent, of all processes of the launcher's program: ranks and keepers."""
-        found = {}
-        for pid in marked(self.marker):
-            parent = parent_of(pid)
-            if parent is not None and self.program_of(pid) == "dgl-mpilaunch":
-                found[pid] = parent
-        return found
+        found = {pid: parent_of(pid) for pid in self.own_processes()
+                 if self.program_of(pid) == "dgl-mpilaunch"}
+        return {pid: parent for pid, parent in found.items() if parent is not None}
 
     def failed_attempts(self):
         """How many attempts report.json lists as failed by now."""
@@ -188,7 +191,7 @@ class Job:
     def own_processes(self):
         """Ranks, keepers, and all processes of the workload, whatever they call themselves; not
         MPI's."""
-        return [pid for pid in marked(self.marker) if self.program_of(pid)]
+        return [pid for pid in pids() if self.program_of(pid) and is_marked(pid, self.marker)]
 
     def ranks(self):
         """The pids of all ranks: the launchers whose parent is none."""
@@ -218,20 +221,17 @@ class Job:
 
     # ---- the end ----
 
-    def finish(self, seconds=SECONDS):
+    def finish(self):
         """Waits for the end, proves that nothing is left, and returns what there was."""
-        result, left = self.end(seconds)
+        result, left = self.end()
         if left:
             raise AssertionError("left behind:\n  " + "\n  ".join(left) + "\n" + result.said)
         return result
 
-    def end(self, seconds=SECONDS):
+    def end(self):
         """The same without the proof: the result, and sentences about what was left and has been
         removed since."""
-        try:
-            out, err = self.process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            self.fail(f"it does not end within {seconds} s")
+        out, err = self.communicate()
         took = time.monotonic() - self.started
         left = self.before.wait_until_nothing_is_left()
         self.remove_temporary()
@@ -241,8 +241,18 @@ class Job:
             self.kill_all()
         return result, left
 
-    def run(self, seconds=SECONDS):
-        return self.start().finish(seconds)
+    def communicate(self):
+        """What it says on its pipes, until its end."""
+        deadline = Deadline()
+        while True:
+            try:
+                return self.process.communicate(timeout=1)
+            except subprocess.TimeoutExpired:
+                if deadline.passed():
+                    self.fail(f"it does not end within {deadline}")
+
+    def run(self):
+        return self.start().finish()
 
     def result(self, out, err, seconds):
         runs = self.workspace / "dgl-mpilaunch-runs"
@@ -306,11 +316,3 @@ class Job:
             for stream in (self.process.stdout, self.process.stderr):
                 if stream:
                     stream.close()
-
-
-def wait_until(condition, seconds, what, seen=lambda: ""):
-    """seen() is added to the message of a failure."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}\n{seen()}"
-        time.sleep(0.02)

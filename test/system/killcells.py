@@ -45,6 +45,10 @@ class Cell:
         where = f", machine {self.machine}" if self.machine == 0 else ""
         return f"{self.victim}, {self.how}, {self.stage}{where}"
 
+    @property
+    def shows(self):
+        return {"victim": self.victim, "how": self.how, "stage": self.stage}
+
     def seconds(self, mpi):
         return LIMITS[self.limit][mpi]
 
@@ -116,7 +120,7 @@ HIT = (
     ("keeper", STOP, STAGES, FAILS, "silence", both(125), r"keeper.*vm{m}|vm{m}.*keep"),
     ("keeper", SEGV, STAGES, FAILS, "a child's death", both(125), r"on vm{m} .*has died"),
 
-    ("rank", KILL, STAGES, FAILS, "a part of MPI killed", each((137,), (137, 255)), RANK_DIED),
+    ("rank", KILL, STAGES, FAILS, "a part of MPI killed", each((137,), (9, 137, 255)), RANK_DIED),
     ("rank", TERM, STAGES, FAILS, "a child's death", both(143), TOLD),
     ("rank", STOP, STAGES, FAILS, "silence", both(125), r"vm{m} is lost"),
     ("rank", SEGV, STAGES, FAILS, "a part of MPI killed", each((139,), (139, 255)), RANK_DIED),

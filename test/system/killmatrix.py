@@ -17,14 +17,12 @@ from cluster import read_bytes
 from killcells import (ANY_FAILURE, CUT, DRAIN, EXIT, FORKED, GOES_ON, KILL_GRACE, LOADING,
                        LOST_TIMEOUT, TRAINING)
 from leftovers import describe
+from patience import Deadline
 
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGSTOP": signal.SIGSTOP,
            "segfault": signal.SIGSEGV}
 SETTLE = 0.5   # from the last file of a stage until the launcher has passed its gate
-NOTICE = 6     # until a notice must have come
 HOLD = 1.5     # how long a job that goes on is watched with what was done to it
-PATIENCE = 30  # beyond the limit: for it, a cell hangs
-MPIRUN = 20    # from the last process of the job until mpirun returns
 LOOK = 0.25    # between two looks for processes that have come since
 
 
@@ -192,18 +190,17 @@ class Watch:
                 os.close(self.fds.pop(pid))
                 self.last, self.last_name = now, self.names[pid]
 
-    def until_gone(self, seconds):
+    def until_gone(self):
         """False: some are still there."""
-        deadline = time.monotonic() + seconds
+        deadline = Deadline()
         self.look()
-        while self.fds and time.monotonic() < deadline:
+        while self.fds and not deadline.passed():
             self.wait(LOOK)
             self.look()
         return not self.fds
 
-    def until_returned(self, seconds):
-        deadline = time.monotonic() + seconds
-        while self.returned is None and time.monotonic() < deadline:
+    def until_returned(self, deadline):
+        while self.returned is None and not deadline.passed():
             self.wait(LOOK)
 
 
@@ -227,17 +224,22 @@ def said_so_far(files):
     return "".join(file.read_text(errors="replace") for file in files)
 
 
+def is_told(cell, files):
+    """Within the time that a notice has."""
+    deadline = Deadline()
+    while not naming(cell.cause, said_so_far(files).splitlines()):
+        if deadline.passed():
+            return False
+        time.sleep(0.1)
+    return True
+
+
 def bears_it(cell, job, files, pids, measured):
     """A job that goes on: it says so, does not fail, and is let go to its end."""
-    deadline = time.monotonic() + (NOTICE if cell.cause and cell.how == "SIGSTOP" else HOLD)
-    while time.monotonic() < deadline:
-        said = said_so_far(files)
-        if cell.how == "SIGSTOP" and cell.cause and naming(cell.cause, said.splitlines()):
-            break
-        time.sleep(0.1)
-    else:
-        if cell.how == "SIGSTOP" and cell.cause:
-            measured.wrong.append("no notice")
+    if not (cell.how == "SIGSTOP" and cell.cause):
+        time.sleep(HOLD)  # for what must not happen
+    elif not is_told(cell, files):
+        measured.wrong.append("no notice")
     if job.process.poll() is not None or "the job failed" in said_so_far(files):
         measured.wrong.append("did not go on")
     for pid in pids if cell.how == "SIGSTOP" else []:
@@ -248,20 +250,19 @@ def bears_it(cell, job, files, pids, measured):
 
 
 def measure(cell, job, files, measured):
-    limit = cell.seconds(job.mpi) or 0
     pids, since = hit(cell, job)
     try:
         if cell.ending == GOES_ON:
             since = bears_it(cell, job, files, pids, measured)
         with Watch(job) as watch:
-            if not watch.until_gone(limit + PATIENCE):
+            if not watch.until_gone():
                 measured.wrong.append("hangs")
                 measured.left = [describe(pid) for pid in watch.fds]
                 job.kill_all()
             else:
                 measured.gone, measured.last = max(0, watch.last - since), watch.last_name
             # under Open MPI mpirun waits for its daemon behind the cut
-            watch.until_returned(1 if cell.how == CUT else MPIRUN)
+            watch.until_returned(Deadline(1) if cell.how == CUT else Deadline())
             if watch.returned and measured.gone is not None:
                 measured.returned = max(0, watch.returned - since)
     finally:
@@ -293,8 +294,10 @@ def run(cell, job, as_typed=True, script=None):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     job.script, measured = script or script_of(cell), Measured(job.mpi)
     job.options.update(options_of(cell, as_typed, job.build))
-    if as_typed or cell.limit in ("a signal to mpirun", "silence"):
+    if as_typed:
         job.environment = {}
+    elif cell.limit in ("a signal to mpirun", "silence"):
+        job.let_ranks_report()
     job.write()
     files = [job.workspace.parent / f"{job.workspace.name}.{name}" for name in ("out", "err")]
     with open(files[0], "w") as out, open(files[1], "w") as err:
@@ -302,7 +305,7 @@ def run(cell, job, as_typed=True, script=None):
         try:
             bring_to_stage(cell, job)
             measure(cell, job, files, measured)
-            result, left = job.end(PATIENCE)
+            result, left = job.end()
         except AssertionError as error:
             measured.wrong.append("hangs")
             measured.said = f"{error}\n{said_so_far(files)}"

@@ -1,13 +1,12 @@
-"""What a job has left: processes, shared memory, ports, temporary files. It gets a few seconds, as
-mpirun may return before the last keeper has gone."""
+"""What a job has left: processes, shared memory, ports, temporary files. It gets a few seconds."""
 
 import pathlib
 import shutil
 import time
 
 from cluster import pids, read_bytes
+from patience import LEFT_SECONDS, Deadline
 
-SECONDS = 6
 # MPI's own, that it leaves when its ranks are killed: no fault of the job's.
 MPI_SHARED_MEMORY = ("vader_segment.", "sm_segment.", "osc_", "ucx_shm_posix_", "mpich_",
                      "mpich_shar_tmp", "psm2_shm")
@@ -20,9 +19,13 @@ def describe(pid):
     return f"process {pid} (parent {parent}): {words[:160]}"
 
 
+def is_marked(pid, marker):
+    return marker.encode() in read_bytes(f"/proc/{pid}/environ")
+
+
 def marked(marker):
     """All processes whose environment holds the marker, wherever they are."""
-    return [pid for pid in pids() if marker.encode() in read_bytes(f"/proc/{pid}/environ")]
+    return [pid for pid in pids() if is_marked(pid, marker)]
 
 
 class Before:
@@ -49,10 +52,10 @@ class Before:
     def wait_until_nothing_is_left(self):
         """Returns what is left after all. Shared memory is removed then, so that the next job can
         be seen to leave the same."""
-        deadline = time.monotonic() + SECONDS
+        deadline = Deadline(LEFT_SECONDS)
         while True:
             found = self.left()
-            if not found or time.monotonic() > deadline:
+            if not found or deadline.passed():
                 self._remove_shared_memory()
                 return found
             time.sleep(0.05)

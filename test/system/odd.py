@@ -9,7 +9,8 @@ import tempfile
 import pytest
 
 SEE = ("server: dump seen; serve", "trainer: dump seen; print text; connect")
-USER = 31997  # no passwd entry, no other processes
+# No passwd entry, no other processes: RLIMIT_NPROC counts a user's on all machines.
+USER = 31997 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 def well(result):

@@ -79,6 +79,10 @@ class Settings(dict):
     __getattr__ = dict.__getitem__
 
     @property
+    def shows(self):
+        return self
+
+    @property
     def num_samplers(self):
         return int(str(self.samplers).split()[0])
 

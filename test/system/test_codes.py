@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+import patience
+
 # Those whose default action ends a process.
 HARMLESS = ("SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU")
 FATAL = [number for number in signal.Signals
@@ -17,7 +19,8 @@ THROUGH_MPIRUN = [0, 1, 2, 3, 7, 42, 77, 126, 127, 128, 137, 255]
 def codes_of(it, actions):
     """Runs the launcher once for each action of the only trainer, four at a time."""
     def run(action):
-        return subprocess.run([*it.words(), f"any: {action}"], capture_output=True, timeout=30,
+        return subprocess.run([*it.words(), f"any: {action}"], capture_output=True,
+                              timeout=patience.seconds(),
                               stdin=subprocess.DEVNULL, cwd=it.workspace,
                               env=it.whole_environment()).returncode
 

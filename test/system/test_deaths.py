@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from patience import wait_for_end
 from test_failure import names
 
 MEMORY = pathlib.Path("/sys/fs/cgroup/memory")
@@ -38,6 +39,7 @@ def within(it, cgroup):
     return it
 
 
+@pytest.mark.alone  # the kernel counts its kills for all of the machine
 def test_a_trainer_out_of_memory(solo, memory_cgroup):
     it = solo("trainer: connect; sleep 0.5; allocate 400; forever", SERVE)
     result = within(it, memory_cgroup).run()
@@ -48,6 +50,7 @@ def test_a_trainer_out_of_memory(solo, memory_cgroup):
     assert "dmesg" not in result.err, "the hint is the one for those who know nothing"
 
 
+@pytest.mark.alone  # the kernel counts its kills for all of the machine
 def test_a_sampler_out_of_memory(solo, memory_cgroup):
     it = solo("trainer: connect; worker allocate 60, sleep 3, allocate 400; forever", SERVE,
               num_samplers=1)
@@ -59,6 +62,7 @@ def test_a_sampler_out_of_memory(solo, memory_cgroup):
     assert int(peak.removesuffix(" MiB")) > 55, result.said
 
 
+@pytest.mark.alone  # the kernel counts its kills for all of the machine
 def test_a_shell_that_reports_a_kill_for_memory(solo, memory_cgroup):
     it = solo()
     it.command = [f"{it.build}/fake 'trainer: connect; sleep 0.5; allocate 400' 'server: serve'; "
@@ -68,6 +72,7 @@ def test_a_shell_that_reports_a_kill_for_memory(solo, memory_cgroup):
     names(result, "as a shell reports SIGKILL: out of memory")
 
 
+@pytest.mark.alone  # the kernel counts its kills for all of the machine
 def test_a_kill_that_was_not_for_memory(solo):
     result = solo("trainer: connect; kill KILL", SERVE).run()
     assert result.code == 137, result.said
@@ -78,7 +83,7 @@ def test_a_kill_that_was_not_for_memory(solo):
 def test_a_full_shared_memory(solo, mounted):
     mounted(0, None, "/dev/shm", "-o", "size=8m")
     it = solo("trainer: connect; shm segment 16; forever", SERVE, private_shm="off").start()
-    it.process.wait(30)
+    wait_for_end(it.process)
     left = pathlib.Path(f"/proc/{it.cluster.holders[0]}/root/dev/shm/segment")
     left.unlink(missing_ok=True)
     result = it.finish()

@@ -10,13 +10,10 @@ import pytest
 
 from cluster import read_bytes
 from leftovers import marked
-from test_dgl import (RUN_SECONDS, accuracy_in, check_accuracy, dgl_environment, partitioned,
-                      pre_empt, wait_for_epoch)
-
-__all__ = ["dgl_environment", "partitioned"]  # fixtures
+from realdgl import MPIS, accuracy_in, check_accuracy, pre_empt, wait_for_epoch
 
 COMMAND = ("python3 train_graphsage.py --ip_config ip_config.txt --part_config data/graph.json "
-           "--checkpoint model.pt --num_epochs 8 --batch_size 16")
+           "--checkpoint model.pt --num_epochs 25 --batch_size 16")
 
 
 @pytest.fixture
@@ -41,11 +38,12 @@ def trainer(it, rank):
     return found[0]
 
 
+@pytest.mark.parametrize("mpi", MPIS[:1])
 def test_it_resumes_after_a_trainer_was_killed(training):
     it = training(max_restarts=1, restart_delay=0.1).start()
     wait_for_epoch(it, 2)
     os.kill(trainer(it, 1), signal.SIGKILL)
-    result = it.finish(RUN_SECONDS)
+    result = it.finish()
     assert result.code == 0, result.said
     assert "attempt 1 of 2 failed: trainer 1 on vm1" in result.err, result.said
     resumed = re.search(r"resumed from model.pt after epoch (\d+)", result.out)
@@ -53,13 +51,14 @@ def test_it_resumes_after_a_trainer_was_killed(training):
     check_accuracy(result.out, it.workspace)
 
 
+@pytest.mark.parametrize("mpi", MPIS[1:])
 def test_it_resumes_after_a_pre_emption(training):
     it = training(preempt_signal="USR1")
     pre_empt(it)
     again = training()
     shutil.rmtree(again.workspace)
     shutil.copytree(it.workspace, again.workspace)
-    result = again.run(RUN_SECONDS)
+    result = again.run()
     assert result.code == 0, result.said
     assert "resumed from model.pt" in result.out, result.said
     features = json.loads((again.workspace / "data/features_only.json").read_text())

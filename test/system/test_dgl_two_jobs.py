@@ -7,22 +7,21 @@ import signal
 
 import pytest
 
-from job import wait_until
 from leftovers import marked
-from test_dgl import (RUN_SECONDS, Shape, check_accuracy, check_report, command_of,
-                      dgl_environment, partitioned)  # fixtures, too
+from patience import wait_for_end, wait_until
+from realdgl import check_accuracy
+from test_dgl import Shape, check_report, command_of
 
-SHAPE = Shape(2, 1, 1, 0, "train")
-__all__ = ["dgl_environment", "partitioned"]
+SHAPE = Shape("openmpi", 2, 1, 1, 0, "train")
 
 
 @pytest.fixture
-def dgl_job(job, partitioned, dgl_environment):
-    def make(port):
-        it = job(machines=2, num_trainers=1, num_servers=1)
+def dgl_job(openmpi, partitioned, dgl_environment):
+    def make(port, epochs):
+        it = openmpi(machines=2, num_trainers=1, num_servers=1)
         shutil.copytree(partitioned(2), it.workspace)
         it.ip_config = [f"{ip} {port}" for ip in it.ip_config]
-        it.command = [command_of(SHAPE).replace("--num_epochs 6", "--num_epochs 4")]
+        it.command = [command_of(SHAPE).replace("--num_epochs 4", f"--num_epochs {epochs}")]
         it.environment.update(dgl_environment)
         return it
     return make
@@ -39,22 +38,23 @@ def tensors(it):
 
 
 def test_one_of_two_is_killed(dgl_job):
-    first, second = dgl_job(31000), dgl_job(32000)
+    first, second = dgl_job(31000, 1000000), dgl_job(32000, 30)
     first.start()
+    wait_until(lambda: trains(first), "the first one trains")
     second.start()
     for what in ("processes", "shared_memory", "listeners"):
         setattr(second.before, what, getattr(first.before, what))
-    wait_until(lambda: trains(first) and trains(second), RUN_SECONDS, "both train")
+    wait_until(lambda: trains(second), "both train")
     assert tensors(first) and tensors(first) == tensors(second)  # as if the other were not there
     for pid in marked(first.marker):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    assert first.process.wait(60) != 0
-    wait_until(lambda: not marked(first.marker), 10, "the first job has gone")
+    assert wait_for_end(first.process) != 0
+    wait_until(lambda: not marked(first.marker), "the first job has gone")
     first.process.stdout.close()
     first.process.stderr.close()
     first.remove_temporary()
-    result = second.finish(RUN_SECONDS)  # and nothing of either is left
+    result = second.finish()  # and nothing of either is left
     assert result.code == 0, result.said
     check_accuracy(result.out, second.workspace)
     check_report(SHAPE, result)

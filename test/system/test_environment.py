@@ -207,10 +207,10 @@ def test_a_python_trainer_that_hangs_at_exit(solo):
     """As DGL's barrier does; without DGL."""
     it = solo(num_servers=0, part_config=None)
     it.command = ["--", sys.executable, "-c", "import atexit, sys, time\n"
-                  "atexit.register(time.sleep, 60); sys.exit(3)"]
+                  "atexit.register(time.sleep, 10000); sys.exit(3)"]
     result = it.run()
     assert (result.code, result.cause["role"], result.cause["exit_code"]) == (3, "trainer", 3)
-    assert 10 < result.seconds < 20, result.said
+    assert result.seconds > 10, result.said
     assert "exit handlers still ran" in result.out, result.said
 
 

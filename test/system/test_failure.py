@@ -6,7 +6,7 @@ import time
 import pytest
 
 from cluster import is_gone, read_bytes
-from job import wait_until
+from patience import Deadline, load, wait_until
 
 WAIT = "trainer: connect; forever"
 
@@ -28,7 +28,6 @@ def test_a_trainer_that_exits_3(job):
     assert cause["exit_code"] == 3 and cause["signal"] is None
     assert cause["last_lines"] == ["about to fail"]
     assert result.report["exit_code"] == 3 and result.report["complete"] is True
-    assert result.seconds < 15
 
 
 def test_mpirun_with_its_own_defaults(job):
@@ -100,7 +99,7 @@ def test_a_server_that_does_not_leave(job):
     assert result.code == 0, result.said
     warning = "\n".join(line for line in result.err.splitlines() if "warning" in line)
     assert "server 1" in warning, result.said
-    assert 2 < result.seconds < 20
+    assert result.seconds > 2, "it was not waited for"
 
 
 FAMILY = "; ".join(f"fork {how} stubborn" for how in ("plain", "group", "session", "daemon",
@@ -113,7 +112,6 @@ def test_a_stubborn_family_everywhere(job):
                  f"server: {FAMILY}; ignore TERM; serve", kill_grace=1).run()
     assert result.code == 9, result.said
     names(result, "trainer 0", "code 9")
-    assert result.seconds < 20
 
 
 def test_a_family_that_outlives_a_good_trainer(job):
@@ -144,7 +142,7 @@ def test_kill_grace_0_kills_at_once(solo):
     result = solo("trainer 0: connect; sleep 0.3; exit 3", "trainer: ignore TERM; connect; forever",
                   "server: ignore TERM; serve", num_trainers=2, kill_grace=0).run()
     assert result.code == 3, result.said
-    assert result.seconds < 3
+    assert result.seconds < 3 * load(), "the default is 5 s"
 
 
 @pytest.mark.parametrize("time_", range(5))
@@ -166,11 +164,11 @@ def test_two_failures_within_50_ms(solo, hook, time_):
     assert (result.code, result.cause["role"], result.cause["id"]) == expected, result.said
 
 
-def cpu_seconds_until_it_ends(pid, seconds):
+def cpu_seconds_until_it_ends(pid):
     """What the process has used when it is last seen."""
-    used, deadline = 0.0, time.monotonic() + seconds
+    used, deadline = 0.0, Deadline()
     while not is_gone(pid):
-        assert time.monotonic() < deadline, f"process {pid} does not end within {seconds} s"
+        assert not deadline.passed(), f"process {pid} does not end within {deadline}"
         words = read_bytes(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2].split()
         if words:
             used = (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
@@ -181,9 +179,9 @@ def cpu_seconds_until_it_ends(pid, seconds):
 def test_a_keeper_that_is_done_waits_without_spinning(job):
     it = job("server 0: wait up.server-1; exit 3", "server 1: ignore TERM; dump up; forever",
              machines=2, kill_grace=3).start()
-    wait_until(lambda: len(it.launchers()) == 4, 10, "both ranks and both keepers are there")
+    wait_until(lambda: len(it.launchers()) == 4, "both ranks and both keepers are there")
     keeper = it.keeper_on(0)
-    used = cpu_seconds_until_it_ends(keeper, 20)
+    used = cpu_seconds_until_it_ends(keeper)
     result = it.finish()
     assert result.code == 3, result.said
     assert result.seconds > 3, "nobody had to wait"

@@ -10,14 +10,13 @@ import re
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
-from job import plain_environment, wait_until, write_partition
+from job import plain_environment, write_partition
 from leftovers import marked
+from patience import Deadline, wait_for_end, wait_until
 
-SECONDS = 30       # generous: each answer takes less than one
 MEMORY = 200_000_000  # bytes; with more, the launcher ends by SIGABRT
 
 
@@ -49,7 +48,7 @@ def ask(it, words, prefix=(), **variables):
     process, output = start(it, words, prefix, {**plain_environment(), name: value,
                                         "TMPDIR": str(temporary), **variables})
     try:
-        code = process.wait(SECONDS)
+        code = wait_for_end(process)
     finally:
         process.kill()
     texts = []
@@ -57,7 +56,7 @@ def ask(it, words, prefix=(), **variables):
         file.seek(0)
         texts.append(file.read().decode(errors="surrogateescape"))
         file.close()
-    wait_until(lambda: not marked(it.marker), SECONDS, "all of its processes are gone")
+    wait_until(lambda: not marked(it.marker), "all of its processes are gone")
     assert not list(temporary.iterdir())
     return Answer(code, *texts)
 
@@ -276,10 +275,10 @@ def fill(path, mib):
 
 def check_change_is_seen(it, path, step):
     """A run may be over before the other thread has had its turn."""
-    deadline = time.monotonic() + SECONDS
+    deadline = Deadline()
     with over_and_over(step):
         answer = dry_run(it)
-        while "changed while it was read" not in answer.err and time.monotonic() < deadline:
+        while "changed while it was read" not in answer.err and not deadline.passed():
             check_refused(it, answer, path.name)
             answer = dry_run(it)
     check_refused(it, answer, path.name, "changed while it was read; try again")

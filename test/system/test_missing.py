@@ -4,11 +4,11 @@ runs."""
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
-from job import wait_until, write_partition
+from job import write_partition
+from patience import wait_until
 
 
 def complaints(result):
@@ -93,7 +93,7 @@ def test_a_port_that_is_taken(job):
     server = subprocess.Popen(it.cluster.words("on", "1", sys.executable, "-c", LISTENS))
     try:
         wait_until(lambda: any(at.port == 30050 and at.machine == 1
-                               for at in it.cluster.listeners()), 10, "a listener")
+                               for at in it.cluster.listeners()), "a listener")
         result = it.run()
     finally:
         server.kill()
@@ -191,8 +191,6 @@ def test_python_appears_on_no_other_machine(job, mounted, tmp_path):
     os.symlink(it.build / "fake", tool / "train")
     mounted(2, None, tool)
     it.command = ["--", str(tool / "train")]
-    started = time.monotonic()
     result = it.run()
     assert result.code == 127, result.said
     assert "vm2" in result.err and "train" in result.err, result.said
-    assert time.monotonic() - started < 20

@@ -102,7 +102,7 @@ def test_no_shared_memory(job, cluster, disk, mounted, state, private, words):
     if it.mpi == "openmpi" or state == "none":
         well(result)
     else:
-        assert result.code != 0 and result.seconds < 10, result.said
+        assert result.code != 0, result.said
 
 
 def test_shared_memory_in_a_plain_folder(make, cluster, mounted, tmp_path):
@@ -229,7 +229,7 @@ def test_hangfs_does_not_hang_by_itself(make, hanging):
 def test_workspace_that_hangs_from_the_start(make, hanging, mpi, machine):
     it = make(mpi, *SEE, machines=2, start_timeout=2)
     hanging(it, machine)("getattr lookup open")
-    result = it.run(20)
+    result = it.run()
     assert result.code == 124 and len(complaints(result)) == 1, result.said
     assert f"vm{machine} still waits to " in result.err, result.said
     assert "the file system does not answer" in result.err, result.said
@@ -241,7 +241,7 @@ def test_workspace_that_hangs_is_told_before_its_machine_is_lost(make, hanging, 
     lost_timeout = 16
     it = make(mpi, *SEE, machines=2, lost_timeout=lost_timeout)
     hanging(it, machine)("getattr lookup open")
-    result = it.run(lost_timeout - 1)
+    result = it.run()
     assert result.code == 124 and len(complaints(result)) == 1, result.said
     assert f"vm{machine} still waits to " in result.err, result.said
 
@@ -257,7 +257,7 @@ def test_job_folder_that_hangs(make, hanging):
     it.start().wait_for("up")
     hang("getattr lookup open opendir")
     os.kill(it.keeper_on(1), signal.SIGKILL)
-    result = it.finish(30)
+    result = it.finish()
     assert result.code == 125, result.said
     assert f"still waits to remove the job's folder '{temporary}/" in result.err, result.said
     assert "has died" in result.err, result.said
@@ -272,7 +272,7 @@ def test_keeper_that_hangs(make, hanging, mpi, how):
     it.start().wait_for("up")
     hang(f"getattr lookup open access {how}")
     (it.workspace / "go").touch()
-    result, left = it.end(40)
+    result, left = it.end()
     assert result.code == 124, result.said
     assert "has been starting trainer 1 in" in result.err, result.said
     assert "the file system does not answer" in result.err, result.said
@@ -290,7 +290,7 @@ def test_server_that_not_even_kill_ends(make, hanging, mpi):
     it.start().wait_for("up")
     hang("getattr lookup access hard")
     (it.workspace / "go").touch()
-    result, left = it.end(60)
+    result, left = it.end()
     assert result.code == 0 and left, result.said
     assert "on vm1 do not die of SIGKILL" in result.err, result.said
 
@@ -303,7 +303,7 @@ def test_logs_that_hang(make, hanging, machine):
     it.start().wait_for("up")
     hang("write")
     (it.workspace / "go").touch()
-    result = it.finish(30)
+    result = it.finish()
     assert result.code == 125, result.said
     assert f"writing the log file '{it.options['workspace']}" in result.err, result.said
     assert ("the report in" in result.err) == (machine == 0), result.said
@@ -316,6 +316,6 @@ def test_report_that_hangs(make, hanging):
     it.start().wait_for("up")
     hang("create write")
     (it.workspace / "go").touch()
-    result = it.finish(30)
+    result = it.finish()
     assert result.code == 125 and "the report in" in result.err, result.said
     assert "the file system does not answer" in result.err, result.said

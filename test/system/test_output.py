@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from job import wait_until
+from patience import wait_until
 
 LINE = re.compile(r"\[(vm\d) (server|trainer) (\d+)\] (.*)")
 NOT_SHOWN = re.compile(r"\.\.\. (\d+) lines? not shown here, see (.*)")
@@ -205,13 +205,10 @@ def test_a_signal_while_nobody_reads(solo):
     it.stdout = write
     try:
         it.start()
-        wait_until(lambda: bytes_in(read) > 60000, 10, "the pipe is full")
+        wait_until(lambda: bytes_in(read) > 60000, "the pipe is full")
         time.sleep(1)  # all that is between the trainer and the pipe is full then too
-        before = time.monotonic()
-        result = it.signal(signal.SIGTERM).finish(20)
+        result = it.signal(signal.SIGTERM).finish()
     finally:
         os.close(write)
         os.close(read)
     assert result.code == 143, result.said
-    # the trainer may take --kill_grace, and the reader a few seconds
-    assert time.monotonic() - before < 12

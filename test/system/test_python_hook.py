@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+import patience
+
 HOOK = pathlib.Path(__file__).resolve().parents[2] / "src/keeper/sitecustomize.py"
 PYTHONS = [sys.executable, *os.environ.get("MPILAUNCH_PYTHONS", "").split()]
 GRACE = 1       # in the tests' copy of the hook
@@ -37,7 +39,8 @@ def python(request, tmp_path):
         if path:
             own["PYTHONPATH"] = path
         return subprocess.run([request.param, *words], cwd=tmp_path, env={**own, **environment},
-                              input=stdin, capture_output=True, text=True, timeout=FOREVER / 2)
+                              input=stdin, capture_output=True, text=True,
+                              timeout=patience.seconds())
     return run
 
 

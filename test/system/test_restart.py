@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from job import wait_until
+from patience import wait_until
 
 FAILS_ONCE = ("server: dump seen; serve",
               "trainer 1: dump seen; connect; attempt 0 exit 3; sleep 0.3",
@@ -89,7 +89,7 @@ def test_no_restart_after_a_signal_from_outside(job):
 @pytest.mark.parametrize("machine", [0, 1])
 def test_a_signal_while_it_waits_for_the_next_attempt(job, machine):
     it = job(*ALWAYS, machines=2, max_restarts=3, restart_delay=600).start()
-    wait_until(lambda: it.failed_attempts() == 1 and len(it.own_processes()) == 4, 30,
+    wait_until(lambda: it.failed_attempts() == 1 and len(it.own_processes()) == 4,
                "the first attempt has ended")
     os.kill(it.rank_on(machine), signal.SIGTERM)
     result = it.finish()
@@ -99,7 +99,7 @@ def test_a_signal_while_it_waits_for_the_next_attempt(job, machine):
 
 def test_a_keeper_that_dies_between_two_attempts(job):
     it = job(*ALWAYS, machines=2, max_restarts=3, restart_delay=600).start()
-    wait_until(lambda: it.failed_attempts() == 1 and len(it.own_processes()) == 4, 30,
+    wait_until(lambda: it.failed_attempts() == 1 and len(it.own_processes()) == 4,
                "the first attempt has ended")
     os.kill(it.keeper_on(1), signal.SIGKILL)
     result = it.finish()
@@ -115,10 +115,10 @@ def test_nothing_grows_over_100_restarts(openmpi):
     pids = [*it.launchers()]
     before = {pid: (descriptors(pid), resident_kb(pid)) for pid in pids}
     (it.workspace / "on").touch()
-    it.wait_for("many", seconds=150)
+    it.wait_for("many")
     after = {pid: (descriptors(pid), resident_kb(pid)) for pid in pids}
     (it.workspace / "go").touch()
-    wait_until(lambda: it.failed_attempts() >= 100, 60, "the last attempt runs")
+    wait_until(lambda: it.failed_attempts() >= 100, "the last attempt runs")
     it.signal(signal.SIGTERM)
     it.finish()
     for pid in pids:

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 import dryrun
+import patience
 import settings
 from cluster import Listener, parent_of, pids, read_bytes
 from conftest import build_of
@@ -39,7 +40,7 @@ def workspace_name(row):
 
 def dry_run(build, words, folder, shell):
     done = subprocess.run([str(build / "dgl-mpilaunch"), "--dry_run", *words], cwd=folder,
-                          env=shell, capture_output=True, text=True, timeout=20)
+                          env=shell, capture_output=True, text=True, timeout=patience.seconds())
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -72,7 +73,7 @@ def test_argv_of_a_plan_is_what_a_shell_reads(tmp_path):
         text, expected = planned(row, tmp_path)
         argv = re.search("^    argv (.*)$", text, re.MULTILINE)[1]
         read = subprocess.run(["bash", "-c", f"printf '%s\\0' {argv}"], capture_output=True,
-                              text=True, check=True, timeout=20).stdout
+                              text=True, check=True, timeout=patience.seconds()).stdout
         assert read.split("\0")[:-1] == expected.machines[0].processes[0].argv
 
 

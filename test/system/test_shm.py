@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from cluster import read_bytes
-from job import wait_until
+from patience import wait_until
 from leftovers import MPI_SHARED_MEMORY, marked
 
 MIB = 1 << 20
@@ -122,7 +122,7 @@ def test_what_is_mounted_later_is_seen(solo, mounted, tmp_path):
     it = up(solo("server: dump up; serve", f"trainer: dump up; wait {homes}/me/file; connect"))
     mounted(0, None, homes / "me")
     it.cluster.on(0, "touch", f"{homes}/me/file")
-    assert it.finish(20).code == 0
+    assert it.finish().code == 0
 
 
 # ---- on, off ----
@@ -163,7 +163,7 @@ def wait_noted(it, machine, *names):
     def noted():
         return {line.split(b" ", 2)[2].decode() for line
                 in read_bytes(it.job_dir(machine) / ".segments").split(b"\0") if line}
-    wait_until(lambda: noted() >= set(names), 10, f"{names} are noted", lambda: str(noted()))
+    wait_until(lambda: noted() >= set(names), f"{names} are noted", lambda: str(noted()))
 
 
 def test_what_is_left_is_removed(job, put):
@@ -216,8 +216,8 @@ def together(first, second):
 
 def end_first(it):
     """Its end, while the other runs: all of its processes are gone."""
-    it.process.communicate(timeout=60)
-    wait_until(lambda: not marked(it.marker), 10, "the first job has gone")
+    it.communicate()
+    wait_until(lambda: not marked(it.marker), "the first job has gone")
     it.remove_temporary()
     return it.process.returncode
 
@@ -254,7 +254,7 @@ def test_two_jobs_that_share_the_machines_own(job):
     let_go(first)
     assert end_first(first) == 3
     kept = {(k, name) for k in range(2) for name in ("second-segment", "both")}
-    wait_until(lambda: in_machines(second) == kept, 10, "only the first one's own are removed",
+    wait_until(lambda: in_machines(second) == kept, "only the first one's own are removed",
                lambda: str(in_machines(second)))
     for k in range(2):  # the second has found it there, so that it will leave it there
         os.unlink(place(second.cluster, k, "both"))

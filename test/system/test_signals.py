@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from cluster import read_bytes
-from job import wait_until
+from patience import wait_until
 from leftovers import describe
 
 SCRIPT = ("server: serve", "trainer: connect; dump up; forever")
@@ -37,13 +37,11 @@ def still_runs(job, seconds):
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_to_mpirun(job, number, code):
-    it = job(*SCRIPT)
-    it.environment = {}  # with no time between TERM and KILL the ranks could say nothing
-    result = up(it).signal(number).finish()
+    it = up(job(*SCRIPT).let_ranks_report())
+    result = it.signal(number).finish()
     # Open MPI 4's mpirun returns 1 after a signal, whatever the ranks return [measured]
     assert result.code == (1 if it.mpi == "openmpi" else code), result.said
     assert result.report is not None
-    assert result.seconds < 30
 
 
 def test_sigint_twice_to_mpirun(job):
@@ -87,7 +85,7 @@ while True:
 
 def test_a_signal_to_all_ranks_of_a_machine_counts_once(job):
     """Taken for a second one it would skip the grace."""
-    it = job(machines=1, num_servers=0, part_config=None, kill_grace=8)
+    it = job(machines=1, num_servers=0, part_config=None, kill_grace=3600)
     # Open MPI 4's mpirun, told to leave no time between TERM and KILL, was seen to stay for ever
     # after MPI_Abort though all its ranks were gone: in 2 of 11 runs; in 0 of 9 without [measured]
     it.environment = {}
@@ -102,7 +100,6 @@ def test_a_signal_to_all_ranks_of_a_machine_counts_once(job):
     assert result.code == 143, result.said
     trainer, = result.processes("trainer")
     assert (trainer["exit_code"], trainer["signal"]) == (0, None), trainer
-    assert result.seconds < 8, "it waited for more than the trainer"
 
 
 def test_mpirun_is_killed(job):
@@ -117,7 +114,7 @@ def test_a_rank_is_killed(job, machine):
     it = up(job(*STUBBORN, kill_grace=1))
     os.kill(it.rank_on(machine), signal.SIGKILL)
     result = it.finish()
-    assert result.code in ((137,) if it.mpi == "openmpi" else (137, 255)), result.said
+    assert result.code in ((137,) if it.mpi == "openmpi" else (9, 137, 255)), result.said
     said = result.err + "".join(path.read_text() for path
                                 in (result.run_dir / "logs").glob("*.launcher.log"))
     assert f"vm{machine}" in said, result.said
@@ -152,7 +149,7 @@ def cut(it, machine):
     """Cuts that machine off until all of the job has ended, on both sides; then joins it again."""
     it.cluster.vcluster("link", str(machine), "down")
     try:
-        wait_until(lambda: not it.own_processes(), 25, "all has ended on both sides of the cut",
+        wait_until(lambda: not it.own_processes(), "all has ended on both sides of the cut",
                    lambda: "\n".join(map(describe, it.own_processes())))
     finally:
         it.cluster.vcluster("link", str(machine), "up")
@@ -224,22 +221,20 @@ def test_a_signal_to_the_launcher_without_mpi(solo, number):
 
 
 def test_a_second_signal_hurries(solo):
-    it = up(solo(*STUBBORN, kill_grace=30)).signal(signal.SIGINT)
+    it = up(solo(*STUBBORN, kill_grace=3600)).signal(signal.SIGINT)
     assert still_runs(it, 0.5)
     result = it.signal(signal.SIGINT).finish()
     assert result.code == 130, result.said
-    assert result.seconds < 10
 
 
 def test_a_second_signal_to_one_rank_hurries_all(job):
-    it = up(job(*STUBBORN, machines=3, kill_grace=30))
+    it = up(job(*STUBBORN, machines=3, kill_grace=3600))
     rank = it.rank_on(1)
     os.kill(rank, signal.SIGTERM)
     assert still_runs(it, 0.5)
     os.kill(rank, signal.SIGTERM)
     result = it.finish()
     assert result.code == 143, result.said
-    assert result.seconds < 20
 
 
 def test_the_launcher_is_killed_without_mpi(solo):
@@ -265,13 +260,12 @@ def test_a_signal_while_servers_start(job):
 
 def test_a_signal_while_servers_leave(job):
     """The trainers have ended well, but not the job: the user has stopped it."""
-    it = job("server 1: serve; touch left; sleep 6", machines=2).start().wait_for("left")
+    it = job("server 1: serve; touch left; forever", machines=2).start().wait_for("left")
     assert still_runs(it, 0.5), "server 1 holds nobody up"
     os.kill(it.rank_on(0), signal.SIGTERM)
     result = it.finish()
     assert result.code == 143, result.said
     assert result.report["exit_code"] == 143
-    assert result.seconds < 6
 
 
 def test_a_signal_right_at_the_start(solo):

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from cluster import Listener
-from job import wait_until
+from patience import load, wait_until
 
 
 def roles(result):
@@ -128,10 +128,8 @@ def test_a_server_that_listens_late_is_named(openmpi):
 
 
 def test_start_timeout_names_who_is_late(job):
-    started = time.monotonic()
     result = job("server 2: forever", start_timeout=2).run()
     assert result.code == 124, result.said
-    assert time.monotonic() - started < 15
     assert "server 2" in result.err and "vm2" in result.err, result.said
     assert "server 1" not in result.err, result.said
     assert result.processes("trainer") == [] or all(
@@ -185,7 +183,7 @@ def test_it_starts_at_once(solo):
     it = solo("server: serve", "trainer: connect; touch up")
     started = time.monotonic()
     it.start()
-    wait_until((it.workspace / "up").exists, 5, "the trainer's file")
+    wait_until((it.workspace / "up").exists, "the trainer's file")
     took = time.monotonic() - started
     assert it.finish().code == 0
-    assert took < 2
+    assert took < 2 * load()

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import patience
 from job import plain_environment, write_partition
 
 
@@ -94,7 +95,8 @@ def test_a_part_config_without_one_of_its_parts(job):
 
 def ask(it, *words):
     return subprocess.run([str(it.build / "dgl-mpilaunch"), *words], capture_output=True,
-                          text=True, timeout=20, cwd=it.workspace.parent, env=plain_environment())
+                          text=True, timeout=patience.seconds(), cwd=it.workspace.parent,
+                          env=plain_environment())
 
 
 def test_help_and_version_need_no_mpi(solo):
