@@ -13,18 +13,9 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "coord/fragments.h"
 #include "coord/launch.h"
 #include "wire/message.h"
-
-#define PEERS_FRAGMENT                                                                             \
-    65536 /* bytes of one message on the network; longer ones are cut and joined */
-
-/* A message that has come. data is the receiver's to free. */
-struct peers_message {
-    int from;
-    enum message_type type;
-    struct buf data;
-};
 
 struct peers; /* holds the ops first; see peers_ops */
 
@@ -80,13 +71,14 @@ int peers_narrow(struct peers *p, bool stay, struct err *err);
  * having run a gate. Not while a child lives. */
 void peers_assemble(struct peers *p);
 
-/* Queues a message; order is kept between two ranks. -1: MPI reports an error for that peer. */
+/* Queues a message; order is kept between two ranks in each lane (fragments). -1: MPI reports an
+ * error for a peer. */
 int peers_send(struct peers *p, int to, enum message_type type, const void *data, size_t len);
 
 /* 1: *message holds one that has come. 0: none now. -1: MPI reports an error. */
 int peers_receive(struct peers *p, struct peers_message *message);
 
-/* Has everything that was queued left? */
+/* Lets leave what can; has everything that was queued left? */
 bool peers_all_sent(struct peers *p);
 
 /* A gate opens when all ranks have entered it; the result is the maximum of each value. One gate at

@@ -1,8 +1,9 @@
 /* peers_mpi: the only file that includes mpi.h. Knows MPI and bytes, nothing of the job.
  *
  * Messages are received by MPI_Improbe, so that no receive is ever posted that would have to be
- * cancelled (MPICH's Finalize was seen to hang on those). Long ones travel in fragments, joined by
- * source. Nothing here waits in an MPI call while the job runs: requests are tested.
+ * cancelled (MPICH's Finalize was seen to hang on those). How messages are cut, bounded and put in
+ * order is fragments.c's. Nothing here waits in an MPI call while the job runs: requests are
+ * tested.
  */
 #include <mpi.h>
 #include <poll.h>
@@ -14,10 +15,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "coord/fragments.h"
 #include "coord/peers.h"
 
 enum {
-    TAG_MESSAGE = 1,
+    TAG_FIRST = 1,    /* of the lanes */
     LEAVE_MS = 10000, /* in Finalize; or for the end that rank 0's MPI_Abort brings */
     ABORT_MS = 50,    /* in MPI_Abort: by then it has told whoever can be told */
     FOLLOW_MS = 80    /* Open MPI: after it, of the other ranks */
@@ -25,36 +27,23 @@ enum {
 
 enum mpi_kind { KIND_OPEN_MPI, KIND_MPICH /* and its kin: Intel MPI, MVAPICH */ };
 
-struct fragment {
-    uint32_t type;
-    uint32_t more; /* 1: another fragment of the same message follows */
-};
-
-/* One message fragment under way. */
-struct sending {
-    MPI_Request request;
-    char *bytes;
-    struct sending *next;
-};
-
-/* A message of which not all fragments have come. */
-struct joining {
-    int from;
-    struct buf data;
-    struct joining *next;
+/* Requests under way; the arrays are as long as MPI_Testsome wants them. */
+struct requests {
+    MPI_Request *request;
+    struct fragment **fragment; /* what each is about */
+    int *done;
+    MPI_Status *status;
+    int n, room;
 };
 
 struct mpi {
     struct peers peers;
     MPI_Comm comm;
     enum mpi_kind kind;
-    bool several;            /* ranks on a machine */
-    struct sending *sending; /* oldest first */
-    struct sending **sending_tail;
-    struct joining *joining;
-    MPI_Request receiving; /* a fragment that has been announced, into fragment */
-    int receiving_from, receiving_len;
-    char fragment[PEERS_FRAGMENT];
+    bool several; /* ranks on a machine */
+    struct outgoing *outgoing;
+    struct incoming *incoming;
+    struct requests sends, receives;
     MPI_Request gate;
     int64_t gate_value[2], gate_result[2];
     char version[MPI_MAX_LIBRARY_VERSION_STRING];
@@ -158,149 +147,152 @@ static int mpi_narrow(struct peers *p, bool stay, struct err *err)
 
 /* ---- messages ---- */
 
-static int send_fragment(struct mpi *m, int to, struct fragment head, const char *data, size_t len)
+static void requests_add(struct requests *r, MPI_Request request, struct fragment *fragment)
 {
-    struct sending *s = mem_calloc(1, sizeof(*s));
-    int rc;
-
-    s->bytes = mem_calloc(1, sizeof(head) + len);
-    memcpy(s->bytes, &head, sizeof(head));
-    if (len)
-        memcpy(s->bytes + sizeof(head), data, len);
-    rc = MPI_Isend(s->bytes, (int)(sizeof(head) + len), MPI_BYTE, to, TAG_MESSAGE, m->comm,
-                   &s->request);
-    if (rc != MPI_SUCCESS) {
-        free(s->bytes);
-        free(s);
-        return -1;
+    if (r->n == r->room) {
+        r->room = r->room ? 2 * r->room : 16;
+        r->request = mem_realloc(r->request, (size_t)r->room, sizeof(*r->request));
+        r->fragment = mem_realloc(r->fragment, (size_t)r->room, sizeof(*r->fragment));
+        r->done = mem_realloc(r->done, (size_t)r->room, sizeof(*r->done));
+        r->status = mem_realloc(r->status, (size_t)r->room, sizeof(*r->status));
     }
-    *m->sending_tail = s;
-    m->sending_tail = &s->next;
-    return 0;
+    r->request[r->n] = request;
+    r->fragment[r->n++] = fragment;
+}
+
+/* Closes the gaps that completed requests have left; the order does not matter. */
+static void requests_close_up(struct requests *r)
+{
+    int kept = 0;
+
+    for (int i = 0; i < r->n; i++) {
+        if (!r->fragment[i])
+            continue;
+        r->request[kept] = r->request[i];
+        r->fragment[kept++] = r->fragment[i];
+    }
+    r->n = kept;
+}
+
+/* Hands what has completed to done, a failed request too. -1: MPI reports an error. */
+static int requests_test(struct requests *r, struct mpi *m,
+                         void (*done)(struct mpi *m, struct fragment *fragment))
+{
+    int count = 0, rc;
+
+    if (!r->n)
+        return 0;
+    rc = MPI_Testsome(r->n, r->request, &count, r->done, r->status);
+    if ((rc != MPI_SUCCESS && rc != MPI_ERR_IN_STATUS) || count == MPI_UNDEFINED)
+        return -1;
+    for (int i = 0; i < count; i++) {
+        done(m, r->fragment[r->done[i]]);
+        r->fragment[r->done[i]] = NULL;
+    }
+    if (count)
+        requests_close_up(r);
+    return rc == MPI_SUCCESS ? 0 : -1;
+}
+
+static int tag_of(enum lane lane)
+{
+    return TAG_FIRST + (int)lane;
+}
+
+static void has_left(struct mpi *m, struct fragment *fragment)
+{
+    outgoing_left(m->outgoing, fragment);
+}
+
+static int send_what_may_leave(struct mpi *m)
+{
+    struct fragment *f;
+    int rc = 0;
+
+    while ((f = outgoing_next(m->outgoing))) {
+        MPI_Request request;
+
+        if (MPI_Isend(f->bytes, (int)f->len, MPI_BYTE, f->peer, tag_of(f->lane), m->comm,
+                      &request) == MPI_SUCCESS) {
+            requests_add(&m->sends, request, f);
+        } else {
+            outgoing_left(m->outgoing, f);
+            rc = -1;
+        }
+    }
+    return rc;
 }
 
 static int mpi_send(struct peers *p, int to, enum message_type type, const void *data, size_t len)
 {
-    const size_t room = PEERS_FRAGMENT - sizeof(struct fragment);
-    const char *at = data;
+    struct mpi *m = of(p);
 
-    for (;;) {
-        size_t now = len < room ? len : room;
-        struct fragment head = {.type = type, .more = now < len};
-
-        if (send_fragment(of(p), to, head, at, now))
-            return -1;
-        if (!head.more)
-            return 0;
-        at += now;
-        len -= now;
-    }
+    outgoing_add(m->outgoing, to, type, data, len);
+    return send_what_may_leave(m);
 }
 
 static bool mpi_all_sent(struct peers *p)
 {
     struct mpi *m = of(p);
-    struct sending **link = &m->sending;
 
-    while (*link) {
-        struct sending *s = *link;
-        int done = 0;
-
-        if (MPI_Test(&s->request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS && !done) {
-            link = &s->next;
-            continue;
-        }
-        *link = s->next;
-        free(s->bytes);
-        free(s);
-    }
-    m->sending_tail = link;
-    return !m->sending;
+    requests_test(&m->sends, m, has_left);
+    send_what_may_leave(m);
+    return outgoing_is_empty(m->outgoing);
 }
 
-static struct joining *joining_from(struct mpi *m, int from)
+static void has_come(struct mpi *m, struct fragment *fragment)
 {
-    struct joining *j = m->joining;
-
-    while (j && j->from != from)
-        j = j->next;
-    if (!j) {
-        j = mem_calloc(1, sizeof(*j));
-        j->from = from;
-        j->next = m->joining;
-        m->joining = j;
-    }
-    return j;
+    incoming_came(m->incoming, fragment);
 }
 
-static void joining_drop(struct mpi *m, struct joining *old)
-{
-    struct joining **link = &m->joining;
-
-    while (*link != old)
-        link = &(*link)->next;
-    *link = old->next;
-    free(old);
-}
-
-/* Adds one fragment. 1: its message is whole and in *message. 0: more must come. -1: malformed. */
-static int join(struct mpi *m, int from, const char *bytes, size_t len,
-                struct peers_message *message)
-{
-    struct fragment head;
-    struct joining *j;
-
-    if (len < sizeof(head))
-        return -1;
-    memcpy(&head, bytes, sizeof(head));
-    j = joining_from(m, from);
-    buf_add(&j->data, bytes + sizeof(head), len - sizeof(head));
-    if (j->data.len > MESSAGE_MAX || head.type >= MESSAGE_COUNT)
-        return -1;
-    if (head.more)
-        return 0;
-    *message = (struct peers_message){.from = from, .type = head.type, .data = j->data};
-    joining_drop(m, j);
-    return 1;
-}
-
-/* Begins to receive the next fragment that has been announced. 1: begun, 0: none, -1: error. */
-static int receive_begin(struct mpi *m)
+/* Begins to receive one fragment that has been announced. 1: begun, 0: none, -1: error. */
+static int receive_begin(struct mpi *m, enum lane lane)
 {
     MPI_Message handle;
+    MPI_Request request;
     MPI_Status status;
+    struct fragment *f;
     int there = 0, len = 0;
 
-    if (MPI_Improbe(MPI_ANY_SOURCE, TAG_MESSAGE, m->comm, &there, &handle, &status))
+    if (MPI_Improbe(MPI_ANY_SOURCE, tag_of(lane), m->comm, &there, &handle, &status))
         return -1;
     if (!there)
         return 0;
     MPI_Get_count(&status, MPI_BYTE, &len);
-    if (len < 0 || len > PEERS_FRAGMENT)
+    f = len < 0 ? NULL : incoming_expect(m->incoming, status.MPI_SOURCE, lane, (size_t)len);
+    if (!f || MPI_Imrecv(f->bytes, len, MPI_BYTE, &handle, &request) != MPI_SUCCESS)
         return -1;
-    m->receiving_from = status.MPI_SOURCE;
-    m->receiving_len = len;
-    return MPI_Imrecv(m->fragment, len, MPI_BYTE, &handle, &m->receiving) == MPI_SUCCESS ? 1 : -1;
+    requests_add(&m->receives, request, f);
+    return 1;
 }
 
-/* The bytes of an announced fragment may come later, or never when its sender dies: tested too. */
+/* Begins to receive all that has been announced: how much that is at once, its senders bound
+ * (fragments). */
+static int receive_begin_all(struct mpi *m)
+{
+    for (int lane = 0; lane < LANES; lane++) {
+        int rc;
+
+        while ((rc = receive_begin(m, lane)) > 0)
+            ;
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* The bytes of an announced fragment may come later, or never when its sender has been stopped:
+ * meanwhile the others are heard. */
 static int mpi_receive(struct peers *p, struct peers_message *message)
 {
     struct mpi *m = of(p);
-    int result = 0;
+    int rc = incoming_next(m->incoming, message);
 
-    while (!result) {
-        int done = 0;
-
-        if (m->receiving == MPI_REQUEST_NULL && (result = receive_begin(m)) <= 0)
-            return result;
-        if (MPI_Test(&m->receiving, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
-            return -1;
-        if (!done)
-            return 0;
-        result = join(m, m->receiving_from, m->fragment, (size_t)m->receiving_len, message);
-    }
-    return result;
+    if (rc)
+        return rc;
+    if (receive_begin_all(m) || requests_test(&m->receives, m, has_come))
+        return -1;
+    return incoming_next(m->incoming, message);
 }
 
 /* ---- gates ---- */
@@ -444,8 +436,8 @@ struct peers *peers_mpi_open(struct err *err)
     m->peers.ops = &mpi_ops;
     m->comm = MPI_COMM_WORLD;
     m->gate = MPI_REQUEST_NULL;
-    m->receiving = MPI_REQUEST_NULL;
-    m->sending_tail = &m->sending;
+    m->outgoing = outgoing_new();
+    m->incoming = incoming_new();
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_Comm_rank(MPI_COMM_WORLD, &m->peers.rank);
     MPI_Comm_size(MPI_COMM_WORLD, &m->peers.size);

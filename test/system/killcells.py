@@ -9,6 +9,7 @@ MACHINES = 4      # machine 2 stands between others in the tree of the alarms
 KILL_GRACE = 2    # --kill_grace of every cell
 LOST_TIMEOUT = 3  # --lost_timeout where something falls silent
 LOADING, TRAINING, DRAIN = STAGES = ("servers loading", "training", "drain")
+PRINTING = "while it prints"  # the trainer of the machine that is hit; as TRAINING else
 FORKED = "launcher's sampler"  # its job has samplers of --sampler_cmd in the place of workers
 
 FAILS, GOES_ON = "fails", "goes on"
@@ -122,7 +123,7 @@ HIT = (
 
     ("rank", KILL, STAGES, FAILS, "a part of MPI killed", each((137,), (9, 137, 255)), RANK_DIED),
     ("rank", TERM, STAGES, FAILS, "a child's death", both(143), TOLD),
-    ("rank", STOP, STAGES, FAILS, "silence", both(125), r"vm{m} is lost"),
+    ("rank", STOP, [*STAGES, PRINTING], FAILS, "silence", both(125), r"vm{m} is lost"),
     ("rank", SEGV, STAGES, FAILS, "a part of MPI killed", each((139,), (139, 255)), RANK_DIED),
 
     ("mpirun", KILL, STAGES, FAILS, "a part of MPI killed", both(-9), PARENT),
@@ -138,7 +139,7 @@ HIT = (
     ("mpirun's daemon", SEGV, [TRAINING], FAILS, "a part of MPI killed", ANY_FAILURE, PARENT),
 
     ("all of a machine", KILL, STAGES, FAILS, "a part of MPI killed", ANY_FAILURE, r"vm\d"),
-    ("link of a machine", CUT, STAGES, FAILS, "silence", each((125,), (125,)), r"vm{m} is lost"),
+    ("link of a machine", CUT, [*STAGES, PRINTING], FAILS, "silence", both(125), r"vm{m} is lost"),
 )
 
 # MPICH's daemon pays no attention to TERM

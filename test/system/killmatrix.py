@@ -15,7 +15,8 @@ import time
 
 from cluster import read_bytes
 from killcells import (ANY_FAILURE, CUT, DRAIN, EXIT, FORKED, GOES_ON, KILL_GRACE, LOADING,
-                       LOST_TIMEOUT, TRAINING)
+                       LOST_TIMEOUT, PRINTING, TRAINING)
+from job import wait_until
 from leftovers import describe
 from patience import Deadline
 
@@ -24,6 +25,8 @@ SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGSTOP": sign
 SETTLE = 0.5   # from the last file of a stage until the launcher has passed its gate
 HOLD = 1.5     # how long a job that goes on is watched with what was done to it
 LOOK = 0.25    # between two looks for processes that have come since
+LINES = 300000  # of 200 bytes, which a trainer prints; it is hit when so many bytes have come:
+SHOWN = 2 << 20
 
 
 @dataclasses.dataclass
@@ -53,6 +56,9 @@ def script_of(cell):
     end, script = "wait die; exit 1", []
     if (cell.victim, cell.how) == ("trainer", EXIT):
         script.append(trainer_script(f"trainer {cell.machine}", worker, end))
+    elif cell.stage == PRINTING:
+        script.append(trainer_script(f"trainer {cell.machine}", worker,
+                                     f"wait print; lines {LINES} 200; {trainer}"))
     elif (cell.victim, cell.how) == ("sampler worker", EXIT):
         script.append(trainer_script(f"trainer {cell.machine}", f"dump worker, {end}", trainer))
     elif (cell.victim, cell.how) == ("server", EXIT):
@@ -83,6 +89,8 @@ def options_of(cell, as_typed, build):
     options = {"num_samplers": 1, "kill_grace": KILL_GRACE if as_typed else 1, "exit_timeout": 60}
     if cell.limit == "silence":
         options["lost_timeout"] = LOST_TIMEOUT if as_typed else 2
+    if cell.stage == PRINTING:
+        options["run_dir"] = "none"  # no line may be lost: the messages are as large as can be
     if cell.victim == FORKED:
         options["sampler_cmd"] = shlex.join([str(build / "fake"), *sampler_script(cell)])
     return options
@@ -100,10 +108,14 @@ def bring_to_stage(cell, job):
     if cell.stage == DRAIN:
         touch(job, "go")
     sampler = "sampling.sampler" if cell.victim == FORKED else "worker.trainer"
-    wanted = {LOADING: ["loading.server"], TRAINING: ["training.trainer", sampler],
+    training = ["training.trainer", sampler]
+    wanted = {LOADING: ["loading.server"], TRAINING: training, PRINTING: training,
               DRAIN: ["drain.server"]}[cell.stage]
     job.start().wait_for(*(f"{name}-{k}" for name in wanted for k in range(job.machines)))
     time.sleep(SETTLE)
+    if cell.stage == PRINTING:
+        touch(job, "print")
+        wait_until(lambda: os.fstat(job.stdout).st_size > SHOWN, PATIENCE, "the trainer prints")
 
 
 def pid_in(job, name):
