@@ -7,15 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/silence.h"
 #include "coord/peers.h"
 
 struct pulse {
     int links[PEERS_LINKS_MAX];
-    int64_t heard[PEERS_LINKS_MAX]; /* when something last came from that neighbour */
+    struct silence silence[PEERS_LINKS_MAX]; /* of each neighbour */
     int n;
     int64_t timeout_ms; /* 0: off */
     int64_t next_beat;
-    int64_t last_look;
 };
 
 /* For rank among size, at time now. timeout_ms: silence that means lost; 0 turns it off. */
@@ -24,11 +24,14 @@ void pulse_start(struct pulse *pulse, int rank, int size, int64_t timeout_ms, in
 /* Something came from that rank. */
 void pulse_heard(struct pulse *pulse, int from, int64_t now);
 
-/* Is it time to send every neighbour a BEAT? True once each quarter of the timeout, at most 5 s. */
+/* Is it time to send every neighbour a BEAT? True as often as silence.h says. */
 bool pulse_beat_due(struct pulse *pulse, int64_t now);
 
-/* The rank of a neighbour that has been silent for the timeout, or -1. When this process itself did
- * not look for half the timeout (it was stopped, the machine slept), all are given a new start. */
+/* The first link whose neighbour has been silent for the timeout, or -1. */
 int pulse_lost(struct pulse *pulse, int64_t now);
+
+/* When one is lost: all links whose neighbours have been silent for more than half the timeout.
+ * They fell silent at the same time, since beats come four times as often. Returns how many. */
+int pulse_silent(const struct pulse *pulse, int64_t now, int silent[PEERS_LINKS_MAX]);
 
 #endif

@@ -57,7 +57,8 @@ struct coord {
     struct peers *peers;
     struct keeper_link keeper;
     bool keeper_silent;
-    struct pulse keeper_pulse; /* a keeper that is stopped answers no PING; its link is number 1 */
+    struct silence keeper_silence; /* a keeper that is stopped answers no PING */
+    int64_t next_ping;
     struct pulse pulse;
     struct neighbour neighbours[PEERS_LINKS_MAX]; /* as pulse.links */
     struct root *root;                            /* rank 0 only */
@@ -159,7 +160,10 @@ void coord_send_beat(struct coord *c);
 /* The keeper has not answered for lost_timeout, or starts for longer than start_timeout: it is
  * killed, which ends its processes too. */
 void coord_on_silent_keeper(struct coord *c, int code);
-void coord_on_silence(struct coord *c, int rank);
+
+/* The neighbour behind that link of the pulse has been silent for too long. */
+void coord_on_silence(struct coord *c, int link);
+
 void coord_on_signal(struct coord *c, int number);
 
 /* what: a signal that a sleeper has got, or -1: one has died. */

@@ -198,7 +198,8 @@ static void report(struct coord *c, int64_t now, bool late)
             return;
         drop_output(c);
     }
-    if (c->run.given_up)
+    /* a rank 0 that is cut off has said so */
+    if (c->run.given_up && c->lost_machine != c->setup->meeting->machine)
         root_say_silent(c->root, c->lost_machine);
     c->run.code = root_conclude(c->root, known_cause(c), may_restart(c, late), &c->run.restart);
     c->run.reported = true;

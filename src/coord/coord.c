@@ -188,9 +188,11 @@ static void look_after_keeper(struct coord *c, int64_t now)
 {
     if (c->keeper.keeper.fd < 0 || c->keeper_silent)
         return;
-    if (pulse_beat_due(&c->keeper_pulse, now))
+    if (c->keeper_silence.timeout_ms && now >= c->next_ping) {
         keeper_link_send(&c->keeper, MESSAGE_PING, NULL, 0);
-    if (pulse_lost(&c->keeper_pulse, now) >= 0)
+        c->next_ping = now + silence_sign_every(&c->keeper_silence);
+    }
+    if (silence_is_over(&c->keeper_silence, now))
         coord_on_silent_keeper(c, EXIT_LAUNCHER);
     else if (is_late_at_start(c))
         coord_on_silent_keeper(c, EXIT_START_TIME);
@@ -306,7 +308,7 @@ _Noreturn void coord_run(const struct coord_setup *setup)
     c.preempt_signal = announce->preempt_signal;
     signals_watch(c.preempt_signal);
     coord_begin_first(&c);
-    pulse_start(&c.keeper_pulse, 0, 2, announce->lost_timeout_ms, clock_ms());
+    silence_start(&c.keeper_silence, announce->lost_timeout_ms, clock_ms());
     pulse_start(&c.pulse, c.peers->rank, c.peers->size, announce->lost_timeout_ms, clock_ms());
     coord_send_beat(&c); /* connects the links now, with or without a heartbeat */
     if (setup->job) {

@@ -137,7 +137,7 @@ void coord_on_silent_keeper(struct coord *c, int code)
     enum doing kind;
     int64_t for_ms;
     const char *doing = doing_what(&kind, &for_ms);
-    bool held = doing && (code == EXIT_START_TIME || for_ms > c->keeper_pulse.timeout_ms / 2);
+    bool held = doing && (code == EXIT_START_TIME || for_ms > c->keeper_silence.timeout_ms / 2);
     char *what =
         held ? mem_printf("has been %s for %lld s: the file system does not answer; it was killed",
                           doing, (long long)for_ms / 1000)
@@ -157,7 +157,7 @@ bool coord_pump_keeper(struct coord *c)
 
     keeper_link_pump(&c->keeper);
     while ((rc = keeper_link_next(&c->keeper, &type, &payload)) == 1) {
-        pulse_heard(&c->keeper_pulse, 1, clock_ms());
+        silence_heard(&c->keeper_silence, clock_ms());
         on_keeper(c, type, &payload);
         buf_free(&payload);
         any = true;
@@ -297,26 +297,65 @@ void coord_send_beat(struct coord *c)
     buf_free(&data);
 }
 
-void coord_on_silence(struct coord *c, int rank)
+/* "vm1", "rank 1" before its first beat. */
+static void add_neighbour(const struct coord *c, int link, struct buf *text)
+{
+    if (c->neighbours[link].host)
+        buf_addf(text, "%s", c->neighbours[link].host);
+    else
+        buf_addf(text, "the machine of rank %d", c->pulse.links[link]);
+}
+
+static void add_names(const struct coord *c, const int *silent, int n, struct buf *text)
+{
+    enum { NAMED = 4 };
+
+    for (int i = 0; i < n && i < NAMED; i++) {
+        buf_addf(text, "%s", i ? ", " : "");
+        add_neighbour(c, silent[i], text);
+    }
+    if (n > NAMED)
+        buf_addf(text, " and %d more", n - NAMED);
+}
+
+/* Of the neighbour behind a link. */
+static void name_lost(const struct coord *c, int link, struct cause *cause)
+{
+    struct buf host = {0};
+
+    add_neighbour(c, link, &host);
+    buf_add(&host, "", 1);
+    free(cause->host);
+    cause->host = host.data;
+    cause->machine = c->neighbours[link].host ? c->neighbours[link].machine : -1;
+    if (c->pulse.links[link] == 0)
+        cause->machine = c->setup->meeting->root_machine;
+}
+
+/* A rank that hears none of several neighbours is itself the one that is cut off. */
+void coord_on_silence(struct coord *c, int link)
 {
     struct cause *cause = coord_own_cause(c, HOW_LOST, 0, EXIT_LAUNCHER, NULL);
+    int silent[PEERS_LINKS_MAX], n = pulse_silent(&c->pulse, clock_ms(), silent);
+    double seconds = (double)c->pulse.timeout_ms / 1000;
+    struct buf text = {0};
 
-    free(cause->host);
-    cause->host = NULL;
-    cause->machine = -1;
     cause->pid = 0;
-    cause->text =
-        mem_printf("nothing was heard from it for %g s", (double)c->pulse.timeout_ms / 1000);
-    for (int i = 0; i < c->pulse.n; i++) {
-        if (c->pulse.links[i] != rank || !c->neighbours[i].host)
-            continue;
-        cause->machine = c->neighbours[i].machine;
-        cause->host = mem_strdup(c->neighbours[i].host);
+    if (n == c->pulse.n && n > 1) {
+        buf_addf(&text, "for %g s it has heard from none of its %d neighbours (", seconds, n);
+        add_names(c, silent, n, &text);
+        buf_addf(&text, ")");
+    } else {
+        name_lost(c, link, cause);
+        buf_addf(&text, "nothing was heard from it for %g s", seconds);
     }
-    if (!cause->host)
-        cause->host = mem_printf("the machine of rank %d", rank);
-    if (rank == 0)
-        cause->machine = c->setup->meeting->root_machine;
+    if (n < c->pulse.n && n > 1) {
+        buf_addf(&text, "; %d of the %d neighbours of %s are silent: ", n, c->pulse.n,
+                 c->setup->meeting->host);
+        add_names(c, silent, n, &text);
+    }
+    buf_add(&text, "", 1);
+    cause->text = text.data;
     coord_fail(c, cause);
 }
 

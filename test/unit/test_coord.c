@@ -74,7 +74,8 @@ START_TEST(silence_is_lost_and_a_word_is_not)
     for (int64_t t = 0; t <= 1000; t += 100)
         ck_assert_int_eq(pulse_lost(&pulse, t), -1);
     pulse_heard(&pulse, 2, 1000);
-    ck_assert_int_eq(pulse_lost(&pulse, 1100), 1);
+    ck_assert_int_eq(pulse_lost(&pulse, 1100), 0);
+    ck_assert_int_eq(pulse.links[0], 1);
     pulse_heard(&pulse, 1, 1100);
     ck_assert_int_eq(pulse_lost(&pulse, 1200), -1);
 }
@@ -89,7 +90,24 @@ START_TEST(own_absence_is_no_silence)
     ck_assert_int_eq(pulse_lost(&pulse, 50000), -1); /* we were stopped */
     ck_assert_int_eq(pulse_lost(&pulse, 50400), -1);
     ck_assert_int_eq(pulse_lost(&pulse, 50800), -1);
-    ck_assert_int_eq(pulse_lost(&pulse, 51100), 1);
+    ck_assert_int_eq(pulse_lost(&pulse, 51100), 0);
+}
+END_TEST
+
+START_TEST(who_fell_silent_together_is_counted)
+{
+    struct pulse pulse;
+    int silent[PEERS_LINKS_MAX];
+
+    pulse_start(&pulse, 0, 5, 1000, 0); /* neighbours 1, 2, 4 */
+    for (int64_t t = 0; t <= 700; t += 100)
+        ck_assert_int_eq(pulse_lost(&pulse, t), -1);
+    pulse_heard(&pulse, 1, 250);
+    pulse_heard(&pulse, 2, 700);
+    ck_assert_int_eq(pulse_lost(&pulse, 1100), 2);
+    ck_assert_int_eq(pulse_silent(&pulse, 1100, silent), 2);
+    ck_assert(silent[0] == 0 && silent[1] == 2);
+    ck_assert_int_eq(pulse_silent(&pulse, 1300, silent), 3);
 }
 END_TEST
 
@@ -424,10 +442,10 @@ START_TEST(a_sleeper_without_its_elected_rank_leaves)
 END_TEST
 
 UNIT_MAIN("coord", links_are_a_tree, links_are_few, silence_is_lost_and_a_word_is_not,
-          own_absence_is_no_silence, beats_come_in_quarters_and_may_be_off,
-          launchers_are_told_apart, singletons_are_refused_with_the_remedy,
-          only_hydra_is_told_to_abort, the_limit_of_open_files_is_raised,
-          announcement_arrives_as_sent, announcements_out_of_range_are_refused,
-          console_never_blocks_and_gives_credit_when_read, console_survives_a_reader_that_is_gone,
-          sleepers_leave_with_the_code_and_pass_signals_on,
+          own_absence_is_no_silence, who_fell_silent_together_is_counted,
+          beats_come_in_quarters_and_may_be_off, launchers_are_told_apart,
+          singletons_are_refused_with_the_remedy, only_hydra_is_told_to_abort,
+          the_limit_of_open_files_is_raised, announcement_arrives_as_sent,
+          announcements_out_of_range_are_refused, console_never_blocks_and_gives_credit_when_read,
+          console_survives_a_reader_that_is_gone, sleepers_leave_with_the_code_and_pass_signals_on,
           a_sleeper_without_its_elected_rank_leaves)
