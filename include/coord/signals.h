@@ -8,7 +8,8 @@
 
 /* Installs the handlers; ignores PIPE, USR1, USR2. A signal that was ignored at start (nohup, a
  * background job of a shell) stays ignored. Until signals_hold, one of them ends the process with
- * 128 + signal: nothing has been started yet, and MPI_Init may hang. 0, or -1 with err. */
+ * 128 + signal: nothing has been started yet, and MPI_Init may hang. ALRM ends it at any time: the
+ * keeper sends it to a rank that gives no sign. 0, or -1 with err. */
 int signals_open(struct err *err);
 
 /* From now on signals are delivered through the descriptor. */

@@ -9,6 +9,9 @@ void link_send_u32(struct machine *m, enum message_type type, uint32_t value);
 void link_send_cause(struct machine *m, enum message_type type, struct cause *cause, int64_t since);
 void link_send_outcome(struct machine *m);
 void link_say(struct machine *m, const char *text); /* a sentence for the user, at once */
+/* Where no rank says it: a line to stderr, and at the end to the folder of the log files. Takes
+ * line over. */
+void link_say_alone(struct machine *m, char *line);
 /* When nothing is left to be ended: the folder of the log files may hang. */
 void link_write_last_words(const struct machine *m);
 void link_read(struct machine *m);  /* reads and obeys; at EOF says that the rank has died */

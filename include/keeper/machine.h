@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "base/buf.h"
+#include "base/silence.h"
 #include "job/plan.h"
 #include "keeper/listen.h"
 #include "keeper/output.h"
@@ -38,6 +39,14 @@ struct suspect {
     int child;           /* whose end it is; -1: of what is no child of ours, by cause */
     struct cause *cause; /* NULL: made of the child when it is decided */
     int64_t since;
+};
+
+/* What is known of the rank while it lives (rank.c). */
+struct rank {
+    int pid;
+    struct silence silence;
+    enum { RANK_SPEAKS, RANK_SILENT, RANK_TOLD } state;
+    int64_t ends; /* when it is told to leave, then KILLed; CLOCK_NEVER */
 };
 
 struct machine {
@@ -77,9 +86,10 @@ struct machine {
     char *waiting; /* the last MESSAGE_WAITING, or NULL */
 
     /* link */
+    struct rank rank;
     int socket;
     struct buf in, out;
-    char *last_words; /* when the rank died before its time; NULL: it did not */
+    char *last_words; /* said in the place of a rank that is dead or silent; NULL: there is none */
     bool rank_gone;   /* EOF: nobody hears us */
     bool drained;     /* DRAIN was reached: what ends badly from then on is a warning */
     bool told;        /* STOP has come: what the console has no credit for is not waited for long */
@@ -91,8 +101,8 @@ struct machine {
 /* An event: enters the next stage. */
 void machine_event(struct machine *m, enum stage_event event);
 
-/* A machine that has nothing to do yet. */
-void machine_init(struct machine *m, int socket, const struct spawn_origin *origin);
+/* A machine that has nothing to do yet. rank: the pid of the process that has forked this one. */
+void machine_init(struct machine *m, int rank, int socket, const struct spawn_origin *origin);
 
 /* The same after an attempt that is over, for the next one. */
 void machine_again(struct machine *m);

@@ -20,7 +20,8 @@ enum message_type {
     MESSAGE_STOP,     /* u32 hurry: 1 skips the grace */
     MESSAGE_CREDIT,   /* u32 bytes of console output that may be sent more (also rank 0 -> rank) */
     MESSAGE_PREEMPT,  /* u32 signal: for the trainers (between coordinators: cause) */
-    MESSAGE_PING,  /* empty: answered by PONG; a keeper that does not answer is stopped or stuck */
+    MESSAGE_PING,  /* empty: answered by PONG; who does not send it, or does not answer, is stopped
+                      or stuck */
     MESSAGE_LEAVE, /* the keeper may exit; only after REACHED_OVER (rank 0 -> rank: u32 code; leave
                       without a gate once your machine is over) */
     /* keeper -> coordinator */
@@ -39,7 +40,7 @@ enum message_type {
     MESSAGE_ALARM,   /* u32 attempt, cause without last_lines: stop */
     MESSAGE_HURRY,   /* u32 attempt: end the grace */
     MESSAGE_HERE,    /* asks for a sign of life: answered by BEAT */
-    MESSAGE_BEAT,    /* empty: I live */
+    MESSAGE_BEAT,    /* u32 machine, text host: I live */
     MESSAGE_COUNT
 };
 

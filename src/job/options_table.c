@@ -89,7 +89,8 @@ const struct option_spec options_table[] = {
      .help = "Between SIGTERM and SIGKILL when the job is stopped. 0: SIGKILL at once."},
     {"lost_timeout", OPTION_SECONDS, GROUP_TIME, AT(lost_timeout_ms), .fallback = "60",
      .metavar = "SECONDS", .max = YEAR,
-     .help = "Of silence until a machine counts as lost and the job is stopped. 0: never."},
+     .help = "Of silence until a machine counts as lost and the job is stopped. 0: never, as you "
+             "want it when you stop a rank in a debugger."},
     {"max_restarts", OPTION_COUNT, GROUP_FAILURE, AT(max_restarts), .fallback = "0", .metavar = "N",
      .max = 1000000,
      .help = "How often the whole job is started again after a failure of its processes, on the "

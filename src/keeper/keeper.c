@@ -163,7 +163,7 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
     link_write(m);
 }
 
-static _Noreturn void live(int socket, const struct spawn_origin *origin)
+static _Noreturn void live(pid_t rank, int socket, const struct spawn_origin *origin)
 {
     struct machine m;
     int signals = take_signals(), room = ENTRIES;
@@ -171,7 +171,7 @@ static _Noreturn void live(int socket, const struct spawn_origin *origin)
 
     if (signals < 0)
         _exit(EXIT_LAUNCHER);
-    machine_init(&m, socket, origin);
+    machine_init(&m, rank, socket, origin);
     while (!finished(&m)) {
         if (room < m.n + ENTRIES) {
             room = m.n + ENTRIES;
@@ -185,7 +185,7 @@ static _Noreturn void live(int socket, const struct spawn_origin *origin)
     _exit(EXIT_OK);
 }
 
-static _Noreturn void be_born(const int pair[2], const struct spawn_origin *origin)
+static _Noreturn void be_born(pid_t rank, const int pair[2], const struct spawn_origin *origin)
 {
     close(pair[0]);
     setsid();
@@ -194,20 +194,20 @@ static _Noreturn void be_born(const int pair[2], const struct spawn_origin *orig
     if (keep_only(pair[1]) != 0 || chdir("/") != 0)
         _exit(EXIT_LAUNCHER);
     raise_file_limit();
-    live(SOCKET_FD, origin);
+    live(rank, SOCKET_FD, origin);
 }
 
 /* Signals stay blocked over the fork, so that no handler of the rank's runs in the keeper. */
 static pid_t fork_quietly(int pair[2], const struct spawn_origin *origin)
 {
     sigset_t all;
-    pid_t pid;
+    pid_t pid, rank = getpid();
 
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
     pid = fork();
     if (pid == 0)
-        be_born(pair, origin);
+        be_born(rank, pair, origin);
     sigprocmask(SIG_SETMASK, &origin->mask, NULL);
     return pid;
 }

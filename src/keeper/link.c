@@ -17,6 +17,7 @@
 #include "keeper/failure.h"
 #include "keeper/link.h"
 #include "keeper/machine.h"
+#include "keeper/rank.h"
 #include "wire/pack.h"
 
 #define READ_PIECE   65536
@@ -150,29 +151,30 @@ void link_write_last_words(const struct machine *m)
     free(path);
 }
 
+void link_say_alone(struct machine *m, char *line)
+{
+    say(STDERR_FILENO, line);
+    free(m->last_words);
+    m->last_words = line;
+}
+
 static void lost(struct machine *m)
 {
     bool left_alone, had_processes;
-    char *line;
 
     if (m->rank_gone)
         return;
-    left_alone = m->stage != STAGE_IDLE && !m->may_leave;
+    left_alone = m->stage != STAGE_IDLE && !m->may_leave && m->last_words == NULL;
     had_processes = m->stage != STAGE_IDLE && m->stage != STAGE_OVER;
-    line = mem_printf("dgl-mpilaunch: %s: the rank of this machine has died%s\n", m->host,
-                      had_processes ? "; ending its processes" : "");
     m->rank_gone = true;
     m->out.len = 0;
     if (m->output != NULL)
         output_mute(m->output);
     machine_event(m, EVENT_FAIL);
     if (left_alone)
-        say(STDERR_FILENO, line);
+        link_say_alone(m, mem_printf("dgl-mpilaunch: %s: the rank of this machine has died%s\n",
+                                     m->host, had_processes ? "; ending its processes" : ""));
     let_go_of_stderr();
-    if (left_alone)
-        m->last_words = line;
-    else
-        free(line);
 }
 
 static int take_plan(struct machine *m, const char *data, size_t len)
@@ -181,6 +183,7 @@ static int take_plan(struct machine *m, const char *data, size_t len)
         machine_again(m);
     if (m->slice != NULL || (m->slice = message_unpack_slice(data, len)) == NULL)
         return -1;
+    rank_watch(m);
     snprintf(m->host, sizeof m->host, "%s", m->slice->host == NULL ? "" : m->slice->host);
     m->n = m->slice->n_processes;
     m->children = mem_calloc((size_t)m->n + 1, sizeof *m->children);
@@ -278,6 +281,7 @@ void link_read(struct machine *m)
             return;
         }
         m->in.len += (size_t)n;
+        rank_heard(m);
     }
     take_all(m);
 }

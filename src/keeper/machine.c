@@ -17,6 +17,7 @@
 #include "keeper/link.h"
 #include "keeper/machine.h"
 #include "keeper/proc.h"
+#include "keeper/rank.h"
 #include "keeper/starting.h"
 #include "keeper/stopping.h"
 #include "keeper/watch.h"
@@ -183,6 +184,7 @@ void machine_tick(struct machine *m, int64_t now)
     if (now >= m->stage_ends)
         stage_overdue(m);
     deaths_tick(m, now);
+    rank_tick(m, now);
     shm_tick(&m->shm, now, m->job_dir);
 }
 
@@ -199,6 +201,7 @@ int64_t machine_deadline(const struct machine *m)
     first = earlier(first, earlier(m->left_ends, m->samplers_end));
     first = earlier(first, m->stage_ends);
     first = earlier(first, deaths_deadline(m));
+    first = earlier(first, rank_deadline(m));
     first = earlier(first, shm_deadline(&m->shm));
     if (m->output != NULL && !m->rank_gone)
         first = earlier(first, output_deadline(m->output));
@@ -207,9 +210,10 @@ int64_t machine_deadline(const struct machine *m)
     return m->stage == STAGE_OVER && !m->reported ? earlier(first, m->flush_ends) : first;
 }
 
-void machine_init(struct machine *m, int socket, const struct spawn_origin *origin)
+void machine_init(struct machine *m, int rank, int socket, const struct spawn_origin *origin)
 {
     *m = (struct machine){.origin = *origin,
+                          .rank = {.pid = rank, .ends = CLOCK_NEVER},
                           .socket = socket,
                           .suspect = {.weight = -1},
                           .left_first = -1,
@@ -248,7 +252,7 @@ void machine_again(struct machine *m)
     const struct machine before = *m;
 
     clear(m);
-    machine_init(m, before.socket, &before.origin);
+    machine_init(m, before.rank.pid, before.socket, &before.origin);
     m->shm = before.shm;
     m->in = before.in;
     m->out = before.out;

@@ -22,6 +22,8 @@ LIMITS = {
     "a signal to mpirun": {"openmpi": 1.5, "mpich": 1},
     "a part of MPI killed": {"openmpi": KILL_GRACE + 4, "mpich": KILL_GRACE + 1},
     "silence": dict.fromkeys(MPIS, LOST_TIMEOUT + KILL_GRACE + 2),
+    # nobody but its keeper can end that rank, and it gives the others 5 s to end the job first
+    "a silent rank": dict.fromkeys(MPIS, LOST_TIMEOUT + KILL_GRACE + 6 + 2),
     None: dict.fromkeys(MPIS),
 }
 
@@ -40,6 +42,10 @@ class Cell:
     @property
     def mpis(self):
         return ONLY.get((self.victim, self.how, self.ending), MPIS)
+
+    @property
+    def is_cut_off(self):
+        return self.how == CUT or self.victim == CUT_OFF
 
     @property
     def name(self):
@@ -61,6 +67,9 @@ def both(*codes):
 def each(openmpi, mpich):
     return {"openmpi": openmpi, "mpich": mpich}
 
+
+SILENCES = ("silence", "a silent rank")
+CUT_OFF = "rank that is cut off"
 
 KILL, TERM, STOP, EXIT, SEGV = HOWS = ("SIGKILL", "SIGTERM", "SIGSTOP", "exit 1", "segfault")
 CUT = "cut"
@@ -140,6 +149,7 @@ HIT = (
 
     ("all of a machine", KILL, STAGES, FAILS, "a part of MPI killed", ANY_FAILURE, r"vm\d"),
     ("link of a machine", CUT, [*STAGES, PRINTING], FAILS, "silence", both(125), r"vm{m} is lost"),
+    (CUT_OFF, STOP, [TRAINING], FAILS, "a silent rank", both(125), r"vm{m} is lost"),
 )
 
 # MPICH's daemon pays no attention to TERM

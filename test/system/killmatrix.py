@@ -14,8 +14,8 @@ import signal
 import time
 
 from cluster import read_bytes
-from killcells import (ANY_FAILURE, CUT, DRAIN, EXIT, FORKED, GOES_ON, KILL_GRACE, LOADING,
-                       LOST_TIMEOUT, PRINTING, TRAINING)
+from killcells import (ANY_FAILURE, CUT, CUT_OFF, DRAIN, EXIT, FORKED, GOES_ON, KILL_GRACE, LOADING,
+                       LOST_TIMEOUT, PRINTING, SILENCES, TRAINING)
 from job import wait_until
 from leftovers import describe
 from patience import Deadline
@@ -87,7 +87,7 @@ def server_script(who, last):
 
 def options_of(cell, as_typed, build):
     options = {"num_samplers": 1, "kill_grace": KILL_GRACE if as_typed else 1, "exit_timeout": 60}
-    if cell.limit == "silence":
+    if cell.limit in SILENCES:
         options["lost_timeout"] = LOST_TIMEOUT if as_typed else 2
     if cell.stage == PRINTING:
         options["run_dir"] = "none"  # no line may be lost: the messages are as large as can be
@@ -139,18 +139,17 @@ def victims(cell, job):
              FORKED: lambda: pid_in(job, f"sampling.sampler-{k}"),
              "keeper": lambda: job.keeper_on(k),
              "rank": lambda: job.rank_on(k),
+             CUT_OFF: lambda: job.rank_on(k),
              "mpirun": lambda: job.process.pid,
              "mpirun's daemon": lambda: parent_of(job.rank_on(k))}[cell.victim]()]
 
 
 def hit(cell, job):
     """Does it; returns the pids and the moment."""
-    if cell.how == CUT:
-        now = time.monotonic()
-        job.cluster.vcluster("link", str(cell.machine), "down")
-        return [], now
-    pids = victims(cell, job)
+    pids = [] if cell.how == CUT else victims(cell, job)
     now = time.monotonic()
+    if cell.is_cut_off:
+        job.cluster.vcluster("link", str(cell.machine), "down")
     if cell.how == EXIT:
         touch(job, "die")
     else:
@@ -274,11 +273,11 @@ def measure(cell, job, files, measured):
             else:
                 measured.gone, measured.last = max(0, watch.last - since), watch.last_name
             # under Open MPI mpirun waits for its daemon behind the cut
-            watch.until_returned(Deadline(1) if cell.how == CUT else Deadline())
+            watch.until_returned(Deadline(1) if cell.is_cut_off else Deadline())
             if watch.returned and measured.gone is not None:
                 measured.returned = max(0, watch.returned - since)
     finally:
-        if cell.how == CUT:
+        if cell.is_cut_off:
             job.cluster.vcluster("link", str(cell.machine), "up")
 
 
@@ -308,7 +307,7 @@ def run(cell, job, as_typed=True, script=None):
     job.options.update(options_of(cell, as_typed, job.build))
     if as_typed:
         job.environment = {}
-    elif cell.limit in ("a signal to mpirun", "silence"):
+    elif cell.limit in ("a signal to mpirun", *SILENCES):
         job.let_ranks_report()
     job.write()
     files = [job.workspace.parent / f"{job.workspace.name}.{name}" for name in ("out", "err")]
