@@ -177,6 +177,7 @@ int main(int argc, char **argv)
     int rc;
     struct coord_setup setup = {.meeting = &meeting, .job = &job};
 
+    signals_remember();
     file_open_standard();
     watchdog_leave_by(launch_leave_early);
     if (launch_check_files(&err))

@@ -23,6 +23,7 @@ struct peers_ops {
     int (*broadcast)(struct peers *p, struct buf *data, struct err *err);
     int (*collect)(struct peers *p, const void *mine, size_t size, void *all, struct err *err);
     int (*deal)(struct peers *p, const void *all, size_t size, void *mine, struct err *err);
+    void (*stay)(struct peers *p);
     int (*narrow)(struct peers *p, bool stay, struct err *err);
     int (*send)(struct peers *p, int to, enum message_type type, const void *data, size_t len);
     int (*receive)(struct peers *p, struct peers_message *message);
@@ -54,6 +55,12 @@ struct peers *peers_solo_open(void);
  * PEERS_OPEN_TIMEOUT_MS, then -1 with err (EXIT_LAUNCHER). */
 #define PEERS_OPEN_TIMEOUT_MS 120000
 
+/* Its words; with the seconds and in what. */
+#define PEERS_NO_ANSWER                                                                            \
+    "not all ranks answered within %d s at start (%s); is the network between the machines open "  \
+    "to MPI, and the right one? 'mpirun --mca btl_tcp_if_include NETWORK' (Open MPI) and "         \
+    "UCX_NET_DEVICES (MPICH) name it"
+
 /* Rank 0's bytes to all; on the others *data is replaced. */
 int peers_broadcast(struct peers *p, struct buf *data, struct err *err);
 
@@ -63,8 +70,15 @@ int peers_collect(struct peers *p, const void *mine, size_t size, void *all, str
 /* Rank r gets the r-th size bytes of rank 0's all (NULL elsewhere). */
 int peers_deal(struct peers *p, const void *all, size_t size, void *mine, struct err *err);
 
-/* All ranks call it. Those that stay are numbered again from 0 in the same order; for the others
- * only leave and abort are left. */
+/* All ranks learn the greatest code: it is in err->code, and err has no text. -1 with err as the
+ * collectives. */
+int peers_agree(struct peers *p, int code, struct err *err);
+
+/* All ranks stay, one a machine: in the place of narrow. Calls no MPI. */
+void peers_stay(struct peers *p);
+
+/* All ranks call it, after peers_agree. Those that stay are numbered again from 0 in the same
+ * order; for the others only leave and abort are left. */
 int peers_narrow(struct peers *p, bool stay, struct err *err);
 
 /* Waits until all ranks have called it, or for five seconds: before they leave together without

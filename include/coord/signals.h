@@ -6,7 +6,11 @@
 
 #include "base/err.h"
 
-/* Installs the handlers; ignores PIPE, USR1, USR2. A signal that was ignored at start (nohup, a
+/* First of all in a process: from now on USR1 and USR2 end it no more, and are remembered until
+ * signals_watch knows what they mean. Not where they were ignored at start. */
+void signals_remember(void);
+
+/* Installs the handlers; ignores PIPE. A signal that was ignored at start (nohup, a
  * background job of a shell) stays ignored. Until signals_hold, one of them ends the process with
  * 128 + signal: nothing has been started yet, and MPI_Init may hang. ALRM ends it at any time: the
  * keeper sends it to a rank that gives no sign. 0, or -1 with err. */
@@ -21,7 +25,8 @@ int signals_fd(void);
 /* The next signal number that has come, or 0. */
 int signals_take(void);
 
-/* Watches one more signal, which was ignored so far; 0: none. */
+/* Watches USR1 or USR2 too; 0: neither. One that has come since signals_remember is delivered now.
+ * The other is ignored. After signals_hold. */
 void signals_watch(int number);
 
 #endif

@@ -13,6 +13,10 @@
 #include "job/plan.h"
 #include "wire/outcome.h"
 
+/* Raised with each change of what travels between machines: announcement, seats, slices, causes,
+ * outcomes, and the messages below. Ranks of different builds refuse each other (hello). */
+#define MESSAGE_VERSION 1
+
 enum message_type {
     /* coordinator -> keeper */
     MESSAGE_PLAN = 1, /* slice */

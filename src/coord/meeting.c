@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "coord/hello.h"
 
 /* What rank 0 tells each rank; travels as bytes. */
 struct assignment {
@@ -16,22 +17,49 @@ struct assignment {
     int32_t sleeps;
     int32_t n_sleepers;   /* of this machine, for the elected rank */
     int32_t root_machine; /* rank 0's */
+    int32_t extra_ranks;  /* how many sleep, in the whole job */
 };
+
+/* Tells rank 0 this rank's build. Rank 0 says where another one is; *code is then for all. */
+static int greet(struct peers *peers, const struct hello *own, int *code, struct err *err)
+{
+    struct hello *all = NULL;
+    struct err why = {0};
+    int rc;
+
+    if (peers->rank == 0)
+        all = mem_calloc((size_t)peers->size, sizeof(*all));
+    rc = peers_collect(peers, own, sizeof(*own), all, err);
+    if (!rc && all && hello_check(all, (size_t)peers->size, &why)) {
+        log_error("%s", why.text);
+        *code = why.code;
+    }
+    free(all);
+    return rc;
+}
 
 static int announce_to_all(struct meeting *meeting, struct peers *peers, const struct job *job,
                            int code, struct err *err)
 {
     struct buf data = {0};
+    struct hello own;
     int rc;
+
+    hello_make(&own, sizeof(struct seat), sizeof(struct assignment));
+    if (greet(peers, &own, &code, err))
+        return -1;
 
     if (job)
         announce_make(&meeting->announce, job);
     meeting->announce.code = code;
+    hello_sign(&data, &own.build);
     if (peers->rank == 0)
         announce_pack(&data, &meeting->announce);
     rc = peers_broadcast(peers, &data, err);
     if (!rc && peers->rank)
-        rc = announce_unpack(&meeting->announce, &data, err);
+        rc = hello_verify(&data, &own.build, err) || announce_unpack(&meeting->announce, &data, err)
+                 ? -1
+                 : 0;
     buf_free(&data);
     if (!rc && meeting->announce.code)
         rc = err_set(err, meeting->announce.code, "%s", "");
@@ -43,15 +71,20 @@ static void assign_all(const struct meeting *meeting, const struct seat *seats, 
                        const int *machine_of, struct assignment *all)
 {
     int *counts = mem_calloc(meeting->announce.hosts.n, sizeof(*counts));
+    int extra = 0;
 
-    for (size_t r = 0; r < n; r++)
-        if (machine_of[r] < 0)
-            counts[seats[r].line]++;
+    for (size_t r = 0; r < n; r++) {
+        if (machine_of[r] >= 0)
+            continue;
+        counts[seats[r].line]++;
+        extra++;
+    }
     for (size_t r = 0; r < n; r++)
         all[r] = (struct assignment){.machine = seats[r].line,
                                      .sleeps = machine_of[r] < 0,
                                      .n_sleepers = counts[seats[r].line],
-                                     .root_machine = seats[0].line};
+                                     .root_machine = seats[0].line,
+                                     .extra_ranks = extra};
     free(counts);
 }
 
@@ -104,7 +137,7 @@ static int take_seats(struct meeting *meeting, struct peers *peers, const struct
         all = mem_calloc(n, sizeof(*all));
     }
     rc = peers_collect(peers, &seat, sizeof(seat), seats, err);
-    if (!rc && peers->rank == 0)
+    if (!rc && seats && all)
         decide(meeting, seats, n, launch, all, &why);
     if (!rc)
         rc = peers_deal(peers, all, sizeof(*all), mine, err);
@@ -113,6 +146,21 @@ static int take_seats(struct meeting *meeting, struct peers *peers, const struct
     if (!rc && mine->code)
         rc = err_set(err, mine->code, "%s", why.text);
     return rc;
+}
+
+/* What a rank alone can fail at comes before what all agree on: nobody may leave the others in a
+ * collective. */
+static int prepare(struct meeting *meeting, struct peers *peers, const struct assignment *mine,
+                   struct err *err)
+{
+    struct err own = {0};
+
+    if (!mine->sleeps && mine->n_sleepers)
+        meeting->sleepers =
+            sleepers_open(meeting->announce.key, mine->machine, mine->n_sleepers, &own);
+    if (peers_agree(peers, own.code, err))
+        return -1;
+    return err->code ? err_set(err, err->code, "%s", own.text) : 0;
 }
 
 int meeting_hold(struct meeting *meeting, struct peers *peers, const struct job *job, int code,
@@ -128,12 +176,10 @@ int meeting_hold(struct meeting *meeting, struct peers *peers, const struct job 
     meeting->machine = mine.machine;
     meeting->sleeps = mine.sleeps;
     meeting->root_machine = mine.root_machine;
-    if (!mine.sleeps && mine.n_sleepers) {
-        meeting->sleepers =
-            sleepers_open(meeting->announce.key, mine.machine, mine.n_sleepers, err);
-        if (!meeting->sleepers)
-            return -1;
-    }
+    if (!mine.extra_ranks)
+        return peers_stay(peers), 0;
+    if (prepare(meeting, peers, &mine, err))
+        return -1;
     return peers_narrow(peers, !mine.sleeps, err);
 }
 

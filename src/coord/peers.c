@@ -22,6 +22,27 @@ int peers_deal(struct peers *p, const void *all, size_t size, void *mine, struct
     return p->ops->deal(p, all, size, mine, err);
 }
 
+int peers_agree(struct peers *p, int code, struct err *err)
+{
+    int64_t deadline = clock_ms() + PEERS_OPEN_TIMEOUT_MS;
+    int64_t value[2] = {code, 0};
+    int passed;
+
+    peers_gate_enter(p, value);
+    while (!(passed = peers_gate_passed(p, value)) && clock_ms() < deadline)
+        poll(NULL, 0, ASSEMBLE_STEP_MS);
+    if (passed <= 0)
+        return err_set(err, EXIT_LAUNCHER, PEERS_NO_ANSWER, PEERS_OPEN_TIMEOUT_MS / 1000,
+                       "what they agree on");
+    err->code = (int)value[0];
+    return 0;
+}
+
+void peers_stay(struct peers *p)
+{
+    p->ops->stay(p);
+}
+
 int peers_narrow(struct peers *p, bool stay, struct err *err)
 {
     return p->ops->narrow(p, stay, err);

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/watchdog.h"
 #include "coord/fragments.h"
 #include "coord/peers.h"
 
@@ -76,12 +77,7 @@ static int finish(MPI_Request *request, const char *call, int rc, struct err *er
         if (rc == MPI_SUCCESS && done)
             return 0;
         if (clock_ms() > deadline)
-            return err_set(err, EXIT_LAUNCHER,
-                           "not all ranks answered within %d s at start (%s); is the network "
-                           "between the machines open to MPI, and the right one? 'mpirun --mca "
-                           "btl_tcp_if_include NETWORK' (Open MPI) and UCX_NET_DEVICES (MPICH) "
-                           "name it",
-                           PEERS_OPEN_TIMEOUT_MS / 1000, call);
+            return err_set(err, EXIT_LAUNCHER, PEERS_NO_ANSWER, PEERS_OPEN_TIMEOUT_MS / 1000, call);
         poll(NULL, 0, pause);
         pause = pause < 5 ? pause + 1 : 5;
     }
@@ -125,12 +121,22 @@ static int mpi_deal(struct peers *p, const void *all, size_t size, void *mine, s
     return finish(&request, "MPI_Iscatter", rc, err);
 }
 
+static void mpi_stay(struct peers *p)
+{
+    of(p)->several = false;
+}
+
+/* MPI has no split that could be polled: it gets its deadline from outside. */
 static int mpi_narrow(struct peers *p, bool stay, struct err *err)
 {
     struct mpi *m = of(p);
     MPI_Comm comm;
-    int size, rc = MPI_Comm_split(m->comm, stay ? 0 : MPI_UNDEFINED, p->rank, &comm);
+    int size, rc;
 
+    watchdog_begin(PEERS_OPEN_TIMEOUT_MS, EXIT_LAUNCHER, PEERS_NO_ANSWER,
+                   PEERS_OPEN_TIMEOUT_MS / 1000, "MPI_Comm_split");
+    rc = MPI_Comm_split(m->comm, stay ? 0 : MPI_UNDEFINED, p->rank, &comm);
+    watchdog_end();
     if (rc != MPI_SUCCESS)
         return mpi_error(err, "MPI_Comm_split", rc);
     m->comm = comm;
@@ -396,6 +402,7 @@ static const struct peers_ops mpi_ops = {
     .broadcast = mpi_broadcast,
     .collect = mpi_collect,
     .deal = mpi_deal,
+    .stay = mpi_stay,
     .narrow = mpi_narrow,
     .send = mpi_send,
     .receive = mpi_receive,
@@ -427,7 +434,8 @@ struct peers *peers_mpi_open(struct err *err)
     const char *local_ranks;
     int provided, rc;
 
-    rc = MPI_Init_thread(NULL, NULL, MPI_THREAD_SINGLE, &provided);
+    /* funneled: the watchdog is a thread too, which calls no MPI */
+    rc = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     if (rc != MPI_SUCCESS) {
         free(m);
         err_set(err, EXIT_LAUNCHER, "MPI_Init failed with %d", rc);

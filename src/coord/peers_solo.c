@@ -33,6 +33,11 @@ static int solo_deal(struct peers *p, const void *all, size_t size, void *mine, 
     return 0;
 }
 
+static void solo_stay(struct peers *p)
+{
+    (void)p;
+}
+
 static int solo_narrow(struct peers *p, bool stay, struct err *err)
 {
     (void)p, (void)stay, (void)err;
@@ -87,6 +92,7 @@ struct peers *peers_solo_open(void)
         .broadcast = solo_broadcast,
         .collect = solo_collect,
         .deal = solo_deal,
+        .stay = solo_stay,
         .narrow = solo_narrow,
         .send = solo_send,
         .receive = solo_receive,

@@ -10,6 +10,7 @@
 /* What the handler needs; it can take no argument. */
 static int signal_pipe[2] = {-1, -1};
 static volatile sig_atomic_t signals_held;
+static volatile sig_atomic_t early_usr1, early_usr2; /* came before it was known who is watched */
 
 static void on_signal(int number)
 {
@@ -32,6 +33,32 @@ static void handle(int number, void (*handler)(int))
         sigaction(number, &action, NULL);
 }
 
+static void on_early(int number)
+{
+    if (number == SIGUSR1)
+        early_usr1 = 1;
+    else
+        early_usr2 = 1;
+}
+
+static void set(int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+
+    sigfillset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+void signals_remember(void)
+{
+    static const int numbers[] = {SIGUSR1, SIGUSR2};
+    struct sigaction now;
+
+    for (int i = 0; i < 2; i++)
+        if (!sigaction(numbers[i], NULL, &now) && now.sa_handler != SIG_IGN)
+            set(numbers[i], on_early);
+}
+
 /* Its keeper says that this rank gives no sign: it is in a call that never comes back. */
 static void on_alarm(int number)
 {
@@ -48,19 +75,15 @@ int signals_open(struct err *err)
     handle(SIGHUP, on_signal);
     handle(SIGALRM, on_alarm);
     handle(SIGPIPE, SIG_IGN);
-    handle(SIGUSR1, SIG_IGN);
-    handle(SIGUSR2, SIG_IGN);
     return 0;
 }
 
 void signals_watch(int number)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-
-    if (!number)
-        return;
-    sigfillset(&action.sa_mask);
-    sigaction(number, &action, NULL);
+    set(SIGUSR1, number == SIGUSR1 ? on_signal : SIG_IGN);
+    set(SIGUSR2, number == SIGUSR2 ? on_signal : SIG_IGN);
+    if ((number == SIGUSR1 && early_usr1) || (number == SIGUSR2 && early_usr2))
+        raise(number);
 }
 
 void signals_hold(void)

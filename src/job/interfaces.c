@@ -62,7 +62,8 @@ static void add_primary(struct list *list)
     }
     if (fd >= 0)
         close(fd);
-    if_freenameindex(names);
+    if (names) /* no descriptor was left for it */
+        if_freenameindex(names);
 }
 
 static void add_secondary(struct list *list)

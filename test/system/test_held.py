@@ -1,6 +1,9 @@
-"""A rank in which a call of another library does not do what it should: it never comes back, or
-fails. The rank's own machine alone has the library that does so, by LD_PRELOAD."""
+"""A rank in which a call of another library does not do what it should (it never comes back, comes
+late, fails), on its own machine alone, by LD_PRELOAD; and a rank of another build."""
 
+import os
+import shutil
+import signal
 import subprocess
 
 import pytest
@@ -20,6 +23,38 @@ int MPI_Improbe(long a, long b, long c, long d, long e, long f)
     while (access(getenv("SPIN_WHEN"), F_OK) == 0)
         ;
     return PMPI_Improbe(a, b, c, d, e, f);
+}
+"""
+
+# For the ranks of a machine beyond the first.
+CANNOT_LISTEN = """
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int bind(int fd, const struct sockaddr *address, socklen_t len)
+{
+    if (address->sa_family == AF_UNIX && !strncmp(address->sa_data + 1, "dgl-mpilaunch-", 14)) {
+        errno = EADDRINUSE;
+        return -1;
+    }
+    return syscall(SYS_bind, fd, address, len);
+}
+"""
+STARTS_LATE = """
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int PMPI_Init_thread(long, long, long, long);
+int MPI_Init_thread(long a, long b, long c, long d)
+{
+    close(creat(getenv("HERE"), 0600));
+    while (access(getenv("GO_ON"), F_OK) != 0)
+        usleep(10000);
+    return PMPI_Init_thread(a, b, c, d);
 }
 """
 
@@ -55,3 +90,43 @@ def test_a_rank_that_spins_in_mpi_is_ended_by_its_keeper(job, preload):
     assert "vm0: the rank of this machine" in result.err, result.said
     assert "has given no sign for 2 s" in result.err, result.said
     assert result.report["complete"] is False
+
+
+@pytest.mark.parametrize("machine", [0, 1])
+def test_what_a_rank_fails_at_before_the_start_ends_all_at_once(job, preload, machine):
+    it = job("server: serve", machines=2)
+    it.mpirun_options = ["-N", "2"] if it.mpi == "openmpi" else ["-ppn", "2"]
+    preload(it, machine, CANNOT_LISTEN)
+    result = it.run()
+    assert result.code == 125, result.said
+    assert "cannot listen for the other ranks of this machine" in result.err, result.said
+    assert result.err.count("dgl-mpilaunch: error: ") == 1, result.said
+    assert result.seconds < 8, result.said  # each rank's own deadline is 120 s
+
+
+def test_a_signal_that_comes_before_the_options_are_known_pre_empts(job, preload):
+    it = job("server: serve", "trainer: connect; dump up; forever", machines=2,
+             preempt_signal="USR1")
+    here, go_on = it.workspace / "here", it.workspace / "go-on"
+    preload(it, 1, STARTS_LATE, f"HERE={here}", f"GO_ON={go_on}")
+    it.start().wait_for("here")
+    os.kill(it.rank_on(1), signal.SIGUSR1)
+    go_on.touch()
+    result = it.finish()
+    assert result.code == 75, result.said
+    assert "was pre-empted by SIGUSR1" in result.err, result.said
+
+
+def test_another_build_on_one_machine_is_refused(job, mounted, tmp_path):
+    it = job("server: serve", machines=2)
+    other = tmp_path / "dgl-mpilaunch"
+    program = (it.build / "dgl-mpilaunch").read_bytes()
+    assert program.count(b", messages 1\0") == 1
+    other.write_bytes(program.replace(b", messages 1\0", b", messages 9\0"))
+    shutil.copymode(it.build / "dgl-mpilaunch", other)
+    mounted(1, other, it.build / "dgl-mpilaunch")
+    result = it.run()
+    assert result.code == 3, result.said
+    assert "vm1 runs another build of dgl-mpilaunch" in result.err, result.said
+    assert "messages 9" in result.err and "messages 1" in result.err, result.said
+    assert result.err.count("dgl-mpilaunch: error: ") == 1, result.said

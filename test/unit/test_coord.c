@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -270,34 +269,6 @@ START_TEST(only_hydra_is_told_to_abort)
 }
 END_TEST
 
-/* In a child: its own limit is changed. */
-static int check_files_under(rlim_t soft)
-{
-    struct rlimit limit;
-    struct err err = {0};
-
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = soft;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    if (launch_check_files(&err))
-        return err.code == EXIT_MACHINE && err.text[0] ? 1 : 2;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    return limit.rlim_cur >= 64 ? 0 : 3;
-}
-
-START_TEST(the_limit_of_open_files_is_raised)
-{
-    int status;
-    pid_t pid = fork();
-
-    ck_assert_int_ge(pid, 0);
-    if (!pid)
-        _exit(check_files_under(16));
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-END_TEST
-
 START_TEST(announcement_arrives_as_sent)
 {
     struct announce a = an_announce(), b;
@@ -445,7 +416,7 @@ UNIT_MAIN("coord", links_are_a_tree, links_are_few, silence_is_lost_and_a_word_i
           own_absence_is_no_silence, who_fell_silent_together_is_counted,
           beats_come_in_quarters_and_may_be_off, launchers_are_told_apart,
           singletons_are_refused_with_the_remedy, only_hydra_is_told_to_abort,
-          the_limit_of_open_files_is_raised, announcement_arrives_as_sent,
-          announcements_out_of_range_are_refused, console_never_blocks_and_gives_credit_when_read,
-          console_survives_a_reader_that_is_gone, sleepers_leave_with_the_code_and_pass_signals_on,
+          announcement_arrives_as_sent, announcements_out_of_range_are_refused,
+          console_never_blocks_and_gives_credit_when_read, console_survives_a_reader_that_is_gone,
+          sleepers_leave_with_the_code_and_pass_signals_on,
           a_sleeper_without_its_elected_rank_leaves)
