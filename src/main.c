@@ -102,7 +102,8 @@ static int meet(struct coord_setup *setup, struct options *options, char **envp,
     struct job *job = NULL;
     int verdict = 0;
 
-    if (is_first && !err->code && !load(setup->job, options, envp, err))
+    if (is_first && !err->code && !load(setup->job, options, envp, err) &&
+        !launch_check_files(setup->peers->size > 1 ? setup->job->hosts.n : 0, err))
         job = setup->job;
     if (is_first && job && dry_run)
         verdict = print_plan(job) ? EXIT_LAUNCHER : MEETING_DONE;
@@ -180,7 +181,7 @@ int main(int argc, char **argv)
     signals_remember();
     file_open_standard();
     watchdog_leave_by(launch_leave_early);
-    if (launch_check_files(&err))
+    if (launch_check_files(0, &err))
         leave_early(&err);
     launch_look(&launch, environ);
     parse(&options, argc, argv, &err);

@@ -28,6 +28,11 @@ const char *file_shown(const char *path);
 /* base/path, or path itself when it is absolute. The caller frees. */
 char *file_join(const char *base, const char *path);
 
+/* Raises the soft limit of open files to the hard one, but not beyond FILE_LIMIT; lowers nothing.
+ * Returns the soft limit then. The children of a process that has done so get the same. */
+#define FILE_LIMIT 65536 /* a DGL server has two or more a connection */
+unsigned long file_raise_limit(void);
+
 /* Closes all descriptors from this one on. Async-signal-safe. */
 void file_close_from(unsigned first);
 

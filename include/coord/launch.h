@@ -4,6 +4,7 @@
 #define COORD_LAUNCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -25,9 +26,10 @@ int launch_watch_parent(const struct launch *launch);
 const char *launch_host(void);
 
 /* A rank needs descriptors before anybody can say a word for it: under 64 MPI itself ends in ways
- * that name no cause [measured]. Raises the soft limit to it; -1 with err (EXIT_MACHINE) when the
- * hard one is lower, or nothing may be raised. */
-int launch_check_files(struct err *err);
+ * that name no cause [measured]; and one for each machine, since rank 0 is connected to all. Raises
+ * the soft limit as far as file_raise_limit does; -1 with err (EXIT_MACHINE) when the hard one is
+ * too low, or nothing may be raised. machines: 0 where it is not known yet. */
+int launch_check_files(size_t machines, struct err *err);
 
 /* Can MPI make shared memory here? MPICH ends in MPI_Init without, and Open MPI does without
  * [measured]. 0, or -1 with err: what is wrong with /dev/shm. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -189,4 +190,17 @@ void file_close_from(unsigned first)
         return;
     for (unsigned fd = first; fd < 65536; fd++)
         close((int)fd);
+}
+
+unsigned long file_raise_limit(void)
+{
+    struct rlimit limit, raised;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return FILE_LIMIT; /* not known: let it be found out */
+    raised = limit;
+    raised.rlim_cur = limit.rlim_max < FILE_LIMIT ? limit.rlim_max : FILE_LIMIT;
+    if (limit.rlim_cur >= raised.rlim_cur || setrlimit(RLIMIT_NOFILE, &raised) != 0)
+        return limit.rlim_cur;
+    return raised.rlim_cur;
 }

@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 #define SHM "/dev/shm"
 
 enum { FILES_MIN = 64, SHM_MIN = 1 << 20, HYDRA_MS = 3000 };
@@ -80,29 +82,26 @@ const char *launch_host(void)
     return gethostname(host, sizeof(host)) ? "this machine" : host;
 }
 
-static int raise_files(struct rlimit *limit, struct err *err)
+int launch_check_files(size_t machines, struct err *err)
 {
-    limit->rlim_cur = FILES_MIN;
-    if (!setrlimit(RLIMIT_NOFILE, limit))
-        return 0;
-    return err_set(err, EXIT_MACHINE,
-                   "%s: the limit of open files cannot be raised to %d: %s; raise it "
-                   "('ulimit -Sn %d') before mpirun",
-                   launch_host(), FILES_MIN, strerror(errno), FILES_MIN);
-}
-
-int launch_check_files(struct err *err)
-{
+    unsigned long wanted = FILES_MIN + machines;
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_MIN)
+    if (file_raise_limit() >= wanted || getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return 0;
-    if (limit.rlim_max >= FILES_MIN)
-        return raise_files(&limit, err);
+    if (limit.rlim_max < wanted)
+        return err_set(
+            err, EXIT_MACHINE,
+            "%s: the hard limit of open files is %lu, and %lu are needed at least; raise "
+            "it ('ulimit -Hn', /etc/security/limits.conf)",
+            launch_host(), (unsigned long)limit.rlim_max, wanted);
+    limit.rlim_cur = wanted;
+    if (!setrlimit(RLIMIT_NOFILE, &limit))
+        return 0;
     return err_set(err, EXIT_MACHINE,
-                   "%s: the hard limit of open files is %d, and %d are needed at least; raise it "
-                   "('ulimit -Hn', /etc/security/limits.conf)",
-                   launch_host(), (int)limit.rlim_max, FILES_MIN);
+                   "%s: the limit of open files cannot be raised to %lu: %s; raise it ('ulimit -Sn "
+                   "%lu') before mpirun",
+                   launch_host(), wanted, strerror(errno), wanted);
 }
 
 int launch_check_shm(struct err *err)

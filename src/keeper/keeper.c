@@ -27,7 +27,6 @@
 #include "keeper/reaping.h"
 
 #define SOCKET_FD     3
-#define FILES_WANTED  65536 /* two or more a connection of a DGL server */
 #define CLEAN_MS      3000
 #define CLEAN_STEP_MS 5
 #define ENTRIES       4 /* of the poll, before those of the streams */
@@ -50,21 +49,6 @@ static int keep_only(int socket)
         return -1;
     file_close_from(SOCKET_FD + 1);
     return 0;
-}
-
-/* The children inherit it; nothing is lowered. */
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    rlim_t wanted;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    wanted = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
-    if (limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = wanted;
-    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* No handler of the rank's survives; what could end the keeper by accident is ignored (Slurm sends
@@ -193,7 +177,7 @@ static _Noreturn void be_born(pid_t rank, const int pair[2], const struct spawn_
     prctl(PR_SET_NAME, "dgl-keeper");
     if (keep_only(pair[1]) != 0 || chdir("/") != 0)
         _exit(EXIT_LAUNCHER);
-    raise_file_limit();
+    file_raise_limit(); /* for the children too */
     live(rank, SOCKET_FD, origin);
 }
 

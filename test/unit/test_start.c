@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "coord/hello.h"
 #include "coord/launch.h"
 #include "coord/signals.h"
@@ -19,10 +20,18 @@ static int check_files_under(rlim_t soft)
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = soft;
     setrlimit(RLIMIT_NOFILE, &limit);
-    if (launch_check_files(&err))
-        return err.code == EXIT_MACHINE && err.text[0] ? 1 : 2;
+    if (launch_check_files(0, &err))
+        return 1;
     getrlimit(RLIMIT_NOFILE, &limit);
-    return limit.rlim_cur >= 64 ? 0 : 3;
+    if (limit.rlim_cur != (limit.rlim_max < FILE_LIMIT ? limit.rlim_max : FILE_LIMIT))
+        return 2;
+    limit.rlim_cur = limit.rlim_max = 100;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (launch_check_files(36, &err))
+        return 3;
+    if (!launch_check_files(37, &err) || err.code != EXIT_MACHINE)
+        return 4;
+    return strstr(err.text, "is 100, and 101 are needed") ? 0 : 5;
 }
 
 START_TEST(the_limit_of_open_files_is_raised)
