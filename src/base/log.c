@@ -1,5 +1,5 @@
-/* log: the launcher's own lines for people. The level and the sink are the only mutable globals of
- * the program.
+/* log: the launcher's own lines for people. The level and the sink are the process's, as stderr is:
+ * there is one of each.
  */
 #include "base/log.h"
 
