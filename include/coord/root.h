@@ -66,8 +66,13 @@ int root_conclude(struct root *root, const struct cause *known, bool may_restart
 /* The report was written of a good end, and then the job was told to stop after all. */
 void root_amend(struct root *root, const struct cause *cause);
 
-/* Warns of the machines whose outcome has not come, but for machine `lost` (-1: none). */
-void root_say_silent(struct root *root, int lost);
+/* The first failure, all ages brought to this moment: borrowed from an outcome, or known, which is
+ * what rank 0 knows itself; NULL: there was none. */
+const struct cause *root_first_cause(struct root *root, const struct cause *known);
+
+/* Warns of the machines that have not sent their outcome, but for the one that cause says is lost;
+ * of none where that is rank 0's own. */
+void root_say_silent(struct root *root, const struct cause *cause);
 
 /* Another attempt begins, and the job's number of it: what was known of the last one is kept for
  * the report. Returns how many milliseconds it should wait. */

@@ -198,9 +198,8 @@ static void report(struct coord *c, int64_t now, bool late)
             return;
         drop_output(c);
     }
-    /* a rank 0 that is cut off has said so */
-    if (c->run.given_up && c->lost_machine != c->setup->meeting->machine)
-        root_say_silent(c->root, c->lost_machine);
+    if (c->run.given_up)
+        root_say_silent(c->root, root_first_cause(c->root, known_cause(c)));
     c->run.code = root_conclude(c->root, known_cause(c), may_restart(c, late), &c->run.restart);
     c->run.reported = true;
 }

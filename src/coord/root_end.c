@@ -127,8 +127,30 @@ void root_begin_report(struct root *root)
     free((void *)report.outcomes);
 }
 
-/* The first failure, all ages brought to this moment. Borrowed from an outcome, or known. */
-static const struct cause *first_cause(struct root *root, const struct cause *known)
+/* Has rank 0 found that it is its own machine that is cut off? */
+static bool is_own_loss(const struct root *root, const struct cause *cause)
+{
+    return cause->how == HOW_LOST && cause->machine == root->meeting->root_machine;
+}
+
+/* Where machines fell silent, several ranks say so at the same time. Rank 0's word counts, which
+ * has the most neighbours; but where it found itself to be cut off, an outcome that has come since
+ * proves that it is not, and counts. */
+static const struct cause *choose_lost(const struct root *root, const struct cause *first,
+                                       const struct cause *known)
+{
+    if (!first || first->how != HOW_LOST || !known || known->how != HOW_LOST)
+        return first ? first : known;
+    for (int r = 1; is_own_loss(root, known) && r < root->size; r++) {
+        const struct cause *cause = root->outcomes[r].cause;
+
+        if (root->has_come[r] && cause && cause->how == HOW_LOST)
+            return cause;
+    }
+    return known;
+}
+
+const struct cause *root_first_cause(struct root *root, const struct cause *known)
 {
     const struct cause **causes = mem_calloc((size_t)root->size, sizeof(*causes));
     const struct cause *first;
@@ -138,11 +160,12 @@ static const struct cause *first_cause(struct root *root, const struct cause *kn
         if (!root->outcomes[r].cause)
             continue;
         root->outcomes[r].cause->age_ms += now - root->came[r];
+        root->came[r] = now;
         causes[r] = root->outcomes[r].cause;
     }
     first = report_first_cause(causes, root->size);
     free(causes);
-    return first ? first : known;
+    return choose_lost(root, first, known);
 }
 
 /* Lines of text, one call a line: a line of ours is never longer than what a reader can take. */
@@ -252,7 +275,7 @@ static void say_restart(struct root *root, const struct cause *cause)
 
 int root_conclude(struct root *root, const struct cause *known, bool may_restart, bool *restart)
 {
-    const struct cause *cause = first_cause(root, known);
+    const struct cause *cause = root_first_cause(root, known);
     bool complete = root_complete(root, -1);
     struct report report;
 
@@ -279,8 +302,12 @@ void root_amend(struct root *root, const struct cause *cause)
     free((void *)report.outcomes);
 }
 
-void root_say_silent(struct root *root, int lost)
+void root_say_silent(struct root *root, const struct cause *cause)
 {
+    int lost = cause && cause->how == HOW_LOST ? cause->machine : -1;
+
+    if (cause && is_own_loss(root, cause))
+        return;
     for (int r = 0; r < root->size; r++)
         if (!root->has_come[r] && root->meeting->machine_of[r] != lost)
             log_warning("%s gives no sign of life; the job ends without it",

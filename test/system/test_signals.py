@@ -202,6 +202,18 @@ def test_a_rank_is_stopped(job):
     assert "vm2" in result.err, result.said
 
 
+def test_two_ranks_are_stopped(job):
+    """All that rank 0 hears from: but it still hears machine 3, which names its neighbour."""
+    it = up(job(*SCRIPT, lost_timeout=2, kill_grace=1))
+    for machine in (1, 2):
+        os.kill(it.rank_on(machine), signal.SIGSTOP)
+    result = it.finish()
+    assert result.code == 125, result.said
+    assert result.cause, result.said
+    assert (result.cause["how"], result.cause["host"]) == ("lost", "vm2"), result.said
+    assert "vm1 gives no sign of life" in result.err, result.said
+
+
 @pytest.mark.parametrize("machine", [0, 2])
 def test_a_keeper_is_stopped(job, machine):
     """Its rank kills it when it gives no answer, and inherits its processes."""
