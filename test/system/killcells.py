@@ -22,6 +22,8 @@ LIMITS = {
     "a signal to mpirun": {"openmpi": 1.5, "mpich": 1},
     "a part of MPI killed": {"openmpi": KILL_GRACE + 4, "mpich": KILL_GRACE + 1},
     "silence": dict.fromkeys(MPIS, LOST_TIMEOUT + KILL_GRACE + 2),
+    # on the machine that is cut off the last lines wait 5 s for a console
+    "silence with output": dict.fromkeys(MPIS, LOST_TIMEOUT + 5 + 2),
     # nobody but its keeper can end that rank, and it gives the others 5 s to end the job first
     "a silent rank": dict.fromkeys(MPIS, LOST_TIMEOUT + KILL_GRACE + 6 + 2),
     None: dict.fromkeys(MPIS),
@@ -68,7 +70,7 @@ def each(openmpi, mpich):
     return {"openmpi": openmpi, "mpich": mpich}
 
 
-SILENCES = ("silence", "a silent rank")
+SILENCES = ("silence", "silence with output", "a silent rank")
 CUT_OFF = "rank that is cut off"
 
 KILL, TERM, STOP, EXIT, SEGV = HOWS = ("SIGKILL", "SIGTERM", "SIGSTOP", "exit 1", "segfault")
@@ -148,7 +150,9 @@ HIT = (
     ("mpirun's daemon", SEGV, [TRAINING], FAILS, "a part of MPI killed", ANY_FAILURE, PARENT),
 
     ("all of a machine", KILL, STAGES, FAILS, "a part of MPI killed", ANY_FAILURE, r"vm\d"),
-    ("link of a machine", CUT, [*STAGES, PRINTING], FAILS, "silence", both(125), r"vm{m} is lost"),
+    ("link of a machine", CUT, STAGES, FAILS, "silence", both(125), r"vm{m} is lost"),
+    ("link of a machine", CUT, [PRINTING], FAILS, "silence with output", both(125),
+     r"vm{m} is lost"),
     (CUT_OFF, STOP, [TRAINING], FAILS, "a silent rank", both(125), r"vm{m} is lost"),
 )
 
