@@ -15,9 +15,11 @@
 
 enum {
     CLOSING_MS = 10000, /* beyond kill_grace, for the other machines to end a stop */
-    READER_MS = 5000,   /* a reader of our output that takes nothing for so long has stopped */
-    OUTPUT_MS = 5000,   /* after a failure, for output that came before it */
-    REPORT_MS = 15000,  /* beyond all that, for rank 0's report */
+    READER_MS = 60000,  /* a good job's reader that takes nothing for so long, and has log files */
+    FAILED_READER_MS = 5000, /* a failed job's */
+    OUTPUT_MS = 5000,        /* for output that came before the closing lines */
+    PAUSE_MS = 1000,         /* the same, when its reader takes nothing meanwhile */
+    REPORT_MS = 15000,       /* beyond all that, for rank 0's report */
     ANSWER_MS =
         1500, /* for a sign of life, when a machine is lost or something came from outside */
     PATIENCE_MS = 5000, /* for one after another failure, from a machine that may be overloaded */
@@ -113,26 +115,47 @@ static int64_t closing_deadline(const struct coord *c)
     return c->run.stopping ? c->run.stop_time + grace + CLOSING_MS : CLOCK_NEVER;
 }
 
-/* Is everything written, or has the reader stopped reading? Without log files a good job waits for
- * its reader as long as that lives, since nothing may be lost. */
-static bool console_done(const struct coord *c, int64_t now)
-{
-    struct console *console = root_console(c->root);
-
-    if (!console_pending(console))
-        return true;
-    return (c->run.stopping || c->setup->job->run_dir) &&
-           now - console_progress(console) > READER_MS;
-}
-
-/* After a failure the job's own last lines must come out soon: what the reader has not taken by now
- * is dropped, and counted. */
+/* After a failure the job's own last lines must come out soon, and so must mpirun: what the reader
+ * has not taken by now is dropped, and counted. */
 static void drop_output(struct coord *c)
 {
     size_t lines = console_drop_output(root_console(c->root));
+    const char *run_dir = c->setup->job->run_dir;
 
     if (lines)
-        log_warning("%zu lines of output are not shown, because nobody reads them", lines);
+        log_warning("%zu line%s of output %s not shown, because nobody reads them; %s%s%s", lines,
+                    lines == 1 ? "" : "s", lines == 1 ? "is" : "are",
+                    run_dir ? "the log files in '" : "there are no log files (--run_dir none)",
+                    run_dir ? run_dir : "", run_dir ? "/logs' have them" : "");
+}
+
+/* Is everything written, or has the reader stopped reading? A good job's reader may pause: where
+ * there are no log files for as long as it lives, since nothing may be lost. */
+static bool console_done(struct coord *c, int64_t now)
+{
+    struct console *console = root_console(c->root);
+    int64_t paused = now - console_progress(console);
+
+    if (!console_pending(console))
+        return true;
+    if (c->run.stopping)
+        return paused > FAILED_READER_MS;
+    if (!c->setup->job->run_dir || paused <= READER_MS)
+        return false;
+    drop_output(c);
+    console_pump(console);
+    return true;
+}
+
+/* The closing lines come behind the output that was printed before them, if its reader takes it.
+ * They do not wait for one that pauses. */
+static bool output_goes_first(const struct coord *c, int64_t now)
+{
+    const struct console *console = root_console(c->root);
+
+    if (!console_output_pending(console) || now - c->run.complete_time >= OUTPUT_MS)
+        return false;
+    return c->run.stopping || now - console_progress(console) < PAUSE_MS;
 }
 
 /* Not when some rank may not come to the last gate, nor when the job as a whole was told to end. */
@@ -193,11 +216,10 @@ static void report(struct coord *c, int64_t now, bool late)
         return;
     if (!c->run.complete_time)
         c->run.complete_time = now;
-    if (c->run.stopping && console_pending(root_console(c->root))) {
-        if (!late && now - c->run.complete_time < OUTPUT_MS)
-            return;
+    if (!late && output_goes_first(c, now))
+        return;
+    if (c->run.stopping)
         drop_output(c);
-    }
     if (c->run.given_up)
         root_say_silent(c->root, root_first_cause(c->root, known_cause(c)));
     c->run.code = root_conclude(c->root, known_cause(c), may_restart(c, late), &c->run.restart);

@@ -1,5 +1,5 @@
-/* console: rank 0's stdout and stderr, written without ever blocking. Knows no MPI and no format
- * but whole lines.
+/* console: rank 0's stdout and stderr, each with a queue of its own, written without ever blocking.
+ * Knows no MPI and no format but whole lines.
  */
 #include "coord/console.h"
 
@@ -15,87 +15,93 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 
-enum { STREAM_OUT, STREAM_ERR, STREAMS };
+enum { STREAM_OUT, STREAM_ERR };
 
-/* Whole lines of one sender for one stream. */
+/* Whole lines of one sender. */
 struct chunk {
     struct chunk *next;
     int from; /* -1: our own */
-    int stream;
     size_t len, done;
     char bytes[];
 };
 
-struct console {
-    int fd[STREAMS];
-    bool is_socket[STREAMS];
-    bool may_block[STREAMS]; /* could not be opened anew: written in small pieces, when poll says so
-                              */
+struct stream {
+    int fd;
+    bool is_socket;
+    bool may_block; /* could not be opened anew: written in small pieces, when poll says so */
     bool is_terminal;
+    bool told; /* why it cannot be written */
     struct chunk *first, **tail;
     int64_t progress;
+};
+
+struct console {
+    struct stream streams[CONSOLE_STREAMS];
     void (*written)(void *arg, int from, size_t len);
     void *arg;
 };
 
 /* A description of our own with O_NONBLOCK. A regular file never blocks and must keep its shared
  * offset; a socket cannot be opened anew, but takes MSG_DONTWAIT. */
-static int open_anew(int fd, bool *is_socket, bool *may_block)
+static void open_anew(struct stream *s, int fd)
 {
     char path[32];
     struct stat st;
     int anew;
 
-    *is_socket = *may_block = false;
+    s->fd = fd;
     if (fstat(fd, &st) < 0 || S_ISREG(st.st_mode))
-        return fd;
-    *is_socket = S_ISSOCK(st.st_mode);
+        return;
+    s->is_socket = S_ISSOCK(st.st_mode);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    anew = *is_socket ? -1 : open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    *may_block = anew < 0 && !*is_socket;
-    return anew < 0 ? fd : anew;
+    anew = s->is_socket ? -1 : open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    s->may_block = anew < 0 && !s->is_socket;
+    if (anew >= 0)
+        s->fd = anew;
 }
 
 struct console *console_open(void (*written)(void *arg, int from, size_t len), void *arg)
 {
     struct console *c = mem_calloc(1, sizeof(*c));
 
-    for (int s = 0; s < STREAMS; s++)
-        c->fd[s] = open_anew(s == STREAM_OUT ? STDOUT_FILENO : STDERR_FILENO, &c->is_socket[s],
-                             &c->may_block[s]);
-    c->is_terminal = isatty(STDERR_FILENO);
-    c->tail = &c->first;
-    c->progress = clock_ms();
+    for (int i = 0; i < CONSOLE_STREAMS; i++) {
+        struct stream *s = &c->streams[i];
+
+        open_anew(s, i == STREAM_OUT ? STDOUT_FILENO : STDERR_FILENO);
+        s->is_terminal = isatty(s->fd);
+        s->tail = &s->first;
+        s->progress = clock_ms();
+    }
     c->written = written;
     c->arg = arg;
     return c;
 }
 
-static void queue(struct console *c, int stream, int from, const char *lines, size_t len)
+static void queue(struct stream *s, int from, const char *lines, size_t len)
 {
     struct chunk *chunk = mem_calloc(1, sizeof(*chunk) + len);
 
-    if (!c->first)
-        c->progress = clock_ms();
+    if (!s->first)
+        s->progress = clock_ms();
     chunk->from = from;
-    chunk->stream = stream;
     chunk->len = len;
     memcpy(chunk->bytes, lines, len);
-    *c->tail = chunk;
-    c->tail = &chunk->next;
+    *s->tail = chunk;
+    s->tail = &chunk->next;
 }
 
 void console_output(struct console *c, int from, const char *lines, size_t len)
 {
     if (len)
-        queue(c, STREAM_OUT, from, lines, len);
+        queue(&c->streams[STREAM_OUT], from, lines, len);
 }
 
 void console_say(struct console *c, const char *line)
 {
-    queue(c, STREAM_ERR, -1, line, strlen(line));
+    queue(&c->streams[STREAM_ERR], -1, line, strlen(line));
 }
 
 static bool is_writable(int fd)
@@ -105,108 +111,164 @@ static bool is_writable(int fd)
     return poll(&entry, 1, 0) > 0;
 }
 
-static ssize_t write_some(struct console *c, const struct chunk *chunk)
+static ssize_t write_some(const struct stream *s)
 {
-    const char *at = chunk->bytes + chunk->done;
-    size_t left = chunk->len - chunk->done;
+    const char *at = s->first->bytes + s->first->done;
+    size_t left = s->first->len - s->first->done;
 
-    if (c->is_socket[chunk->stream])
-        return send(c->fd[chunk->stream], at, left, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (c->may_block[chunk->stream]) {
-        if (!is_writable(c->fd[chunk->stream])) {
+    if (s->is_socket)
+        return send(s->fd, at, left, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (s->may_block) {
+        if (!is_writable(s->fd)) {
             errno = EAGAIN;
             return -1;
         }
         left = left < PIPE_BUF ? left : PIPE_BUF; /* that much fits when poll says POLLOUT */
     }
-    return write(c->fd[chunk->stream], at, left);
+    return write(s->fd, at, left);
 }
 
-static void drop_first(struct console *c)
+static void drop_first(struct stream *s)
 {
-    struct chunk *chunk = c->first;
+    struct chunk *chunk = s->first;
 
-    c->first = chunk->next;
-    if (!c->first)
-        c->tail = &c->first;
+    s->first = chunk->next;
+    if (!s->first)
+        s->tail = &s->first;
     free(chunk);
 }
 
-void console_pump(struct console *c)
+/* Whoever closed a pipe or a terminal wants no more. A full disk is nobody's wish. */
+static bool is_reader_gone(const struct stream *s, int error)
 {
-    while (c->first) {
-        ssize_t n = write_some(c, c->first);
+    return error == EPIPE || error == ECONNRESET || (error == EIO && s->is_terminal);
+}
+
+static void tell_lost(struct console *c, struct stream *s, int error)
+{
+    if (s->told || is_reader_gone(s, error))
+        return;
+    s->told = true;
+    log_warning("standard %s cannot be written: %s; the job goes on, and what does not fit there "
+                "is lost",
+                s == &c->streams[STREAM_OUT] ? "output" : "error", strerror(error));
+}
+
+static void pump(struct console *c, struct stream *s)
+{
+    while (s->first) {
+        ssize_t n = write_some(s);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return;
-        c->progress = clock_ms();
-        /* a reader that is gone (EPIPE, EIO) takes nothing any more: the bytes count as written,
-         * so that the job goes on */
-        c->first->done = n < 0 ? c->first->len : c->first->done + (size_t)n;
-        if (c->first->done < c->first->len)
+        if (n < 0)
+            tell_lost(c, s, errno);
+        s->progress = clock_ms();
+        /* what cannot be written counts as written, so that the job goes on */
+        s->first->done = n < 0 ? s->first->len : s->first->done + (size_t)n;
+        if (s->first->done < s->first->len)
             continue;
-        if (c->first->from >= 0)
-            c->written(c->arg, c->first->from, c->first->len);
-        drop_first(c);
+        if (s->first->from >= 0)
+            c->written(c->arg, s->first->from, s->first->len);
+        drop_first(s);
     }
 }
 
-static size_t lines_in(const struct chunk *chunk)
+void console_pump(struct console *c)
+{
+    for (int i = 0; i < CONSOLE_STREAMS; i++)
+        pump(c, &c->streams[i]);
+}
+
+static size_t lines_in(const char *bytes, size_t len)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < chunk->len; i++)
-        n += chunk->bytes[i] == '\n';
+    for (size_t i = 0; i < len; i++)
+        n += bytes[i] == '\n';
     return n;
+}
+
+/* Keeps of a chunk that has begun to leave the line that has. Returns how many lines it dropped. */
+static size_t cut_begun(struct chunk *chunk)
+{
+    const char *begun = chunk->bytes + chunk->done - 1;
+    const char *end = memchr(begun, '\n', chunk->len - chunk->done + 1);
+    size_t keep = end ? (size_t)(end - chunk->bytes) + 1 : chunk->len;
+    size_t lines = lines_in(chunk->bytes + keep, chunk->len - keep);
+
+    chunk->len = keep;
+    return lines;
 }
 
 size_t console_drop_output(struct console *c)
 {
+    struct stream *s = &c->streams[STREAM_OUT];
     size_t lines = 0;
 
-    c->tail = &c->first;
-    while (*c->tail) {
-        struct chunk *chunk = *c->tail;
+    if (!s->first)
+        return 0;
+    if (s->first->done)
+        lines += cut_begun(s->first);
+    s->tail = s->first->done ? &s->first->next : &s->first;
+    while (*s->tail) {
+        struct chunk *chunk = *s->tail;
 
-        if (chunk->from < 0 || chunk->done) {
-            c->tail = &chunk->next;
-            continue;
-        }
-        lines += lines_in(chunk);
-        *c->tail = chunk->next;
+        lines += lines_in(chunk->bytes, chunk->len);
+        *s->tail = chunk->next;
         free(chunk);
     }
+    if (s->first && s->first->done == s->first->len)
+        drop_first(s);
     return lines;
+}
+
+bool console_output_pending(const struct console *c)
+{
+    return c->streams[STREAM_OUT].first;
 }
 
 bool console_pending(const struct console *c)
 {
-    return c->first;
+    for (int i = 0; i < CONSOLE_STREAMS; i++)
+        if (c->streams[i].first)
+            return true;
+    return false;
 }
 
-struct pollfd console_poll(const struct console *c)
+void console_poll(const struct console *c, struct pollfd entries[CONSOLE_STREAMS])
 {
-    return (struct pollfd){.fd = c->first ? c->fd[c->first->stream] : -1, .events = POLLOUT};
+    for (int i = 0; i < CONSOLE_STREAMS; i++) {
+        const struct stream *s = &c->streams[i];
+
+        entries[i] = (struct pollfd){.fd = s->first ? s->fd : -1, .events = POLLOUT};
+    }
 }
 
 int64_t console_progress(const struct console *c)
 {
-    return c->first ? c->progress : clock_ms();
+    int64_t last = -1;
+
+    for (int i = 0; i < CONSOLE_STREAMS; i++)
+        if (c->streams[i].first && c->streams[i].progress > last)
+            last = c->streams[i].progress;
+    return last < 0 ? clock_ms() : last;
 }
 
 bool console_is_terminal(const struct console *c)
 {
-    return c->is_terminal;
+    return c->streams[STREAM_ERR].is_terminal;
 }
 
 void console_close(struct console *c)
 {
-    while (c->first)
-        drop_first(c);
-    for (int stream = 0; stream < STREAMS; stream++)
-        if (c->fd[stream] > STDERR_FILENO)
-            close(c->fd[stream]);
+    for (int i = 0; i < CONSOLE_STREAMS; i++) {
+        while (c->streams[i].first)
+            drop_first(&c->streams[i]);
+        if (c->streams[i].fd > STDERR_FILENO)
+            close(c->streams[i].fd);
+    }
     free(c);
 }

@@ -230,7 +230,7 @@ static int poll_timeout(const struct coord *c, int64_t now)
     return clock_poll_timeout(now, until);
 }
 
-enum { AT_KEEPER, AT_SIGNALS, AT_PARENT, AT_CONSOLE, AT_SLEEPERS };
+enum { AT_KEEPER, AT_SIGNALS, AT_PARENT, AT_CONSOLE, AT_SLEEPERS = AT_CONSOLE + CONSOLE_STREAMS };
 
 static int fill_poll(const struct coord *c, struct pollfd *entries, int room)
 {
@@ -239,7 +239,10 @@ static int fill_poll(const struct coord *c, struct pollfd *entries, int room)
     entries[AT_SIGNALS] = (struct pollfd){.fd = signals_fd(), .events = POLLIN};
     entries[AT_PARENT] =
         (struct pollfd){.fd = c->outside ? -1 : c->setup->parent_fd, .events = POLLIN};
-    entries[AT_CONSOLE] = c->root ? console_poll(root_console(c->root)) : (struct pollfd){.fd = -1};
+    for (int i = 0; i < CONSOLE_STREAMS; i++)
+        entries[AT_CONSOLE + i].fd = -1;
+    if (c->root)
+        console_poll(root_console(c->root), entries + AT_CONSOLE);
     if (!c->setup->meeting->sleepers)
         return AT_SLEEPERS;
     return AT_SLEEPERS +

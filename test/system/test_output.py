@@ -193,6 +193,41 @@ def test_a_reader_that_goes_away(solo):
     it.finish()
 
 
+def test_a_reader_that_pauses_gets_all_of_a_good_job(solo, tmp_path):
+    """Like '| less': what we say on stderr comes meanwhile, and then all lines, log files or not.
+    They fit into the credit of 1 MiB, so that none is left to the log files. (MPICH's mpirun itself
+    passes no stderr on while nobody reads its stdout.)"""
+    read, write = os.pipe()
+    said = tmp_path / "stderr"
+    it = solo("trainer: lines 40000 10", num_servers=0, part_config=None)
+    with os.fdopen(read) as out, open(said, "w", encoding="utf-8") as it.stderr:
+        it.stdout = write
+        it.start()
+        os.close(write)
+        wait_until(lambda: "all ended well" in said.read_text(), 20, "the summary",
+                   said.read_text)
+        assert it.process.poll() is None
+        assert len(out.readlines()) == 40000
+    result = it.finish()
+    assert result.code == 0, said.read_text()
+
+
+def test_the_cause_of_a_failure_does_not_wait_for_the_reader(solo):
+    """The output waits, and is dropped and counted, while stderr has its own reader."""
+    read, write = os.pipe()
+    it = solo("trainer: lines 20000 10; exit 3", num_servers=0, part_config=None)
+    it.stdout = write
+    try:
+        result = it.run()
+    finally:
+        os.close(write)
+        os.close(read)
+    assert result.code == 3, result.said
+    assert re.search(r"\d+ lines of output are not shown, because nobody reads them; the log files "
+                     r"in '.*/logs' have them", result.err), result.said
+    assert "the job failed: trainer 0 on vm0" in result.err, result.said
+
+
 def bytes_in(pipe):
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4), sys.byteorder)
 
