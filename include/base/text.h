@@ -25,4 +25,9 @@ char *text_utf8(const char *text);
  * and line break, as U+FFFD. NULL is "". */
 void text_html(struct buf *out, const char *text);
 
+/* A line that a program rewrites by carriage returns, as progress bars are: where what a terminal
+ * would show at last begins, that is behind the last \r which another byte than \r follows. 0 when
+ * there is none. */
+size_t text_last_state(const char *line, size_t len);
+
 #endif

@@ -1,5 +1,9 @@
 /* output: what the processes print: complete log files, whole prefixed lines for the console within
  * a credit, and the last lines for the cause. Memory is bounded whatever is printed.
+ *
+ * Log files get every byte. The console and the cause get of a line that is rewritten by carriage
+ * returns (a progress bar) its last state alone; the console gets it before its newline comes too,
+ * once in OUTPUT_BAR_MS at most.
  */
 #ifndef KEEPER_OUTPUT_H
 #define KEEPER_OUTPUT_H
@@ -16,8 +20,10 @@
 /* How long a process with a log file may be held up for credit, until the console has caught up
  * with all of it again: a burst is shown whole, a slow reader costs lines and not time. */
 #define OUTPUT_PATIENCE_MS 1000
-#define OUTPUT_BATCH       32768 /* bytes of lines given to send at once, at most */
-#define OUTPUT_LINE        8192  /* a longer line is cut into lines of their own */
+/* How often the last state of a line is shown that grows by carriage returns: a progress bar. */
+#define OUTPUT_BAR_MS 1000
+#define OUTPUT_BATCH  32768 /* bytes of lines given to send at once, at most */
+#define OUTPUT_LINE   8192  /* a longer line is cut into lines of their own */
 
 struct output;
 
@@ -51,8 +57,8 @@ void output_pump(struct output *o, const struct pollfd *entries, size_t n);
 /* More may be sent. */
 void output_credit(struct output *o, uint32_t bytes);
 
-/* When a process that is held up has been so for too long, or CLOCK_NEVER; then output_tick lets it
- * go on. */
+/* When a process that is held up has been so for too long, or a progress bar may be shown again, or
+ * CLOCK_NEVER; then output_tick lets it go on, and shows the bar. */
 int64_t output_deadline(const struct output *o);
 void output_tick(struct output *o, int64_t now);
 

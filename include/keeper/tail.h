@@ -2,6 +2,7 @@
 #ifndef KEEPER_TAIL_H
 #define KEEPER_TAIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/strv.h"
@@ -10,11 +11,13 @@
 #define TAIL_CUT   1000 /* bytes kept of a line */
 #define TAIL_SLOTS (TAIL_LINES + 1)
 
-/* All zero is empty. The line at `at` grows until its newline comes. */
+/* All zero is empty. The line at `at` grows until its newline comes. Of a line that is rewritten by
+ * carriage returns the last state is kept. */
 struct tail {
     struct tail_line {
         char *text; /* TAIL_CUT bytes, allocated when first used */
         size_t len;
+        bool returned;   /* its last byte was \r: what comes next takes its place */
     } lines[TAIL_SLOTS]; /* and the one that grows */
     size_t at, whole;    /* whole lines kept */
 };

@@ -157,3 +157,12 @@ void text_html(struct buf *out, const char *text)
         text += len ? len : 1;
     }
 }
+
+size_t text_last_state(const char *line, size_t len)
+{
+    while (len && line[len - 1] == '\r')
+        len--;
+    while (len && line[len - 1] != '\r')
+        len--;
+    return len;
+}

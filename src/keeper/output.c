@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "keeper/doing.h"
 #include "keeper/output.h"
 #include "keeper/tail.h"
@@ -30,6 +31,9 @@ struct stream {
     struct buf held; /* read, and not yet on its way to the console */
     uint64_t hidden; /* lines that the console did not get, not yet told */
     bool waits;      /* for credit */
+    bool is_bar;     /* held begins with the last state of a line that is rewritten by \r */
+    size_t shown;    /* bytes of held that were shown as such */
+    int64_t bar_at;  /* when the next may be shown */
     struct tail tail;
 };
 
@@ -205,42 +209,88 @@ static bool allowed(struct output *o, struct stream *s, size_t len)
     return false;
 }
 
-/* The length of the next line in held, without its newline; *drop: with it. -1: not whole yet. A
- * newline that stands right behind OUTPUT_LINE bytes still ends them. */
-static ssize_t next_line(const char *data, size_t len, bool last, size_t *drop)
-{
-    size_t look = len > OUTPUT_LINE ? OUTPUT_LINE + 1 : len;
-    const char *newline = memchr(data, '\n', look);
+/* What is shown of held next: len bytes at `at`, and drop bytes are done with. */
+struct piece {
+    size_t at, len, drop;
+};
 
-    if (newline != NULL) {
-        *drop = (size_t)(newline - data) + 1;
-        return newline - data;
+/* The next line, without its newline; of one that is rewritten by \r its last state. False: not
+ * whole yet. A newline that stands right behind OUTPUT_LINE bytes still ends them. */
+static bool next_line(const char *data, size_t len, bool last, struct piece *line)
+{
+    const char *newline = len == 0 ? NULL : memchr(data, '\n', len);
+    size_t end = newline != NULL ? (size_t)(newline - data) : len;
+
+    line->at = text_last_state(data, end);
+    line->len = end - line->at;
+    line->drop = newline != NULL ? end + 1 : end;
+    if (line->len > OUTPUT_LINE) {
+        line->len = OUTPUT_LINE;
+        line->drop = line->at + OUTPUT_LINE;
+        return true;
     }
-    if (len > OUTPUT_LINE) {
-        *drop = OUTPUT_LINE;
-        return OUTPUT_LINE;
-    }
-    *drop = len;
-    return last && len > 0 ? (ssize_t)len : -1;
+    while (line->len > 0 && data[line->at + line->len - 1] == '\r')
+        line->len--;
+    return newline != NULL || (last && len > 0);
+}
+
+/* Keeps of a line that is not whole its last state, and shows it when it is time. */
+static void show_bar(struct output *o, struct stream *s, int64_t now)
+{
+    struct piece state;
+
+    if (s->held.len == 0 || next_line(s->held.data, s->held.len, false, &state))
+        return;
+    if (memchr(s->held.data, '\r', s->held.len) != NULL)
+        s->is_bar = true;
+    if (state.at > 0)
+        s->shown = 0;
+    buf_consume(&s->held, state.at);
+    if (state.len == 0) /* returns alone: nothing to show */
+        s->shown = s->held.len;
+    if (!s->is_bar || s->shown == s->held.len || now < s->bar_at)
+        return;
+    s->bar_at = now + OUTPUT_BAR_MS;
+    if (o->muted || s->hidden > 0 || o->credit < (int64_t)cost_of(s, state.len))
+        return; /* a later one will do */
+    emit(o, s, s->held.data, state.len);
+    s->shown = s->held.len;
+}
+
+static bool bar_is_due(const struct stream *s, int64_t now)
+{
+    return s->is_bar && !s->waits && s->held.len > s->shown && now >= s->bar_at;
+}
+
+/* A bar's last state, which was shown, and its newline. */
+static bool is_shown(const struct stream *s, const struct piece *line)
+{
+    return s->shown > 0 && line->at == 0 && line->drop <= s->shown + 1;
 }
 
 /* Moves whole lines out of held. last: what has no newline is a line too. */
 static void show(struct output *o, struct stream *s, bool last)
 {
-    size_t at = 0, drop;
-    ssize_t len;
+    struct piece line;
+    size_t at = 0;
 
     s->waits = false;
-    if (s->held.len == 0)
-        return;
-    while ((len = next_line(s->held.data + at, s->held.len - at, last, &drop)) >= 0) {
-        if (!o->muted && allowed(o, s, (size_t)len))
-            emit(o, s, s->held.data + at, (size_t)len);
+    while (next_line(s->held.data + at, s->held.len - at, last, &line)) {
+        bool is_news = at > 0 || !is_shown(s, &line);
+
+        if (is_news && !o->muted && allowed(o, s, line.len))
+            emit(o, s, s->held.data + at + line.at, line.len);
         if (s->waits)
             break;
-        at += drop;
+        at += line.drop;
+    }
+    if (at > 0) {
+        s->is_bar = false;
+        s->shown = 0;
     }
     buf_consume(&s->held, at);
+    if (!s->waits)
+        show_bar(o, s, clock_ms());
 }
 
 static void write_log(struct output *o, struct stream *s, const char *data, size_t len)
@@ -323,11 +373,18 @@ void output_pump(struct output *o, const struct pollfd *entries, size_t n)
 
 int64_t output_deadline(const struct output *o)
 {
-    for (int i = 0; i < o->n && o->starved != CLOCK_NEVER; i++) {
-        if (o->streams[i].waits && o->streams[i].log_fd >= 0)
-            return o->starved + o->sink.patience_ms;
+    int64_t first = CLOCK_NEVER;
+
+    for (int i = 0; i < o->n; i++) {
+        const struct stream *s = &o->streams[i];
+
+        if (o->starved != CLOCK_NEVER && s->waits && s->log_fd >= 0 &&
+            o->starved + o->sink.patience_ms < first)
+            first = o->starved + o->sink.patience_ms;
+        if (bar_is_due(s, CLOCK_NEVER) && s->bar_at < first)
+            first = s->bar_at;
     }
-    return CLOCK_NEVER;
+    return first;
 }
 
 void output_tick(struct output *o, int64_t now)
@@ -337,6 +394,8 @@ void output_tick(struct output *o, int64_t now)
     for (int i = 0; i < o->n; i++) {
         if (o->streams[i].waits)
             show(o, &o->streams[i], o->streams[i].fd < 0);
+        if (bar_is_due(&o->streams[i], now))
+            show_bar(o, &o->streams[i], now);
     }
     flush_batch(o);
 }
@@ -375,13 +434,11 @@ void output_last_lines(struct output *o, int stream, struct strv *v)
 
 static uint64_t count_lines(const struct buf *held)
 {
+    struct piece line;
     uint64_t n = 0;
-    size_t at = 0, drop;
 
-    while (at < held->len && next_line(held->data + at, held->len - at, true, &drop) >= 0) {
-        at += drop;
+    for (size_t at = 0; next_line(held->data + at, held->len - at, true, &line); at += line.drop)
         n++;
-    }
     return n;
 }
 

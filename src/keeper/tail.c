@@ -6,16 +6,33 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "keeper/tail.h"
 
+/* A carriage return rewrites the line: the cause stands behind the progress bar, not before it. */
 static void append(struct tail_line *line, const char *data, size_t len)
 {
+    size_t at = text_last_state(data, len), end = len;
+
+    while (end > at && data[end - 1] == '\r')
+        end--;
     if (line->text == NULL)
         line->text = mem_calloc(TAIL_CUT, 1);
+    if (at > 0 || (line->returned && end > at))
+        line->len = 0;
+    line->returned = end < len || (line->returned && end == at);
+    data += at;
+    len = end - at;
     if (len > TAIL_CUT - line->len)
         len = TAIL_CUT - line->len;
     memcpy(line->text + line->len, data, len);
     line->len += len;
+}
+
+static void begin_line(struct tail_line *line)
+{
+    line->len = 0;
+    line->returned = false;
 }
 
 /* Skips lines that would be pushed out by later ones of the same piece. */
@@ -38,7 +55,7 @@ void tail_add(struct tail *tail, const char *data, size_t len)
     const char *at = skip_old(data, len), *end = data + len;
 
     if (at != data)
-        tail->lines[tail->at].len = 0;
+        begin_line(&tail->lines[tail->at]);
     while (at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
 
@@ -46,7 +63,7 @@ void tail_add(struct tail *tail, const char *data, size_t len)
         if (newline == NULL)
             return;
         tail->at = (tail->at + 1) % TAIL_SLOTS;
-        tail->lines[tail->at].len = 0;
+        begin_line(&tail->lines[tail->at]);
         if (tail->whole < TAIL_LINES)
             tail->whole++;
         at = newline + 1;

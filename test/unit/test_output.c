@@ -343,6 +343,75 @@ START_TEST(test_last_lines)
 }
 END_TEST
 
+/* The log keeps every byte; the console the last state, at once and then once in OUTPUT_BAR_MS. */
+START_TEST(test_progress_bar)
+{
+    struct output *o = output_open("vm0", folder, 0, &sink);
+    int fd = add(o, 1);
+    struct buf log = {0};
+    struct err err;
+
+    print(o, fd, "begin\n\r10%");
+    shown_is("[vm0 trainer 1] begin\n[vm0 trainer 1] 10%\n");
+    print(o, fd, "\r20%\r");
+    print(o, fd, "\r30%");
+    shown_is("");
+    ck_assert_int_le(output_deadline(o), clock_ms() + OUTPUT_BAR_MS);
+    output_tick(o, output_deadline(o) - 1);
+    shown_is("");
+    output_tick(o, output_deadline(o));
+    shown_is("[vm0 trainer 1] 30%\n");
+    ck_assert(output_deadline(o) == CLOCK_NEVER); /* it is shown */
+    print(o, fd, "\n");
+    shown_is("");
+    print(o, fd, "40%\r50%\r\n");
+    shown_is("[vm0 trainer 1] 50%\n");
+    print(o, fd, "60%\rTraceback\nno bar");
+    shown_is("[vm0 trainer 1] Traceback\n");
+    ck_assert(output_deadline(o) == CLOCK_NEVER);
+    print(o, fd, "\r70%");
+    close(fd);
+    pump(o);
+    shown_is("[vm0 trainer 1] 70%\n");
+    ck_assert(output_finish(o, false));
+    ck_assert_int_eq(file_read(output_log(o, 0), 1000, &log, &err), 0);
+    buf_add(&log, "", 1);
+    ck_assert_str_eq(log.data, "begin\n\r10%\r20%\r\r30%\n40%\r50%\r\n60%\rTraceback\nno bar\r70%");
+    buf_free(&log);
+    output_close(o);
+}
+END_TEST
+
+/* More than a line may hold, in one piece and in many: nothing but its last state. */
+START_TEST(test_long_progress_bar)
+{
+    struct output *o = output_open("vm0", NULL, 0, &sink);
+    int fd = add(o, 1);
+    struct buf text = {0};
+    struct strv last = {0};
+
+    for (int i = 0; i < 2 * OUTPUT_LINE; i += 4)
+        buf_addf(&text, "\r%03d", i % 1000);
+    buf_add(&text, "", 1);
+    print(o, fd, text.data);
+    shown_is("[vm0 trainer 1] 380\n");
+    for (int i = 0; i < 200; i++)
+        print(o, fd, "\r 99% of a bar that is as long as a terminal is wide");
+    shown_is("");
+    print(o, fd, "Traceback (most recent call last):\n");
+    shown_is("[vm0 trainer 1]  99% of a bar that is as long as a terminal is wide"
+             "Traceback (most recent call last):\n");
+    output_last_lines(o, 0, &last);
+    ck_assert_uint_eq(last.n, 1);
+    ck_assert_str_eq(last.items[0], " 99% of a bar that is as long as a terminal is wide"
+                                    "Traceback (most recent call last):");
+    strv_free(&last);
+    close(fd);
+    buf_free(&text);
+    output_close(o);
+}
+END_TEST
+
 START_TEST(test_mute)
 {
     struct output *o = output_open("vm0", NULL, 0, &sink);
@@ -379,6 +448,8 @@ int main(void)
     tcase_add_test(tcase, test_log_not_writable);
     tcase_add_test(tcase, test_disk_full);
     tcase_add_test(tcase, test_last_lines);
+    tcase_add_test(tcase, test_progress_bar);
+    tcase_add_test(tcase, test_long_progress_bar);
     tcase_add_test(tcase, test_mute);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
