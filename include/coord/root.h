@@ -25,8 +25,8 @@ struct root *root_open(struct job *job, const struct meeting *meeting, int size,
 
 struct console *root_console(struct root *root);
 
-/* Rank `from` waits for these servers ("" for none). */
-void root_waiting(struct root *root, int from, const char *text);
+/* Rank `from` waits for these. */
+void root_waiting(struct root *root, int from, const struct waiting *waiting);
 
 /* The file that the command's first word means on the machine of `from`: one warning when two
  * machines differ. */
@@ -38,8 +38,10 @@ void root_phase(struct root *root, enum root_phase phase);
 /* All servers of `from` have left with 0 while trainers run; takes cause over. */
 void root_left(struct root *root, int from, struct cause *cause);
 
-/* Prints the waiting line when it is due; returns a cause that has become due (some machines'
- * servers left early, the others' not), for the caller to raise and free; NULL mostly. */
+/* Prints whom the job waits for, when it is due: servers that do not listen yet each 10 s;
+ * trainers, once others have ended, after 10 s and then each minute. Returns a cause that has
+ * become due (some machines' servers left early, the others' not), for the caller to raise and
+ * free; NULL mostly. */
 struct cause *root_tick(struct root *root, int64_t now);
 
 /* The outcome of rank `from`; takes its contents over. cause->age_ms refers to now. */

@@ -7,7 +7,10 @@
 #include "coord/attempts.h"
 #include "coord/root.h"
 
-enum { ROOT_WAITING_EVERY_MS = 10000 };
+enum {
+    ROOT_WAITING_EVERY_MS = 10000, /* for servers; and for the others, once a trainer has ended */
+    ROOT_TRAINERS_EVERY_MS = 60000 /* then */
+};
 
 struct root {
     struct job *job;
@@ -17,9 +20,10 @@ struct root {
     struct outcome *outcomes; /* by rank; of the ranks that have_come */
     int64_t *came;            /* when */
     bool *has_come;
-    int64_t *heard; /* when something last came from the rank */
-    char **waiting; /* by rank; NULL: nothing */
-    int64_t next_waiting;
+    int64_t *heard;          /* when something last came from the rank */
+    struct waiting *waiting; /* by rank */
+    int64_t *waiting_came;   /* when */
+    int64_t next_waiting;    /* CLOCK_NEVER: no trainer has ended yet */
     bool waiting_changed;
     char *program; /* of the first rank that told; NULL: none has */
     int program_from;

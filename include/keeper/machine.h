@@ -19,6 +19,7 @@
 #include "keeper/stage.h"
 #include "wire/message.h"
 #include "wire/outcome.h"
+#include "wire/waiting.h"
 
 /* One process of the plan. */
 struct child {
@@ -80,10 +81,12 @@ struct machine {
     int64_t judge_ends;   /* the suspect becomes the cause */
     int64_t left_ends;    /* servers have left: the rest must follow */
     int64_t samplers_end; /* samplers and trainers have not left together */
+    int64_t silent_at;    /* a trainer will have printed nothing for long */
     int64_t flush_ends;   /* OVER: no longer waits for credit */
     int probe_every;
-    int kills;     /* how often KILL was sent in this stage */
-    char *waiting; /* the last MESSAGE_WAITING, or NULL */
+    int kills;              /* how often KILL was sent in this stage */
+    struct waiting waiting; /* the last MESSAGE_WAITING, once one was sent */
+    bool told_waiting;
 
     /* link */
     struct rank rank;

@@ -47,6 +47,9 @@ int output_add(struct output *o, enum role role, int id, int fd);
 /* The stream's log file, owned by o, or NULL. */
 const char *output_log(const struct output *o, int stream);
 
+/* When the stream last printed something; at first, when it was added. */
+int64_t output_heard(const struct output *o, int stream);
+
 /* Fills entries for poll(2) with the streams that may be read now; returns how many, at most one a
  * stream. Call output_pump with the same entries afterwards. */
 size_t output_poll(const struct output *o, struct pollfd *entries);

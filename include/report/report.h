@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "wire/outcome.h"
+#include "wire/waiting.h"
 
 struct phase {
     const char *name;         /* servers, trainers, drain, stop */
@@ -57,6 +58,11 @@ void report_cause_block(struct buf *out, const struct cause *cause);
 /* The closing lines, at most four: what ran, how long, the first warnings, where the report is
  * (run_dir may be NULL). */
 void report_summary(struct buf *out, const struct report *report, const char *run_dir);
+
+/* "server 1 on vm1 (port 30051); trainer 2 on vm1 (pid 4711), silent for 65 s; and 3 more on vm1".
+ * host may be NULL. since_ms: since the message was packed. */
+void report_awaited(struct buf *out, const struct waiting *waiting, const char *host,
+                    int64_t since_ms);
 
 /* report.json as doc/report.schema.json describes it, and the same for people as one page. */
 void report_json(struct buf *out, const struct report *report);

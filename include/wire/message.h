@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "job/plan.h"
 #include "wire/outcome.h"
+#include "wire/waiting.h"
 
 /* Raised with each change of what travels between machines: announcement, seats, slices, causes,
  * outcomes, and the messages below. Ranks of different builds refuse each other (hello). */
@@ -30,7 +31,8 @@ enum message_type {
                       without a gate once your machine is over) */
     /* keeper -> coordinator */
     MESSAGE_REACHED, /* u32 enum reached */
-    MESSAGE_WAITING, /* raw text: servers that do not listen yet, empty: none (also -> rank 0) */
+    MESSAGE_WAITING, /* waiting: servers that do not listen yet, trainers that have not ended (also
+                        -> rank 0) */
     MESSAGE_FAILED,  /* cause */
     MESSAGE_LEFT,    /* cause HOW_LEFT_EARLY: all servers of this machine have left with 0 */
     MESSAGE_OUTPUT,  /* whole prefixed lines, raw bytes (also rank -> rank 0) */

@@ -49,10 +49,15 @@ static const char *text_of(struct buf *payload)
 void coord_on_for_root(struct coord *c, int from, enum message_type type, struct buf *payload)
 {
     struct outcome outcome = {0};
+    struct waiting waiting;
     struct cause *cause;
 
     switch (type) {
-    case MESSAGE_WAITING: root_waiting(c->root, from, text_of(payload)); break;
+    case MESSAGE_WAITING:
+        if (message_unpack_waiting(payload->data, payload->len, &waiting))
+            fail_unreadable(c, "whom another rank waits for cannot be read");
+        root_waiting(c->root, from, &waiting);
+        break;
     case MESSAGE_PROGRAM: root_program(c->root, from, text_of(payload)); break;
     case MESSAGE_OUTPUT:
         console_output(root_console(c->root), from, payload->data, payload->len);

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/watchdog.h"
 #include "coord/root_state.h"
+#include "report/report.h"
 
 enum {
     FILES_ROOM = 128, /* bytes of the longest name in the run folder: logs/HOST.trainer-ID.N.log */
@@ -147,6 +148,7 @@ struct root *root_open(struct job *job, const struct meeting *meeting, int size,
     root->has_come = mem_calloc(n, sizeof(*root->has_come));
     root->heard = mem_calloc(n, sizeof(*root->heard));
     root->waiting = mem_calloc(n, sizeof(*root->waiting));
+    root->waiting_came = mem_calloc(n, sizeof(*root->waiting_came));
     root->has_left = mem_calloc(n, sizeof(*root->has_left));
     root->start = clock_ms();
     root->command = command_text(&job->options);
@@ -163,10 +165,8 @@ void root_close(struct root *root)
     log_set_sink(NULL, NULL);
     if (root->console)
         console_close(root->console);
-    for (int r = 0; r < root->size; r++) {
+    for (int r = 0; r < root->size; r++)
         outcome_clear(&root->outcomes[r]);
-        free(root->waiting[r]);
-    }
     cause_free(root->left);
     attempts_free(&root->attempts);
     free(root->program);
@@ -175,6 +175,7 @@ void root_close(struct root *root)
     free(root->has_come);
     free(root->heard);
     free(root->waiting);
+    free(root->waiting_came);
     free(root->has_left);
     free(root->command);
     free(root);
@@ -191,17 +192,22 @@ void root_phase(struct root *root, enum root_phase phase)
 {
     root_end_phases(root);
     root->phases[phase].start_ms = clock_ms() - root->attempt_start;
+    if (phase == PHASE_TRAINERS)
+        root->next_waiting = CLOCK_NEVER;
     log_verbose("%s", phase == PHASE_SERVERS    ? "starting servers"
                       : phase == PHASE_TRAINERS ? "all servers listen; starting trainers"
                       : phase == PHASE_DRAIN    ? "all trainers have ended; servers may leave"
                                                 : "stopping everything");
 }
 
-void root_waiting(struct root *root, int from, const char *text)
+void root_waiting(struct root *root, int from, const struct waiting *waiting)
 {
-    free(root->waiting[from]);
-    root->waiting[from] = *text ? mem_strdup(text) : NULL;
+    root->waiting[from] = *waiting;
+    root->waiting_came[from] = clock_ms();
     root->waiting_changed = true;
+    if (waiting->role == ROLE_TRAINER && waiting->left < waiting->of &&
+        root->next_waiting == CLOCK_NEVER)
+        root->next_waiting = clock_ms() + ROOT_WAITING_EVERY_MS;
 }
 
 void root_program(struct root *root, int from, const char *path)
@@ -218,37 +224,61 @@ void root_program(struct root *root, int from, const char *path)
     }
 }
 
-static void say_waiting(struct root *root)
+/* "2 of 3 trainers have ended; ": they end together, so that one that does not is news. */
+static void add_ended(struct buf *text, const struct root *root)
+{
+    int of = 0, left = 0;
+
+    for (int r = 0; r < root->size; r++) {
+        of += root->waiting[r].of;
+        left += root->waiting[r].left;
+    }
+    buf_addf(text, "%d of %d trainers have ended; ", of - left, of);
+}
+
+static void say_waiting(struct root *root, enum role role, int64_t now)
 {
     enum { NAMED_MACHINES = 4 };
     struct buf text = {0};
     int n = 0;
 
+    if (role == ROLE_TRAINER)
+        add_ended(&text, root);
+    buf_addf(&text, "waiting for ");
     for (int r = 0; r < root->size; r++) {
-        if (!root->waiting[r])
+        const struct waiting *waiting = &root->waiting[r];
+
+        if (!waiting->left || waiting->role != role || n++ >= NAMED_MACHINES)
             continue;
-        if (n++ < NAMED_MACHINES)
-            buf_addf(&text, "%s%s on %s", n > 1 ? "; " : "", root->waiting[r],
-                     root->meeting->seats[r].host);
+        buf_addf(&text, "%s", n > 1 ? "; " : "");
+        report_awaited(&text, waiting, root->meeting->seats[r].host, now - root->waiting_came[r]);
     }
     if (n > NAMED_MACHINES)
         buf_addf(&text, "; and on %d more machines", n - NAMED_MACHINES);
     if (n)
-        log_notice("waiting for %.*s", (int)text.len, text.data);
+        log_notice("%.*s", (int)text.len, text.data);
     buf_free(&text);
+}
+
+static bool is_in(const struct root *root, enum root_phase phase)
+{
+    return root->phases[phase].start_ms >= 0 && root->phases[phase].end_ms < 0;
 }
 
 static void tick_waiting(struct root *root, int64_t now)
 {
-    bool early = root->waiting_changed && console_is_terminal(root->console) &&
+    bool servers = is_in(root, PHASE_SERVERS);
+    bool early = servers && root->waiting_changed && console_is_terminal(root->console) &&
                  now >= root->next_waiting - ROOT_WAITING_EVERY_MS + WAITING_TERMINAL_MS;
 
     if (now < root->next_waiting && !early)
         return;
-    root->next_waiting = now + ROOT_WAITING_EVERY_MS;
+    root->next_waiting = now + (servers ? ROOT_WAITING_EVERY_MS : ROOT_TRAINERS_EVERY_MS);
     root->waiting_changed = false;
-    if (root->phases[PHASE_SERVERS].start_ms >= 0 && root->phases[PHASE_SERVERS].end_ms < 0)
-        say_waiting(root);
+    if (servers)
+        say_waiting(root, ROLE_SERVER, now);
+    else if (is_in(root, PHASE_TRAINERS))
+        say_waiting(root, ROLE_TRAINER, now);
 }
 
 void root_left(struct root *root, int from, struct cause *cause)

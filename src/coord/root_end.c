@@ -197,10 +197,17 @@ static void say_other_checks(struct root *root, const struct cause *first)
 /* Who else was not ready, when time ran out for one machine's servers. */
 static void say_others_waiting(struct root *root, const struct cause *first)
 {
-    for (int r = 0; r < root->size; r++)
-        if (root->waiting[r] && root->meeting->machine_of[r] != first->machine)
-            log_error("%s was not ready in time either: %s", root->meeting->seats[r].host,
-                      root->waiting[r]);
+    for (int r = 0; r < root->size; r++) {
+        const struct waiting *waiting = &root->waiting[r];
+        struct buf text = {0};
+
+        if (!waiting->left || root->meeting->machine_of[r] == first->machine)
+            continue;
+        report_awaited(&text, waiting, NULL, 0);
+        log_error("%s was not ready in time either: %.*s", root->meeting->seats[r].host,
+                  (int)text.len, text.data);
+        buf_free(&text);
+    }
 }
 
 /* Where the console is gone with mpirun, the folder of the logs still tells. */
@@ -319,8 +326,7 @@ static void forget_attempt(struct root *root)
     for (int r = 0; r < root->size; r++) {
         root->outcomes[r] = (struct outcome){0}; /* kept by the attempts */
         root->has_come[r] = root->has_left[r] = false;
-        free(root->waiting[r]);
-        root->waiting[r] = NULL;
+        root->waiting[r] = (struct waiting){0};
     }
     cause_free(root->left);
     root->left = NULL;

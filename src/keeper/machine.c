@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/awaited.h"
 #include "keeper/deaths.h"
 #include "keeper/doing.h"
 #include "keeper/failure.h"
@@ -183,6 +184,7 @@ void machine_tick(struct machine *m, int64_t now)
         leaving_samplers_overdue(m);
     if (now >= m->stage_ends)
         stage_overdue(m);
+    awaited_tick(m, now);
     deaths_tick(m, now);
     rank_tick(m, now);
     shm_tick(&m->shm, now, m->job_dir);
@@ -200,6 +202,7 @@ int64_t machine_deadline(const struct machine *m)
     first = earlier(first, m->judge_ends);
     first = earlier(first, earlier(m->left_ends, m->samplers_end));
     first = earlier(first, m->stage_ends);
+    first = earlier(first, m->silent_at);
     first = earlier(first, deaths_deadline(m));
     first = earlier(first, rank_deadline(m));
     first = earlier(first, shm_deadline(&m->shm));
@@ -226,6 +229,7 @@ void machine_init(struct machine *m, int rank, int socket, const struct spawn_or
                           .judge_ends = CLOCK_NEVER,
                           .left_ends = CLOCK_NEVER,
                           .samplers_end = CLOCK_NEVER,
+                          .silent_at = CLOCK_NEVER,
                           .flush_ends = CLOCK_NEVER};
     gethostname(m->host, sizeof m->host - 1);
 }
@@ -240,7 +244,6 @@ static void clear(struct machine *m)
     strv_free(&m->warnings);
     free(m->children);
     free(m->servers);
-    free(m->waiting);
     free(m->job_dir);
     free(m->python_hook);
     free(m->last_words);

@@ -34,6 +34,7 @@ struct stream {
     bool is_bar;     /* held begins with the last state of a line that is rewritten by \r */
     size_t shown;    /* bytes of held that were shown as such */
     int64_t bar_at;  /* when the next may be shown */
+    int64_t heard;   /* when something was last read */
     struct tail tail;
 };
 
@@ -124,7 +125,7 @@ int output_add(struct output *o, enum role role, int id, int fd)
 
     o->streams = mem_realloc(o->streams, (size_t)o->n + 1, sizeof *o->streams);
     s = &o->streams[o->n];
-    *s = (struct stream){.fd = fd, .log_fd = -1};
+    *s = (struct stream){.fd = fd, .log_fd = -1, .heard = clock_ms()};
     s->name = mem_printf("%s %d", role_name(role), id);
     s->prefix = mem_printf("[%s %s] ", o->host, s->name);
     if (o->log_dir != NULL) {
@@ -145,6 +146,11 @@ int output_add(struct output *o, enum role role, int id, int fd)
 const char *output_log(const struct output *o, int stream)
 {
     return stream >= 0 && stream < o->n ? o->streams[stream].log : NULL;
+}
+
+int64_t output_heard(const struct output *o, int stream)
+{
+    return o->streams[stream].heard;
 }
 
 static void flush_batch(struct output *o)
@@ -332,6 +338,7 @@ static bool read_piece(struct output *o, struct stream *s)
         return false;
     }
     s->held.len += (size_t)n;
+    s->heard = clock_ms();
     write_log(o, s, into, (size_t)n);
     tail_add(&s->tail, into, (size_t)n);
     return true;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/awaited.h"
 #include "keeper/doing.h"
 #include "keeper/failure.h"
 #include "keeper/jobdir.h"
@@ -13,6 +14,7 @@
 #include "keeper/machine.h"
 #include "keeper/pythonhook.h"
 #include "keeper/starting.h"
+#include "report/report.h"
 
 #define PROBE_SLOW_MS 250
 
@@ -132,27 +134,6 @@ int starting_all(struct machine *m, bool servers)
     return 0;
 }
 
-/* Tells whom this machine waits for when that has changed. */
-static void tell_waiting(struct machine *m)
-{
-    struct buf text = {0};
-
-    for (int i = 0, server = 0; i < m->n; i++) {
-        if (!machine_is_server(&m->children[i]) || m->servers[server++].ready)
-            continue;
-        buf_addf(&text, "%sserver %d (port %d)", text.len == 0 ? "" : ", ", m->children[i].plan->id,
-                 m->children[i].plan->port);
-    }
-    buf_add(&text, "", 1);
-    if (m->waiting == NULL || strcmp(m->waiting, text.data) != 0) {
-        link_send(m, MESSAGE_WAITING, text.data, text.len - 1);
-        free(m->waiting);
-        m->waiting = text.data;
-    } else {
-        buf_free(&text);
-    }
-}
-
 void starting_probe(struct machine *m, int64_t now)
 {
     size_t waiting;
@@ -167,7 +148,6 @@ void starting_probe(struct machine *m, int64_t now)
             m->children[i].ready < 0)
             m->children[i].ready = now;
     }
-    tell_waiting(m);
     m->probe_at = now + m->probe_every;
     m->probe_every =
         m->probe_every * 5 / 4 < PROBE_SLOW_MS ? m->probe_every * 5 / 4 : PROBE_SLOW_MS;
@@ -177,9 +157,13 @@ void starting_probe(struct machine *m, int64_t now)
 
 void starting_overdue(struct machine *m)
 {
-    char *text = mem_printf("not listening after %lld s: %s",
-                            (long long)(m->slice->start_timeout_ms / 1000), m->waiting);
+    struct waiting waiting = awaited_now(m, clock_ms());
+    struct buf text = {0};
     int first = 0;
+
+    buf_addf(&text, "not listening after %lld s: ", (long long)m->slice->start_timeout_ms / 1000);
+    report_awaited(&text, &waiting, NULL, 0);
+    buf_add(&text, "", 1);
 
     for (int i = 0, server = 0; i < m->n; i++) {
         if (machine_is_server(&m->children[i]) && !m->servers[server++].ready) {
@@ -187,6 +171,6 @@ void starting_overdue(struct machine *m)
             break;
         }
     }
-    failure_raise(m, failure_about(m, first, HOW_START_TIMEOUT, 0, EXIT_START_TIME, text));
-    free(text);
+    failure_raise(m, failure_about(m, first, HOW_START_TIMEOUT, 0, EXIT_START_TIME, text.data));
+    buf_free(&text);
 }

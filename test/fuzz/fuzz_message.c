@@ -73,6 +73,21 @@ static void check_reports(const struct report *report)
     buf_free(&said);
 }
 
+static void take_waiting(const char *data, size_t len)
+{
+    struct waiting waiting;
+    struct buf packed = {0}, said = {0};
+
+    if (message_unpack_waiting(data, len, &waiting))
+        return;
+    FUZZ_CHECK(waiting.n >= 0 && waiting.n <= WAITING_MOST && waiting.n <= waiting.left);
+    message_pack_waiting(&packed, &waiting);
+    check_same(&packed, data, len);
+    report_awaited(&said, &waiting, "vm1", 1000);
+    buf_add(&said, "\n", 1);
+    check_said(&said);
+}
+
 static void take_outcome(const char *data, size_t len)
 {
     static const struct phase phases[] = {{"servers", 0, 10}, {"trainers", 10, -1}};
@@ -178,6 +193,7 @@ static void take_payload(enum message_type type, const char *data, size_t len)
     case MESSAGE_PREEMPT: take_cause(data, len); break;
     case MESSAGE_ALARM: take_alarm(data, len); break;
     case MESSAGE_OUTCOME: take_outcome(data, len); break;
+    case MESSAGE_WAITING: take_waiting(data, len); break;
     default: break;
     }
 }

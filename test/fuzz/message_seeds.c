@@ -155,6 +155,24 @@ static void write_outcomes(void)
     }
 }
 
+static void write_waiting(void)
+{
+    struct waiting servers = {.role = ROLE_SERVER, .of = 2, .left = 1, .n = 1};
+    struct waiting trainers = {.role = ROLE_TRAINER, .of = 20, .left = 19, .n = WAITING_MOST};
+    struct buf payload = {0};
+
+    servers.items[0] = (struct awaited){.id = 1, .port = 30051, .silent_ms = -1};
+    message_pack_waiting(&payload, &servers);
+    write_frame("waiting-for-a-server", MESSAGE_WAITING, &payload);
+    for (int i = 0; i < trainers.n; i++)
+        trainers.items[i] = (struct awaited){.id = i, .pid = 4711 + i, .silent_ms = 65000};
+    message_pack_waiting(&payload, &trainers);
+    write_frame("waiting-for-trainers", MESSAGE_WAITING, &payload);
+    trainers.left = 2; /* fewer than are named */
+    message_pack_waiting(&payload, &trainers);
+    write_frame("waiting-for-too-many", MESSAGE_WAITING, &payload);
+}
+
 static void write_announcements(void)
 {
     struct host hosts[] = {{.address = 0x0a000001, .port = 30050},
@@ -241,11 +259,11 @@ int main(int argc, char **argv)
     write_numbers("go-trainers", MESSAGE_GO, GO_TRAINERS, 29500);
     write_numbers("stop-in-a-hurry", MESSAGE_STOP, 1, 0);
     write_numbers("credit-most", MESSAGE_CREDIT, UINT32_MAX, 0);
-    write_text("waiting", MESSAGE_WAITING, "server 1 on vm1");
     write_text("output-lines", MESSAGE_OUTPUT, "[vm1 trainer 1] epoch 1\n");
     write_slices();
     write_causes();
     write_outcomes();
+    write_waiting();
     write_announcements();
     write_wrong_frames();
     write_mutated();

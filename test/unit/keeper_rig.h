@@ -38,7 +38,8 @@ static struct slice *slice;
 
 /* What the keeper has said. */
 static struct {
-    struct buf in, output, waiting, notices;
+    struct buf in, output, notices;
+    struct waiting waiting; /* the last */
     struct cause *failed, *left;
     struct outcome outcome;
     bool reached[3], eof, answered;
@@ -62,7 +63,6 @@ static inline void forget(void)
     outcome_clear(&seen.outcome);
     buf_free(&seen.in);
     buf_free(&seen.output);
-    buf_free(&seen.waiting);
     buf_free(&seen.notices);
     memset(&seen, 0, sizeof seen);
 }
@@ -192,8 +192,7 @@ static void on_frame(enum message_type type, const char *data, size_t len)
     switch (type) {
     case MESSAGE_REACHED: seen.reached[unpack_u32(&payload)] = true; break;
     case MESSAGE_WAITING:
-        buf_add(&seen.waiting, data, len);
-        buf_add(&seen.waiting, "|", 1);
+        ck_assert_int_eq(message_unpack_waiting(data, len, &seen.waiting), 0);
         break;
     case MESSAGE_NOTICE:
         buf_add(&seen.notices, data, len);

@@ -22,9 +22,9 @@ START_TEST(test_good_run)
     ck_assert_int_gt(outcome_of(ROLE_TRAINER, 0)->max_rss_kb, 0);
     ck_assert_ptr_nonnull(memmem(seen.output.data, seen.output.len, "[vm0 trainer 1] hi\n", 19));
     ck_assert_ptr_nonnull(memmem(seen.output.data, seen.output.len, "[vm0 server 0] done\n", 20));
-    /* "text|text|": the last text is empty, and the only one when all listen at the first look */
-    ck_assert_int_eq(seen.waiting.data[seen.waiting.len - 1], '|');
-    ck_assert(seen.waiting.len == 1 || seen.waiting.data[seen.waiting.len - 2] == '|');
+    ck_assert_int_eq(seen.waiting.role, ROLE_TRAINER);
+    ck_assert_int_eq(seen.waiting.of, 2);
+    ck_assert_int_eq(seen.waiting.left, 0);
     dump = content("d.trainer-0");
     ck_assert_ptr_nonnull(strstr(dump, "\"MASTER_PORT\": \"12345\""));
     ck_assert_ptr_nonnull(strstr(dump, "\"fds\": {\"0\": \"/dev/null\", \"1\": \"pipe:"));
@@ -33,6 +33,27 @@ START_TEST(test_good_run)
     ck_assert_str_eq(log, "serving\ndone\n");
     free(dump);
     free(log);
+}
+END_TEST
+
+/* Whoever has not ended is told, with its pid, when the others have. */
+START_TEST(test_awaited_trainers)
+{
+    char *path = mem_printf("%s/go", folder);
+    struct err err;
+
+    make_slice(0, 3, "trainer 1: wait go; exit 0", "trainer: exit 0", NULL);
+    go_until_trainers();
+    until(seen.waiting.role == ROLE_TRAINER && seen.waiting.left == 1);
+    ck_assert_int_eq(seen.waiting.of, 3);
+    ck_assert_int_eq(seen.waiting.n, 1);
+    ck_assert_int_eq(seen.waiting.items[0].id, 1);
+    ck_assert_int_gt(seen.waiting.items[0].pid, 1);
+    ck_assert_int_eq(seen.waiting.items[0].silent_ms, -1);
+    ck_assert_int_eq(file_write(path, "", 0, &err), 0);
+    free(path);
+    drain();
+    ck_assert_int_eq(seen.waiting.left, 0);
 }
 END_TEST
 
@@ -428,6 +449,7 @@ int main(void)
     const TTest *const tests[] = {
         test_good_run,
         test_no_servers,
+        test_awaited_trainers,
         test_trainer_exits_3,
         test_server_killed,
         test_server_leaves_before_it_listens,

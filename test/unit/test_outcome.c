@@ -120,6 +120,48 @@ START_TEST(causes_and_their_copies_come_back)
 }
 END_TEST
 
+static bool waiting_is_accepted(const struct waiting *waiting)
+{
+    struct buf bytes = {0};
+    struct waiting got;
+    int rc;
+
+    message_pack_waiting(&bytes, waiting);
+    rc = message_unpack_waiting(bytes.data, bytes.len, &got);
+    if (!rc) {
+        ck_assert_int_eq(got.role, waiting->role);
+        ck_assert_int_eq(got.of, waiting->of);
+        ck_assert_int_eq(got.left, waiting->left);
+        ck_assert_int_eq(got.n, waiting->n);
+        ck_assert_mem_eq(got.items, waiting->items, sizeof(got.items[0]) * (size_t)got.n);
+    }
+    ck_assert_int_eq(message_unpack_waiting(bytes.data, bytes.len - 1, &got), -1);
+    ck_assert_int_eq(got.n, 0);
+    buf_free(&bytes);
+    return !rc;
+}
+
+START_TEST(whom_a_machine_waits_for_comes_back_within_bounds)
+{
+    struct waiting w = {.role = ROLE_TRAINER, .of = 9, .left = 9, .n = WAITING_MOST};
+
+    for (int i = 0; i < w.n; i++)
+        w.items[i] = (struct awaited){.id = i, .pid = 1 + i, .silent_ms = i - 1};
+    ck_assert(waiting_is_accepted(&w));
+    ck_assert(waiting_is_accepted(&(struct waiting){.role = ROLE_SERVER}));
+    w.left = w.n - 1; /* fewer than are named */
+    ck_assert(!waiting_is_accepted(&w));
+    w.left = w.of + 1;
+    ck_assert(!waiting_is_accepted(&w));
+    w.left = w.of;
+    w.role = ROLE_LAUNCHER;
+    ck_assert(!waiting_is_accepted(&w));
+    w.role = ROLE_TRAINER;
+    w.items[7].port = 65536;
+    ck_assert(!waiting_is_accepted(&w));
+}
+END_TEST
+
 START_TEST(fields_keep_their_places)
 {
     struct process_outcome process = {.role = ROLE_TRAINER,
@@ -290,7 +332,8 @@ START_TEST(mutated_outcomes_do_no_harm)
 }
 END_TEST
 
-UNIT_MAIN("outcome", outcomes_of_all_shapes_come_back, causes_and_their_copies_come_back,
+UNIT_MAIN("outcome", whom_a_machine_waits_for_comes_back_within_bounds,
+          outcomes_of_all_shapes_come_back, causes_and_their_copies_come_back,
           fields_keep_their_places, causes_out_of_range_are_refused,
           processes_out_of_range_are_refused, a_huge_count_is_refused,
           truncated_and_longer_outcomes_are_refused, mutated_outcomes_do_no_harm)

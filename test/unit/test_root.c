@@ -1,0 +1,130 @@
+/* test_root: whom rank 0 says it waits for, and when, by a clock that is made up. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "coord/root.h"
+#include "report/report.h"
+#include "unit.h"
+
+enum { MACHINES = 3 };
+
+static struct seat seats[MACHINES] = {{.host = "vm0"}, {.host = "vm1"}, {.host = "vm2"}};
+static int machine_of[MACHINES] = {0, 1, 2};
+static const struct meeting meeting = {.seats = seats, .machine_of = machine_of};
+static struct job job;
+static struct buf said;
+
+static void hear(void *arg, const char *line)
+{
+    (void)arg;
+    buf_add(&said, line, strlen(line));
+}
+
+static void said_is(const char *want)
+{
+    buf_add(&said, "", 1);
+    ck_assert_str_eq(said.data, want);
+    said.len = 0;
+}
+
+static struct root *open_root(void)
+{
+    struct err err = {0};
+    struct root *root = root_open(&job, &meeting, MACHINES, NULL, NULL, &err);
+
+    ck_assert_int_eq(err.code, 0);
+    log_set_sink(hear, NULL);
+    return root;
+}
+
+static struct waiting one_of(enum role role, int of, int id)
+{
+    struct waiting w = {.role = role, .of = of, .left = id < 0 ? 0 : 1, .n = id < 0 ? 0 : 1};
+
+    w.items[0] = role == ROLE_SERVER
+                     ? (struct awaited){.id = id, .port = 30050 + id, .silent_ms = -1}
+                     : (struct awaited){.id = id, .pid = 4710 + id, .silent_ms = -1};
+    return w;
+}
+
+static void waits(struct root *root, int from, struct waiting w)
+{
+    root_waiting(root, from, &w);
+}
+
+START_TEST(late_servers_are_named_each_10_s)
+{
+    struct root *root = open_root();
+    int64_t now = clock_ms();
+
+    root_phase(root, PHASE_SERVERS);
+    waits(root, 0, one_of(ROLE_SERVER, 1, -1));
+    waits(root, 1, one_of(ROLE_SERVER, 1, 1));
+    waits(root, 2, one_of(ROLE_SERVER, 1, 2));
+    ck_assert_ptr_null(root_tick(root, now + 500));
+    said_is("");
+    root_tick(root, now + 10100);
+    said_is("dgl-mpilaunch: waiting for server 1 on vm1 (port 30051); server 2 on vm2 (port "
+            "30052)\n");
+    root_tick(root, now + 15000);
+    said_is("");
+    waits(root, 1, one_of(ROLE_SERVER, 1, -1));
+    root_tick(root, now + 20200);
+    said_is("dgl-mpilaunch: waiting for server 2 on vm2 (port 30052)\n");
+    root_close(root);
+}
+END_TEST
+
+START_TEST(a_trainer_that_does_not_end_is_named_each_minute)
+{
+    struct root *root = open_root();
+    int64_t now = clock_ms();
+    struct waiting silent = one_of(ROLE_TRAINER, 1, 1);
+
+    root_phase(root, PHASE_TRAINERS);
+    for (int r = 0; r < MACHINES; r++)
+        waits(root, r, one_of(ROLE_TRAINER, 1, r));
+    root_tick(root, now + 3600000); /* all of them train */
+    said_is("");
+    waits(root, 0, one_of(ROLE_TRAINER, 1, -1));
+    waits(root, 2, one_of(ROLE_TRAINER, 1, -1));
+    root_tick(root, now + 5000);
+    said_is("");
+    root_tick(root, now + 10100);
+    said_is("dgl-mpilaunch: 2 of 3 trainers have ended; waiting for trainer 1 on vm1 (pid "
+            "4711)\n");
+    silent.items[0].silent_ms = 30000;
+    waits(root, 1, silent);
+    root_tick(root, now + 60000);
+    said_is("");
+    root_tick(root, now + 70900);
+    said_is("dgl-mpilaunch: 2 of 3 trainers have ended; waiting for trainer 1 on vm1 (pid 4711), "
+            "silent for 100 s\n");
+    waits(root, 1, one_of(ROLE_TRAINER, 1, -1));
+    root_tick(root, now + 200000);
+    said_is("");
+    root_close(root);
+}
+END_TEST
+
+/* A hundred lines of names would hide the rest. */
+START_TEST(many_are_counted)
+{
+    struct waiting many = {.role = ROLE_TRAINER, .of = 20, .left = 12, .n = 2};
+    struct buf text = {0};
+
+    many.items[0] = (struct awaited){.id = 3, .pid = 10, .silent_ms = -1};
+    many.items[1] = (struct awaited){.id = 5, .pid = 11, .silent_ms = 31000};
+    report_awaited(&text, &many, "vm1", 2000);
+    buf_add(&text, "", 1);
+    ck_assert_str_eq(text.data, "trainer 3 on vm1 (pid 10); trainer 5 on vm1 (pid 11), silent for "
+                                "33 s; and 10 more on vm1");
+    buf_free(&text);
+}
+END_TEST
+
+UNIT_MAIN("root", late_servers_are_named_each_10_s,
+          a_trainer_that_does_not_end_is_named_each_minute, many_are_counted)
