@@ -66,11 +66,11 @@ struct machine {
 
     struct cause *cause; /* the first failure here; NULL: none */
     int64_t failed_at;
-    struct strv warnings;
-    struct suspect suspect; /* becomes the cause at judge_ends, unless one weighs more by then */
-    int left_first;         /* the child that was the first server to leave with 0; -1: none */
-    int sampler_left;       /* the same of samplers that we have started */
-    struct deaths *deaths;  /* deaths.c's own; NULL before it is needed */
+    struct warnings warnings; /* age_ms: minus the moment, until the outcome is packed */
+    struct suspect suspect;   /* becomes the cause at judge_ends, unless one weighs more by then */
+    int left_first;           /* the child that was the first server to leave with 0; -1: none */
+    int sampler_left;         /* the same of samplers that we have started */
+    struct deaths *deaths;    /* deaths.c's own; NULL before it is needed */
 
     /* deadlines, clock_ms or CLOCK_NEVER */
     int64_t began;        /* when servers were started; -1: never */

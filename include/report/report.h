@@ -55,9 +55,15 @@ char *report_had_failed(const struct cause *cause);
  * lines. */
 void report_cause_block(struct buf *out, const struct cause *cause);
 
-/* The closing lines, at most four: what ran, how long, the first warnings, where the report is
- * (run_dir may be NULL). */
-void report_summary(struct buf *out, const struct report *report, const char *run_dir);
+/* Whole lines, "dgl-mpilaunch: warning: HOST: ...", the oldest first; the ages of all machines'
+ * refer to one moment. At most `most` lines; the last then counts the others, which are in the file
+ * `rest`. */
+void report_warnings(struct buf *out, const struct report *report, size_t most, const char *rest);
+
+/* The closing lines: what ran, how long, warnings, where the report is (run_dir may be NULL). The
+ * first five warnings, where launcher_log has all of them; all, where it is NULL. */
+void report_summary(struct buf *out, const struct report *report, const char *run_dir,
+                    const char *launcher_log);
 
 /* "server 1 on vm1 (port 30051); trainer 2 on vm1 (pid 4711), silent for 65 s; and 3 more on vm1".
  * host may be NULL. since_ms: since the message was packed. */

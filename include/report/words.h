@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/strv.h"
+#include "report/report.h"
 #include "wire/outcome.h"
 
 /* "killed by a signal" and its like: lower case, the same for all causes of a kind. */
@@ -19,5 +20,14 @@ const char *words_exception(const struct cause *cause);
 
 /* What often helps, with no text of the cause's own; NULL when nothing is known. Static. */
 const char *words_hint(const struct cause *cause);
+
+/* A warning and whose it is; borrowed. */
+struct warned {
+    const struct outcome *outcome;
+    const struct warning *warning;
+};
+
+/* Those of all machines, the oldest first. The caller frees the array. */
+struct warned *words_warnings(const struct report *report, size_t *n);
 
 #endif

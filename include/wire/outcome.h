@@ -54,6 +54,21 @@ struct process_outcome {
     char *log; /* path or NULL */
 };
 
+struct warning {
+    char *text;     /* a sentence */
+    int64_t age_ms; /* since it came about, at the moment of packing */
+};
+
+/* All zero is none. */
+struct warnings {
+    struct warning *items;
+    size_t n;
+};
+
+/* Appends a copy. */
+void warnings_add(struct warnings *warnings, const char *text, int64_t age_ms);
+void warnings_clear(struct warnings *warnings);
+
 struct outcome {
     int machine;
     int rank;
@@ -63,8 +78,8 @@ struct outcome {
     int cpus;
     struct process_outcome *processes;
     int n_processes;
-    struct strv warnings; /* sentences: trouble in DRAIN, log file not writable, ... */
-    struct cause *cause;  /* NULL: none here */
+    struct warnings warnings; /* trouble in DRAIN, log file not writable, ... */
+    struct cause *cause;      /* NULL: none here */
 };
 
 /* Deep free of the contents; the struct itself is the caller's. */

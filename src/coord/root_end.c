@@ -16,7 +16,7 @@
 #include "keeper/output.h"
 #include "report/report.h"
 
-enum { RESTART_DELAY_MAX_MS = 60000 };
+enum { RESTART_DELAY_MAX_MS = 60000, RESTART_WARNINGS = 5 };
 
 /* What is known of a machine that said nothing. */
 static void fill_missing(struct root *root)
@@ -150,6 +150,16 @@ static const struct cause *choose_lost(const struct root *root, const struct cau
     return known;
 }
 
+/* Brings the ages of all warnings to this moment. */
+static void age_warnings(struct root *root)
+{
+    int64_t now = clock_ms();
+
+    for (int r = 0; r < root->size; r++)
+        for (size_t i = 0; i < root->outcomes[r].warnings.n; i++)
+            root->outcomes[r].warnings.items[i].age_ms += now - root->came[r];
+}
+
 const struct cause *root_first_cause(struct root *root, const struct cause *known)
 {
     const struct cause **causes = mem_calloc((size_t)root->size, sizeof(*causes));
@@ -171,8 +181,10 @@ const struct cause *root_first_cause(struct root *root, const struct cause *know
 /* Lines of text, one call a line: a line of ours is never longer than what a reader can take. */
 static void say_lines(struct root *root, struct buf *text)
 {
-    buf_add(text, "", 1);
-    console_say(root->console, text->data);
+    if (text->len) {
+        buf_add(text, "", 1);
+        console_say(root->console, text->data);
+    }
     buf_free(text);
 }
 
@@ -210,34 +222,64 @@ static void say_others_waiting(struct root *root, const struct cause *first)
     }
 }
 
-/* Where the console is gone with mpirun, the folder of the logs still tells. */
-static void write_last_words(struct root *root, const struct buf *text)
+/* The launcher's log in the run folder, or NULL. The caller frees. */
+static char *launcher_log(const struct root *root)
 {
     char *logs, *path;
-    int fd;
 
     if (!root->job->run_dir)
-        return;
+        return NULL;
     logs = root_in_run_dir(root, "logs");
     path = output_log_path(logs, root->meeting->seats[0].host, "launcher");
-    fd = output_log_open(path);
-    if (fd >= 0 && write(fd, text->data, text->len) < 0)
+    free(logs);
+    return path;
+}
+
+static bool append(const char *path, const struct buf *text)
+{
+    int fd = output_log_open(path);
+    bool done = fd >= 0 && write(fd, text->data, text->len) == (ssize_t)text->len;
+
+    if (!done)
         log_verbose("cannot write '%s': %s", path, strerror(errno));
     if (fd >= 0)
         close(fd);
-    free(logs);
-    free(path);
+    return done;
+}
+
+/* Where the console is gone with mpirun, the folder of the logs still tells: all warnings, then the
+ * cause. Returns the file's path, which the caller frees; NULL: they are not all there. */
+static char *write_last_words(struct root *root, const struct report *report)
+{
+    char *path = launcher_log(root);
+    struct buf text = {0};
+
+    if (!path)
+        return NULL;
+    report_warnings(&text, report, SIZE_MAX, NULL);
+    if (report->cause)
+        report_cause_block(&text, report->cause);
+    watch_writing(root, report);
+    if (text.len && !append(path, &text)) {
+        free(path);
+        path = NULL;
+    }
+    watchdog_end();
+    buf_free(&text);
+    return path;
 }
 
 static void say_end(struct root *root, const struct report *report)
 {
     const struct cause *cause = report->cause;
+    char *log = write_last_words(root, report);
     struct buf text = {0};
 
     if (!root->job->options.quiet) {
-        report_summary(&text, report, root->report_written ? root->job->run_dir : NULL);
+        report_summary(&text, report, root->report_written ? root->job->run_dir : NULL, log);
         say_lines(root, &text);
     }
+    free(log);
     if (!cause)
         return;
     if (cause->how == HOW_CHECK_FAILED)
@@ -245,9 +287,6 @@ static void say_end(struct root *root, const struct report *report)
     if (cause->how == HOW_START_TIMEOUT)
         say_others_waiting(root, cause);
     report_cause_block(&text, cause);
-    watch_writing(root, report);
-    write_last_words(root, &text);
-    watchdog_end();
     say_lines(root, &text);
 }
 
@@ -269,10 +308,17 @@ static int64_t restart_delay(const struct root *root)
     return first << doublings < most ? first << doublings : most;
 }
 
-static void say_restart(struct root *root, const struct cause *cause)
+static void say_restart(struct root *root, const struct report *report)
 {
+    const struct cause *cause = report->cause;
+    char *log = write_last_words(root, report);
     struct buf text = {0};
 
+    if (!root->job->options.quiet) {
+        report_warnings(&text, report, log ? RESTART_WARNINGS : SIZE_MAX, log);
+        say_lines(root, &text);
+    }
+    free(log);
     report_sentence(&text, cause);
     log_warning("attempt %d of %d failed: %.*s; starting again in %g s", root->job->attempt + 1,
                 root->job->options.max_restarts + 1, (int)text.len, text.data,
@@ -287,6 +333,7 @@ int root_conclude(struct root *root, const struct cause *known, bool may_restart
     struct report report;
 
     root->cause = cause;
+    age_warnings(root);
     *restart = may_restart && cause && is_worth_a_restart(cause) &&
                root->job->attempt < root->job->options.max_restarts;
     fill_missing(root);
@@ -294,7 +341,7 @@ int root_conclude(struct root *root, const struct cause *known, bool may_restart
     report = make_report(root, cause, complete && !*restart);
     write_report(root, &report);
     if (*restart)
-        say_restart(root, cause);
+        say_restart(root, &report);
     else
         say_end(root, &report);
     free((void *)report.outcomes);

@@ -35,7 +35,7 @@ void failure_warn(struct machine *m, const char *format, ...)
     va_end(args);
     if (len < 0)
         return;
-    strv_add(&m->warnings, text);
+    warnings_add(&m->warnings, text, -clock_ms());
     free(text);
 }
 

@@ -103,6 +103,8 @@ void link_send_outcome(struct machine *m)
 
     if (m->cause != NULL)
         m->cause->age_ms = clock_ms() - m->failed_at;
+    for (size_t i = 0; i < m->warnings.n; i++)
+        m->warnings.items[i].age_ms += clock_ms();
     outcome.processes = mem_calloc((size_t)m->n + 1, sizeof *outcome.processes);
     for (int i = 0; i < m->n; i++)
         fill_process(m, &m->children[i], &outcome.processes[i]);

@@ -241,7 +241,7 @@ static void clear(struct machine *m)
     cause_free(m->cause);
     cause_free(m->suspect.cause);
     deaths_free(m);
-    strv_free(&m->warnings);
+    warnings_clear(&m->warnings);
     free(m->children);
     free(m->servers);
     free(m->job_dir);

@@ -1,6 +1,7 @@
 /* html: report.html, one page that refers to nothing outside and runs no script, so that it can be
  * opened years later, mailed and attached. Everything that is not ours goes through text_html.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -153,19 +154,19 @@ static void add_earlier(struct buf *out, const struct report *report)
 
 static void add_warnings(struct buf *out, const struct report *report)
 {
-    bool any = false;
+    size_t n;
+    struct warned *all = words_warnings(report, &n);
 
-    for (int i = 0; i < report->n_outcomes; i++)
-        for (size_t k = 0; k < report->outcomes[i].warnings.n; k++) {
-            buf_addf(out, any ? "<li>" : "<h2>Warnings</h2>\n<ul>\n<li>");
-            text_html(out, report->outcomes[i].host);
-            buf_addf(out, ": ");
-            text_html(out, report->outcomes[i].warnings.items[k]);
-            buf_addf(out, "</li>\n");
-            any = true;
-        }
-    if (any)
+    for (size_t i = 0; i < n; i++) {
+        buf_addf(out, i ? "<li>" : "<h2>Warnings</h2>\n<ul>\n<li>");
+        text_html(out, all[i].outcome->host);
+        buf_addf(out, ": ");
+        text_html(out, all[i].warning->text);
+        buf_addf(out, "</li>\n");
+    }
+    if (n)
         buf_addf(out, "</ul>\n");
+    free(all);
 }
 
 static void add_seconds_cell(struct buf *out, int64_t ms)

@@ -37,16 +37,20 @@ static void add_seconds(cJSON *object, const char *name, int64_t ms)
         cJSON_AddNullToObject(object, name);
 }
 
+static void add_item(cJSON *array, const char *text)
+{
+    char *valid = text_utf8(text);
+
+    cJSON_AddItemToArray(array, cJSON_CreateString(valid));
+    free(valid);
+}
+
 static void add_texts(cJSON *object, const char *name, const struct strv *texts, size_t most)
 {
     cJSON *array = cJSON_AddArrayToObject(object, name);
 
-    for (size_t i = texts->n > most ? texts->n - most : 0; i < texts->n; i++) {
-        char *valid = text_utf8(texts->items[i]);
-
-        cJSON_AddItemToArray(array, cJSON_CreateString(valid));
-        free(valid);
-    }
+    for (size_t i = texts->n > most ? texts->n - most : 0; i < texts->n; i++)
+        add_item(array, texts->items[i]);
 }
 
 /* The cause's own text has no field of its own: who reads the hint reads it. */
@@ -136,7 +140,7 @@ static cJSON *make_process(const struct process_outcome *process)
 static cJSON *make_machine(const struct outcome *outcome)
 {
     cJSON *object = cJSON_CreateObject();
-    cJSON *processes;
+    cJSON *processes, *warnings;
 
     add_number(object, "machine", outcome->machine, 0);
     add_number(object, "rank", outcome->rank, 0);
@@ -147,7 +151,9 @@ static cJSON *make_machine(const struct outcome *outcome)
     processes = cJSON_AddArrayToObject(object, "processes");
     for (int i = 0; i < outcome->n_processes; i++)
         cJSON_AddItemToArray(processes, make_process(&outcome->processes[i]));
-    add_texts(object, "warnings", &outcome->warnings, SIZE_MAX);
+    warnings = cJSON_AddArrayToObject(object, "warnings");
+    for (size_t i = 0; i < outcome->warnings.n; i++)
+        add_item(warnings, outcome->warnings.items[i].text);
     return object;
 }
 

@@ -1,10 +1,11 @@
 /* summary: the closing lines of every run; of a failed one the cause block follows them.
  */
+#include <stdint.h>
+
 #include "base/text.h"
 #include "report/report.h"
 
-#define WARNINGS_MOST 2
-#define LINE_MOST     400
+#define WARNINGS_MOST 5
 
 static int count_role(const struct report *report, enum role role)
 {
@@ -37,34 +38,11 @@ static void add_headline(struct buf *out, const struct report *report)
     buf_add(out, "\n", 1);
 }
 
-/* The first few, each with its machine; the number of the others. */
-static void add_warnings(struct buf *out, const struct report *report)
-{
-    size_t total = 0, said = 0, room = WARNINGS_MOST;
-
-    for (int i = 0; i < report->n_outcomes; i++)
-        total += report->outcomes[i].warnings.n;
-    if (total > room)
-        room--; /* for the line that counts the rest */
-    for (int i = 0; i < report->n_outcomes && said < room; i++) {
-        const struct outcome *outcome = &report->outcomes[i];
-
-        for (size_t k = 0; k < outcome->warnings.n && said < room; k++, said++) {
-            buf_addf(out, "dgl-mpilaunch: warning: ");
-            text_harmless(out, outcome->host ? outcome->host : "?", LINE_MOST);
-            buf_addf(out, ": ");
-            text_harmless_ends(out, outcome->warnings.items[k], LINE_MOST);
-            buf_add(out, "\n", 1);
-        }
-    }
-    if (said < total)
-        buf_addf(out, "dgl-mpilaunch: and %zu more warnings\n", total - said);
-}
-
-void report_summary(struct buf *out, const struct report *report, const char *run_dir)
+void report_summary(struct buf *out, const struct report *report, const char *run_dir,
+                    const char *launcher_log)
 {
     add_headline(out, report);
-    add_warnings(out, report);
+    report_warnings(out, report, launcher_log ? WARNINGS_MOST : SIZE_MAX, launcher_log);
     if (run_dir) {
         buf_addf(out, "dgl-mpilaunch: report: ");
         text_harmless(out, run_dir, 4096);

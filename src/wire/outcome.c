@@ -11,6 +11,7 @@
 #include "wire/message.h"
 #include "wire/pack.h"
 
+#define WARNING_MIN_SIZE 12  /* bytes of a packed warning without a letter */
 #define PROCESS_MIN_SIZE 100 /* bytes of a packed process without a log */
 
 void cause_clear(struct cause *cause)
@@ -45,6 +46,20 @@ struct cause *cause_copy(const struct cause *cause)
     return copy;
 }
 
+void warnings_add(struct warnings *warnings, const char *text, int64_t age_ms)
+{
+    warnings->items = mem_realloc(warnings->items, warnings->n + 1, sizeof(*warnings->items));
+    warnings->items[warnings->n++] = (struct warning){mem_strdup(text), age_ms};
+}
+
+void warnings_clear(struct warnings *warnings)
+{
+    for (size_t i = 0; i < warnings->n; i++)
+        free(warnings->items[i].text);
+    free(warnings->items);
+    *warnings = (struct warnings){0};
+}
+
 void outcome_clear(struct outcome *outcome)
 {
     for (int i = 0; i < outcome->n_processes; i++)
@@ -52,7 +67,7 @@ void outcome_clear(struct outcome *outcome)
     free(outcome->processes);
     free(outcome->host);
     free(outcome->ip);
-    strv_free(&outcome->warnings);
+    warnings_clear(&outcome->warnings);
     cause_free(outcome->cause);
     *outcome = (struct outcome){0};
 }
@@ -139,6 +154,26 @@ static void unpack_process(struct unpack *u, struct process_outcome *process)
     process->log = unpack_text(u);
 }
 
+static void pack_warnings(struct buf *out, const struct warnings *warnings)
+{
+    pack_u32(out, (uint32_t)warnings->n);
+    for (size_t i = 0; i < warnings->n; i++) {
+        pack_text(out, warnings->items[i].text);
+        pack_i64(out, warnings->items[i].age_ms);
+    }
+}
+
+static void unpack_warnings(struct unpack *u, struct warnings *warnings)
+{
+    uint32_t n = unpack_count(u, WARNING_MIN_SIZE);
+
+    warnings->items = mem_calloc((size_t)n + 1, sizeof(*warnings->items));
+    for (; warnings->n < n && !u->bad; warnings->n++) {
+        warnings->items[warnings->n].text = field_text(u);
+        warnings->items[warnings->n].age_ms = field_i64(u, -FIELD_LARGEST, FIELD_LARGEST);
+    }
+}
+
 void message_pack_outcome(struct buf *out, const struct outcome *outcome)
 {
     pack_i64(out, outcome->machine);
@@ -150,7 +185,7 @@ void message_pack_outcome(struct buf *out, const struct outcome *outcome)
     pack_u32(out, (uint32_t)outcome->n_processes);
     for (int i = 0; i < outcome->n_processes; i++)
         pack_process(out, &outcome->processes[i]);
-    pack_strv(out, &outcome->warnings);
+    pack_warnings(out, &outcome->warnings);
     pack_u32(out, outcome->cause != NULL);
     if (outcome->cause)
         message_pack_cause(out, outcome->cause);
@@ -182,7 +217,7 @@ int message_unpack_outcome(const char *data, size_t len, struct outcome *outcome
     outcome->port = field_int(&u, 0, UINT16_MAX);
     outcome->cpus = field_int(&u, 0, INT_MAX);
     unpack_processes(&u, outcome);
-    unpack_strv(&u, &outcome->warnings);
+    unpack_warnings(&u, &outcome->warnings);
     has_cause = unpack_u32(&u);
     if (!u.bad && has_cause == 1)
         outcome->cause = unpack_cause(&u);

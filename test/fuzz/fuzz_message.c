@@ -62,7 +62,7 @@ static void check_reports(const struct report *report)
     struct buf said = {0};
     cJSON *json;
 
-    report_summary(&said, report, "/run");
+    report_summary(&said, report, "/run", "/run/launcher.log");
     check_said(&said);
     report_html(&said, report);
     check_said(&said);

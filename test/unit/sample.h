@@ -74,7 +74,8 @@ static struct process_outcome sample_on_vm1[] = {
      .log = "/run/logs/vm1.trainer-1.log"},
 };
 
-static char *sample_warnings[] = {"the log file <vm1> is \"not\" writable \xC0\xAF", NULL};
+static struct warning sample_warnings[] = {
+    {.text = (char *)"the log file <vm1> is \"not\" writable \xC0\xAF", .age_ms = 40}};
 
 static struct outcome sample_outcomes[] = {
     {.machine = 0,

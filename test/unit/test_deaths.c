@@ -14,7 +14,7 @@ static void go_with_samplers(const char *script, const char *other)
 static bool warned(const char *words)
 {
     for (size_t i = 0; i < seen.outcome.warnings.n; i++) {
-        if (strstr(seen.outcome.warnings.items[i], words) != NULL)
+        if (strstr(seen.outcome.warnings.items[i].text, words) != NULL)
             return true;
     }
     return false;

@@ -150,7 +150,7 @@ START_TEST(test_server_outstays)
     drain();
     ck_assert_ptr_null(seen.failed);
     ck_assert_uint_eq(seen.outcome.warnings.n, 1);
-    ck_assert_ptr_nonnull(strstr(seen.outcome.warnings.items[0], "server 0"));
+    ck_assert_ptr_nonnull(strstr(seen.outcome.warnings.items[0].text, "server 0"));
     ck_assert_int_eq(outcome_of(ROLE_SERVER, 0)->signal, SIGKILL);
 }
 END_TEST

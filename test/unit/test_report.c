@@ -12,23 +12,38 @@
 
 START_TEST(the_summary_counts_and_warns)
 {
-    static char *many[] = {"one", "two", "three", NULL};
-    struct outcome outcome = sample_outcomes[1];
+    struct warning first[] = {{(char *)"five", 5}, {(char *)"six", 4}};
+    struct warning second[] = {
+        {(char *)"one", 900}, {(char *)"two", 800}, {(char *)"three", 700}, {(char *)"four", 5}};
+    struct outcome outcomes[] = {sample_outcomes[0], sample_outcomes[1]};
     struct report report = sample_good;
 
     CHECK_TEXT("dgl-mpilaunch: 1 machine, 1 server, 1 trainer: all ended well after 73.2 s\n"
                "dgl-mpilaunch: report: /run/x/report.json\n",
-               report_summary(&out, &report, "/run/x"));
+               report_summary(&out, &report, "/run/x", "/run/x/logs/vm0.launcher.log"));
     CHECK_TEXT("dgl-mpilaunch: 3 machines, 2 servers, 2 trainers: stopped after 73.2 s\n"
                "dgl-mpilaunch: warning: vm1: the log file <vm1> is \"not\" writable \\xc0\\xaf\n",
-               report_summary(&out, &sample_bad, NULL));
-    outcome.warnings = (struct strv){.items = many, .n = 3};
-    report.outcomes = &outcome;
-    CHECK_TEXT("dgl-mpilaunch: 1 machine, 1 server, 1 trainer: all ended well after 73.2 s\n"
+               report_summary(&out, &sample_bad, NULL, NULL));
+    outcomes[0].warnings = (struct warnings){first, 2};
+    outcomes[1].warnings = (struct warnings){second, 4};
+    report.outcomes = outcomes;
+    report.n_outcomes = 2;
+    CHECK_TEXT("dgl-mpilaunch: 2 machines, 2 servers, 2 trainers: all ended well after 73.2 s\n"
                "dgl-mpilaunch: warning: vm1: one\n"
-               "dgl-mpilaunch: and 2 more warnings\n"
+               "dgl-mpilaunch: warning: vm1: two\n"
+               "dgl-mpilaunch: warning: vm1: three\n"
+               "dgl-mpilaunch: warning: vm0: five\n"
+               "dgl-mpilaunch: and 2 more warnings, in 'r/logs/vm0.launcher.log'\n"
                "dgl-mpilaunch: report: r/report.json\n",
-               report_summary(&out, &report, "r"));
+               report_summary(&out, &report, "r", "r/logs/vm0.launcher.log"));
+    CHECK_TEXT("dgl-mpilaunch: 2 machines, 2 servers, 2 trainers: all ended well after 73.2 s\n"
+               "dgl-mpilaunch: warning: vm1: one\n"
+               "dgl-mpilaunch: warning: vm1: two\n"
+               "dgl-mpilaunch: warning: vm1: three\n"
+               "dgl-mpilaunch: warning: vm0: five\n"
+               "dgl-mpilaunch: warning: vm1: four\n"
+               "dgl-mpilaunch: warning: vm0: six\n",
+               report_summary(&out, &report, NULL, NULL));
 }
 END_TEST
 
@@ -338,7 +353,7 @@ START_TEST(earlier_attempts_are_listed)
     free(page);
     CHECK_TEXT("dgl-mpilaunch: 1 machine, 1 server, 1 trainer: all ended well after 73.2 s, in "
                "attempt 2\n",
-               report_summary(&out, &last, NULL));
+               report_summary(&out, &last, NULL, NULL));
 }
 END_TEST
 

@@ -59,8 +59,8 @@ START_TEST(test_they_outstay)
     drain();
     ck_assert_ptr_null(seen.failed);
     ck_assert_uint_eq(seen.outcome.warnings.n, 2);
-    ck_assert_ptr_nonnull(strstr(seen.outcome.warnings.items[0], "sampler 0 (pid "));
-    ck_assert_ptr_nonnull(strstr(seen.outcome.warnings.items[0], "and was stopped"));
+    ck_assert_ptr_nonnull(strstr(seen.outcome.warnings.items[0].text, "sampler 0 (pid "));
+    ck_assert_ptr_nonnull(strstr(seen.outcome.warnings.items[0].text, "and was stopped"));
     ck_assert_int_eq(outcome_of(ROLE_SAMPLER, 1)->signal, SIGKILL);
     ck_assert_int_eq(outcome_of(ROLE_SAMPLER, 1)->stopped, 1);
 }
