@@ -9,10 +9,12 @@
 #include "base/err.h"
 
 struct launch {
-    const char *by; /* "mpirun", "srun" or "": nobody, one machine without MPI */
-    bool use_mpi;   /* is there a process manager that MPI_Init can ask? */
-    int rank;       /* as the environment tells; 0 when it tells nothing */
-    int size;       /* ranks that were started; 1 when it tells nothing */
+    const char *by;       /* "mpirun", "srun" or "": nobody, one machine without MPI */
+    const char *one_each; /* how it is told to start one rank a machine, "mpirun -N 1" and its like;
+                             "" */
+    bool use_mpi;         /* is there a process manager that MPI_Init can ask? */
+    int rank;             /* as the environment tells; 0 when it tells nothing */
+    int size;             /* ranks that were started; 1 when it tells nothing */
 };
 
 /* Looks at Open MPI's, MPICH's (PMI), PMIx's and Slurm's names in envp. */

@@ -24,7 +24,8 @@ struct meeting {
     /* rank 0 only, indexed by rank after narrowing: */
     struct seat *seats;
     int *machine_of;
-    int extra_ranks; /* how many sleep, in the whole job */
+    int extra_ranks;      /* how many sleep, in the whole job */
+    const char *one_each; /* as struct launch has it */
 };
 
 /* A code for meeting_hold: there is nothing to run, all ranks leave with 0. */

@@ -291,9 +291,9 @@ static void open_root(struct coord *c)
     for (size_t i = 0; i < job->notices.n; i++)
         log_notice("%s", job->notices.items[i]);
     if (meeting->extra_ranks)
-        log_notice("%d of the ranks sleep until the end, because each machine needs one; 'mpirun "
-                   "-N 1' starts one a machine",
-                   meeting->extra_ranks);
+        log_notice("%d of the ranks sleep until the end, because each machine needs one; '%s' "
+                   "starts one a machine",
+                   meeting->extra_ranks, meeting->one_each);
     log_verbose("%d machines, %s", c->peers->size, c->peers->name);
 }
 

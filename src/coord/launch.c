@@ -25,15 +25,18 @@ struct manager {
     const char *rank;
     const char *size;
     const char *by;
+    const char *one_each;
 };
 
 /* The first that matches counts: Open MPI under Slurm sets its own names and inherits srun's. */
 static const struct manager managers[] = {
-    {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "mpirun"},
-    {"HYDI_CONTROL_FD", "PMI_RANK", "PMI_SIZE", "mpirun"},
-    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "srun"},
-    {"PMI_RANK", "PMI_RANK", "PMI_SIZE", "mpirun"},
-    {"PMIX_RANK", "PMIX_RANK", NULL, "mpirun"},
+    {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "mpirun",
+     "mpirun -N 1"},
+    {"HYDI_CONTROL_FD", "PMI_RANK", "PMI_SIZE", "mpirun", "mpirun -ppn 1"},
+    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "srun",
+     "srun --ntasks-per-node=1"},
+    {"PMI_RANK", "PMI_RANK", "PMI_SIZE", "mpirun", "mpirun -ppn 1"},
+    {"PMIX_RANK", "PMIX_RANK", NULL, "mpirun", "mpirun -N 1"},
 };
 
 static const char *value_of(char **envp, const char *name)
@@ -60,13 +63,14 @@ static int number_of(char **envp, const char *name, int fallback)
 
 void launch_look(struct launch *launch, char **envp)
 {
-    *launch = (struct launch){.by = "", .size = 1};
+    *launch = (struct launch){.by = "", .one_each = "", .size = 1};
     for (size_t i = 0; i < sizeof(managers) / sizeof(managers[0]); i++) {
         const struct manager *m = &managers[i];
 
         if (!value_of(envp, m->sign))
             continue;
         launch->by = m->by;
+        launch->one_each = m->one_each;
         launch->rank = number_of(envp, m->rank, 0);
         launch->size = number_of(envp, m->size, 1);
         /* a shell in a job step of one task is no reason to ask Slurm for MPI */

@@ -168,7 +168,7 @@ int meeting_hold(struct meeting *meeting, struct peers *peers, const struct job 
 {
     struct assignment mine = {0};
 
-    *meeting = (struct meeting){0};
+    *meeting = (struct meeting){.one_each = launch->one_each};
     if (announce_to_all(meeting, peers, job, code, err) ||
         take_seats(meeting, peers, launch, &mine, err))
         return -1;

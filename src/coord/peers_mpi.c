@@ -5,6 +5,7 @@
  * order is fragments.c's. Nothing here waits in an MPI call while the job runs: requests are
  * tested.
  */
+#include <fcntl.h>
 #include <mpi.h>
 #include <poll.h>
 #include <signal.h>
@@ -352,9 +353,21 @@ static _Noreturn void mpi_abort(struct peers *p, int code)
     _exit(code);
 }
 
+/* MPICH says "Abort(0) on node 0" on stderr, after a good end too; we have said all that we had to.
+ */
+static void let_go_of_stderr(void)
+{
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    if (null >= 0)
+        dup2(null, STDERR_FILENO);
+}
+
 /* Rank 0 aborts, the others wait for their end. */
 static _Noreturn void leave_by_one_abort(struct peers *p, int world_rank, int code)
 {
+    if (of(p)->kind == KIND_MPICH)
+        let_go_of_stderr();
     if (world_rank == 0)
         mpi_abort(p, code);
     be_gone_within(of(p)->kind == KIND_MPICH ? LEAVE_MS : FOLLOW_MS, code);

@@ -88,7 +88,7 @@ static const char *remedy(const char *launched_by)
 {
     if (!strcmp(launched_by, "mpirun"))
         return "start one rank on each machine of ip_config: give mpirun a -hostfile with the same "
-               "machines and, with Open MPI, '-N 1' or '--map-by node'";
+               "machines, and '-N 1' or '--map-by node' (Open MPI) or '-ppn 1' (MPICH)";
     if (!strcmp(launched_by, "srun"))
         return "start one rank on each machine of ip_config: 'srun --ntasks-per-node=1' on "
                "exactly these machines";

@@ -69,7 +69,9 @@ static const struct numbered of_errno[] = {
               "'#!/usr/bin/env python3'"},
     {EAGAIN, "the limit of processes was reached: see 'ulimit -u' and the cgroup's pids.max"},
     {ENOMEM, "that machine is out of memory"},
-    {E2BIG, "the environment and the arguments together are too long"},
+    {E2BIG,
+     "one argument or variable is longer than 128 KiB, which no program can be given, or all of "
+     "them together are too long"},
 };
 
 static const char *const of_how[HOW_COUNT] = {

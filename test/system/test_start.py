@@ -69,7 +69,9 @@ def test_several_ranks_on_a_machine(job, ranks):
     result = it.run()
     assert result.code == 0, result.said
     assert roles(result) == ONE_OF_EACH
-    assert "-N 1" in result.said or it.mpi == "mpich", result.said
+    hint = "'mpirun -N 1'" if it.mpi == "openmpi" else "'mpirun -ppn 1'"
+    assert hint in result.err, result.said
+    assert "Abort(" not in result.err, result.said
 
 
 @pytest.mark.parametrize("script,code", [(["trainer 2: connect; exit 7"], 7), ([], 2)])
