@@ -189,7 +189,7 @@ int main(int argc, char **argv)
         return answer(&options, &launch);
     envp = own_environment();
     setup.parent_fd = launch_watch_parent(&launch);
-    if (keeper_fork(&setup.keeper, &err) || signals_open(&err) ||
+    if (keeper_fork(&setup.keeper, launch.escalates, &err) || signals_open(&err) ||
         !(setup.peers = open_peers(&launch, &options, &err)))
         leave_early(&err);
     watchdog_leave_by(launch_abort);

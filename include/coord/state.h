@@ -72,6 +72,7 @@ struct coord {
     struct cause *order; /* the first that came from outside, about the whole job; NULL: none */
     int64_t order_time;
     bool outside;       /* a signal or a dead parent: MPI_Finalize may never come back */
+    bool parent_gone;   /* who started this rank */
     bool signalled;     /* this rank itself has got a signal; the next one skips the grace */
     int preempt_signal; /* 0: none */
     bool preempted;
@@ -165,6 +166,7 @@ void coord_on_silent_keeper(struct coord *c, int code);
 void coord_on_silence(struct coord *c, int link);
 
 void coord_on_signal(struct coord *c, int number);
+void coord_on_parent_gone(struct coord *c);
 
 /* what: a signal that a sleeper has got, or -1: one has died. */
 void coord_on_sleeper(struct coord *c, int what);

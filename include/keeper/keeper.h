@@ -20,8 +20,10 @@ struct keeper {
 /* Forks the keeper. Call with one thread, before MPI_Init. It gets a session of its own, is a child
  * subreaper, and closes everything but its end of the socketpair and stderr. This process becomes
  * a subreaper too. environ is the base of the children's environment. The children get the signal
- * mask and dispositions that this process has now. 0, or -1 with err (EXIT_LAUNCHER). */
-int keeper_fork(struct keeper *keeper, struct err *err);
+ * mask and dispositions that this process has now. escalates: who started this process kills it a
+ * moment after it has told it to stop, so that its death does not mean that somebody has lost
+ * patience. 0, or -1 with err (EXIT_LAUNCHER). */
+int keeper_fork(struct keeper *keeper, bool escalates, struct err *err);
 
 /* After a keeper's death: KILLs whatever descendants have come to this process, until none is left.
  * Blocks for milliseconds, at most 3 s; never signals a process that is no descendant. false: some

@@ -3,6 +3,7 @@
 #define KEEPER_SPAWN_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -14,6 +15,7 @@ struct spawn_origin {
     sigset_t mask;      /* blocked at start */
     sigset_t ignored;   /* SIG_IGN at start */
     char **environment; /* borrowed; the base, without MPI's own names */
+    bool escalates;     /* as keeper_fork was told */
 };
 
 /* Remembers this process's mask, ignored signals and environ. */

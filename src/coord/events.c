@@ -384,6 +384,17 @@ void coord_on_signal(struct coord *c, int number)
     tell_signal(c, number);
 }
 
+/* Who has told the job to end and leaves before it has ended waits for no grace: Open MPI's mpirun
+ * after a second Ctrl-C. */
+void coord_on_parent_gone(struct coord *c)
+{
+    c->parent_gone = true;
+    if (c->outside)
+        coord_hurry(c, -1);
+    else
+        coord_fail(c, coord_own_cause(c, HOW_PARENT_GONE, 0, EXIT_LAUNCHER, NULL));
+}
+
 void coord_on_sleeper(struct coord *c, int what)
 {
     if (what > 0 && what == c->preempt_signal)

@@ -15,7 +15,8 @@
 
 #include "base/file.h"
 
-#define SHM "/dev/shm"
+#define SHM          "/dev/shm"
+#define OPEN_MPI_ONE "mpirun -N 1"
 
 enum { FILES_MIN = 64, SHM_MIN = 1 << 20, HYDRA_MS = 3000 };
 
@@ -31,12 +32,12 @@ struct manager {
 /* The first that matches counts: Open MPI under Slurm sets its own names and inherits srun's. */
 static const struct manager managers[] = {
     {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "mpirun",
-     "mpirun -N 1"},
+     OPEN_MPI_ONE},
     {"HYDI_CONTROL_FD", "PMI_RANK", "PMI_SIZE", "mpirun", "mpirun -ppn 1"},
     {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "srun",
      "srun --ntasks-per-node=1"},
     {"PMI_RANK", "PMI_RANK", "PMI_SIZE", "mpirun", "mpirun -ppn 1"},
-    {"PMIX_RANK", "PMIX_RANK", NULL, "mpirun", "mpirun -N 1"},
+    {"PMIX_RANK", "PMIX_RANK", NULL, "mpirun", OPEN_MPI_ONE},
 };
 
 static const char *value_of(char **envp, const char *name)
@@ -71,6 +72,7 @@ void launch_look(struct launch *launch, char **envp)
             continue;
         launch->by = m->by;
         launch->one_each = m->one_each;
+        launch->escalates = !strcmp(m->one_each, OPEN_MPI_ONE);
         launch->rank = number_of(envp, m->rank, 0);
         launch->size = number_of(envp, m->size, 1);
         /* a shell in a job step of one task is no reason to ask Slurm for MPI */

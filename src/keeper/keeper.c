@@ -196,13 +196,14 @@ static pid_t fork_quietly(int pair[2], const struct spawn_origin *origin)
     return pid;
 }
 
-int keeper_fork(struct keeper *keeper, struct err *err)
+int keeper_fork(struct keeper *keeper, bool escalates, struct err *err)
 {
     struct spawn_origin origin;
     int pair[2], error;
 
     *keeper = (struct keeper){.fd = -1, .pidfd = -1};
     spawn_remember(&origin);
+    origin.escalates = escalates;
     doing_open();
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)

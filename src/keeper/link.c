@@ -172,7 +172,8 @@ static void lost(struct machine *m)
     m->out.len = 0;
     if (m->output != NULL)
         output_mute(m->output);
-    machine_event(m, EVENT_FAIL);
+    /* killed while it ended the job: by a second Ctrl-C, and nobody waits for us any more */
+    machine_event(m, m->told && !m->origin.escalates ? EVENT_HURRY : EVENT_FAIL);
     if (left_alone)
         link_say_alone(m, mem_printf("dgl-mpilaunch: %s: the rank of this machine has died%s\n",
                                      m->host, had_processes ? "; ending its processes" : ""));

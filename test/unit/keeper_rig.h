@@ -77,7 +77,8 @@ static void process(enum role role, int id, int port, const char *ids)
     strv_add(&plan->env, ids);
 }
 
-static int slices; /* so that each job has a folder of its own */
+static bool escalates; /* as keeper_fork is told */
+static int slices;     /* so that each job has a folder of its own */
 
 /* A machine with that many of each, which runs the fake with these clauses (NULL at the end). */
 static void make_slice(int servers, int trainers, ...)
@@ -181,7 +182,7 @@ static void start_keeper(void)
 {
     struct err err = {0};
 
-    ck_assert_msg(keeper_fork(&keeper, &err) == 0, "%s", err.text);
+    ck_assert_msg(keeper_fork(&keeper, escalates, &err) == 0, "%s", err.text);
     send_plan();
 }
 

@@ -142,9 +142,11 @@ START_TEST(launchers_are_told_apart)
     launch_look(&l, open_mpi);
     ck_assert(l.use_mpi && l.rank == 3 && l.size == 4 && !strcmp(l.by, "mpirun"));
     ck_assert_str_eq(l.one_each, "mpirun -N 1");
+    ck_assert(l.escalates);
     launch_look(&l, mpich);
     ck_assert(l.use_mpi && l.rank == 1 && l.size == 2 && !strcmp(l.by, "mpirun"));
     ck_assert_str_eq(l.one_each, "mpirun -ppn 1");
+    ck_assert(!l.escalates);
     launch_look(&l, slurm);
     ck_assert(l.use_mpi && l.rank == 2 && l.size == 4 && !strcmp(l.by, "srun"));
     launch_look(&l, shell_in_step);

@@ -293,6 +293,33 @@ START_TEST(test_rank_dies)
 }
 END_TEST
 
+/* A second Ctrl-C kills the rank while it ends the job; Open MPI kills it in any case. */
+static int64_t stop_and_die(int grace_ms)
+{
+    int64_t start;
+    int status;
+
+    make_slice(0, 1, "trainer: ignore TERM; touch here; forever", NULL);
+    slice->kill_grace_ms = grace_ms;
+    go_until_trainers();
+    until(exists("here"));
+    send_two(MESSAGE_STOP, 0, 0);
+    start = clock_ms();
+    close(keeper.fd);
+    ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
+    ck_assert_int_eq(left_over(), 0);
+    slice_free(slice);
+    return clock_ms() - start;
+}
+
+START_TEST(test_rank_dies_while_it_stops)
+{
+    ck_assert_int_lt(stop_and_die(600000), PATIENCE_MS);
+    escalates = true;
+    ck_assert_int_ge(stop_and_die(500), 490);
+}
+END_TEST
+
 START_TEST(test_rank_dies_before_start)
 {
     int status;
@@ -465,6 +492,7 @@ int main(void)
         test_the_rank_leaves_with_its_last_word,
         test_fork_bomb,
         test_rank_dies,
+        test_rank_dies_while_it_stops,
         test_rank_dies_before_start,
         test_keeper_killed,
         test_cannot_run,
