@@ -167,6 +167,19 @@ static _Noreturn void leave_early(const struct err *err)
     launch_leave_early(err->code);
 }
 
+/* As --help: the first rank prints, and needs no MPI for it. The others have the same command line,
+ * and leave at once. */
+static int dry_run(struct options *options, const struct launch *launch, struct err *err)
+{
+    struct job job;
+
+    if (launch->rank)
+        return EXIT_OK;
+    if (err->code || load(&job, options, environ, err))
+        leave_early(err);
+    return print_plan(&job);
+}
+
 int main(int argc, char **argv)
 {
     struct launch launch;
@@ -187,6 +200,8 @@ int main(int argc, char **argv)
     parse(&options, argc, argv, &err);
     if (!err.code && (options.help || options.version))
         return answer(&options, &launch);
+    if (options.dry_run_in_argv)
+        return dry_run(&options, &launch, &err);
     envp = own_environment();
     setup.parent_fd = launch_watch_parent(&launch);
     if (keeper_fork(&setup.keeper, launch.escalates, &err) || signals_open(&err) ||

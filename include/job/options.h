@@ -32,6 +32,8 @@ struct options {
 
     /* ours; times in milliseconds, 0 = off where the help says so */
     bool dry_run;
+    bool dry_run_in_argv; /* set whatever is wrong elsewhere: a command line is the same on all
+                             ranks */
     long start_timeout_ms;
     long exit_timeout_ms;
     long kill_grace_ms;

@@ -50,6 +50,16 @@ static bool wants_help_or_version(const struct sources *s, struct options *o)
     return o->help || o->version;
 }
 
+static bool is_dry_run(const struct sources *s)
+{
+    const struct option_spec *spec = spec_of("dry_run");
+    const char *text = given_last(&s->argv, spec);
+    struct options scratch = {0};
+    struct err never;
+
+    return text && !options_store(&scratch, spec, text, "", &never) && scratch.dry_run;
+}
+
 static int take_command(struct options *o, struct sources *s, struct err *err)
 {
     struct given *from = &s->argv;
@@ -143,6 +153,7 @@ int options_parse(struct options *o, int argc, char **argv, char **envp, struct 
 
     *o = (struct options){0};
     rc = given_read_argv(&s.argv, argc, argv, err);
+    o->dry_run_in_argv = is_dry_run(&s);
     if (wants_help_or_version(&s, o))
         rc = 0;
     else if (!rc)

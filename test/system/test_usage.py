@@ -146,6 +146,18 @@ def test_dry_run_under_mpirun_prints_once(job, by_environment):
     assert not (result.workspace / "ran").exists()
 
 
+@pytest.mark.parametrize("wrong", [False, True])
+def test_dry_run_under_mpirun_does_without_mpi(job, wrong):
+    """Rank 0 prints, and every rank leaves, before MPI_Init, which cannot work here."""
+    it = job(machines=2)
+    it.environment.update(OMPI_MCA_pml="none_such", UCX_TLS="none_such")
+    it.more = ["--dry_run", "--num_trianers"] if wrong else ["--dry_run"]
+    result = it.run()
+    assert result.code == (2 if wrong else 0), result.said
+    assert result.out.count("DGL_SERVER_ID=1") == (0 if wrong else 1), result.said
+    assert result.err.count("--num_trianers") == (1 if wrong else 0), result.said
+
+
 def test_all_ways_to_say_an_option(solo):
     it = solo("trainer: dump seen; connect", num_trainers=None, num_servers=None)
     it.write()
