@@ -32,6 +32,11 @@ void root_waiting(struct root *root, int from, const struct waiting *waiting);
  * machines differ. */
 void root_program(struct root *root, int from, const char *path);
 
+/* There is a connection from that address to a server's port on the machine of `from`, and
+ * ip_config does not name the address: a warning, once for each, unless some machine of the job has
+ * it. */
+void root_foreign(struct root *root, int from, uint32_t address, uint32_t port);
+
 /* A phase has begun; the one before ends. */
 void root_phase(struct root *root, enum root_phase phase);
 

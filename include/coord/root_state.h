@@ -8,6 +8,7 @@
 #include "coord/root.h"
 
 enum {
+    ROOT_FOREIGN_MOST = 8,
     ROOT_WAITING_EVERY_MS = 10000, /* for servers; and for the others, once a trainer has ended */
     ROOT_TRAINERS_EVERY_MS = 60000 /* then */
 };
@@ -28,6 +29,8 @@ struct root {
     char *program; /* of the first rank that told; NULL: none has */
     int program_from;
     bool program_warned;
+    uint32_t foreign[ROOT_FOREIGN_MOST]; /* addresses that were warned of */
+    int n_foreign;
     bool *has_left;
     int n_left;
     struct cause *left; /* of the first that left */

@@ -52,6 +52,17 @@ struct run {
     bool restart; /* the last gate is to begin another attempt */
 };
 
+#define FOREIGN_MOST 8 /* addresses that a machine tells */
+
+/* Connections to this machine's servers from elsewhere. */
+struct foreign {
+    uint32_t *hosts; /* the addresses of ip_config, sorted; NULL: not looked at yet */
+    size_t n_hosts;
+    uint32_t told[FOREIGN_MOST];
+    int n_told;
+    int64_t next, pause; /* 0: not yet */
+};
+
 struct coord {
     const struct coord_setup *setup;
     struct peers *peers;
@@ -65,6 +76,7 @@ struct coord {
 
     int attempt; /* from 0 */
     struct run run;
+    struct foreign foreign;
     struct slice *next_slice; /* of the next attempt, when it overtook the last gate */
     struct cause *next_alarm; /* the same */
     int64_t start_at;         /* rank 0: when the slices of this attempt may leave */
@@ -170,6 +182,12 @@ void coord_on_parent_gone(struct coord *c);
 
 /* what: a signal that a sleeper has got, or -1: one has died. */
 void coord_on_sleeper(struct coord *c, int what);
+
+/* ---- foreign.c ---- */
+
+/* While servers listen: tells rank 0 of connections that come from no machine of ip_config, each
+ * address once. At first often, then each minute. */
+void coord_look_for_foreign(struct coord *c, int64_t now);
 
 /* ---- attempt.c ---- */
 

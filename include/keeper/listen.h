@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct listen_server {
@@ -22,5 +23,10 @@ size_t listen_probe(struct listen_server *servers, size_t n);
  * the machine is in nobody's way: DGL binds to the address in ip_config. *pid: who holds it, 0
  * where that cannot be seen. */
 bool listen_owner(const char *ip, int port, int *pid);
+
+/* Calls seen for each IPv4 connection to one of these n ports of this machine, with the peer's
+ * address in host byte order; the same address may come often. */
+void listen_peers(const int *ports, size_t n, void (*seen)(void *arg, int port, uint32_t address),
+                  void *arg);
 
 #endif

@@ -47,6 +47,7 @@ enum message_type {
     MESSAGE_HURRY,   /* u32 attempt: end the grace */
     MESSAGE_HERE,    /* asks for a sign of life: answered by BEAT */
     MESSAGE_BEAT,    /* u32 machine, text host: I live */
+    MESSAGE_FOREIGN, /* rank -> rank 0: u32 address, u32 port: a connection to a server there */
     MESSAGE_COUNT
 };
 

@@ -112,6 +112,7 @@ void coord_begin_next(struct coord *c)
     c->attempt++;
     c->next_alarm = NULL;
     c->next_slice = NULL;
+    c->foreign.next = 0; /* its servers are new */
     if (c->order)
         repeat_order(c);
     if (c->keeper.keeper.fd < 0)

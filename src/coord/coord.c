@@ -209,6 +209,7 @@ static void on_time(struct coord *c, int64_t now)
     if (silent >= 0 && !c->lost)
         coord_on_silence(c, silent);
     look_after_keeper(c, now);
+    coord_look_for_foreign(c, now);
     if (!c->root)
         return;
     if (!c->run.slices_sent && now >= c->start_at && !c->run.stopping)

@@ -45,6 +45,15 @@ static const char *text_of(struct buf *payload)
     return payload->data;
 }
 
+static void on_foreign(struct coord *c, int from, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+    uint32_t address = unpack_u32(&u), port = unpack_u32(&u);
+
+    if (!u.bad)
+        root_foreign(c->root, from, address, port);
+}
+
 /* What a keeper says for rank 0's ears, our own or another's. */
 void coord_on_for_root(struct coord *c, int from, enum message_type type, struct buf *payload)
 {
@@ -66,6 +75,7 @@ void coord_on_for_root(struct coord *c, int from, enum message_type type, struct
         if (payload->len)
             console_say(root_console(c->root), text_of(payload));
         break;
+    case MESSAGE_FOREIGN: on_foreign(c, from, payload); break;
     case MESSAGE_LEFT:
         cause = message_unpack_cause(payload->data, payload->len);
         if (cause)

@@ -224,6 +224,34 @@ void root_program(struct root *root, int from, const char *path)
     }
 }
 
+static bool is_of_the_job(const struct root *root, uint32_t address)
+{
+    for (int r = 0; r < root->size; r++) {
+        const struct seat *seat = &root->meeting->seats[r];
+
+        for (int i = 0; i < seat->n_addresses && i < PLACEMENT_ADDRESSES; i++)
+            if (seat->addresses[i] == address)
+                return true;
+    }
+    return false;
+}
+
+void root_foreign(struct root *root, int from, uint32_t address, uint32_t port)
+{
+    for (int i = 0; i < root->n_foreign; i++)
+        if (root->foreign[i] == address)
+            return;
+    if (root->n_foreign == ROOT_FOREIGN_MOST || is_of_the_job(root, address))
+        return;
+    root->foreign[root->n_foreign++] = address;
+    log_warning("%u.%u.%u.%u, which is no machine of this job, has connected to the server's port "
+                "%u on %s (a port scanner?); if it came before all trainers had, it has taken the "
+                "place of one, and DGL waits for ever: then end the job and start it again, with "
+                "other ports in ip_config or a firewall",
+                address >> 24, address >> 16 & 255, address >> 8 & 255, address & 255, port,
+                root->meeting->seats[from].host);
+}
+
 /* "2 of 3 trainers have ended; ": they end together, so that one that does not is news. */
 static void add_ended(struct buf *text, const struct root *root)
 {

@@ -9,13 +9,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "keeper/listen.h"
 #include "keeper/proc.h"
 
-#define STATE_LISTEN 0x0a /* linux/net/tcp_states.h TCP_LISTEN */
+/* linux/net/tcp_states.h */
+#define STATE_SYN_RECV  0x03
+#define STATE_TIME_WAIT 0x06
+#define STATE_LISTEN    0x0a
+
+static const char *const tables[] = {"/proc/self/net/tcp", "/proc/self/net/tcp6"};
 
 struct entry {
     uint32_t address; /* as inet_addr gives it; 0: all */
@@ -61,10 +67,8 @@ static int parse_row(const char *row, struct entry *entry)
 /* Both files list LISTEN sockets first, so reading stops at the first other row. */
 static void table_read(struct table *table)
 {
-    static const char *const paths[] = {"/proc/self/net/tcp", "/proc/self/net/tcp6"};
-
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        FILE *file = fopen(paths[i], "re");
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        FILE *file = fopen(tables[i], "re");
         struct entry entry;
         char row[512];
 
@@ -183,4 +187,42 @@ bool listen_owner(const char *ip, int port, int *pid)
     free(all.items);
     free(hits.items);
     return taken;
+}
+
+/* A row's peer, in host byte order; 0: it is no connection, or not of IPv4. */
+static uint32_t parse_peer(const char *row, int *port)
+{
+    char peer[33];
+    unsigned local, state;
+    bool v6;
+
+    if (sscanf(row, " %*[0-9]: %*[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%*x %x", &local, peer, &state) != 3)
+        return 0;
+    if (state == STATE_LISTEN || state == STATE_TIME_WAIT || state == STATE_SYN_RECV)
+        return 0;
+    v6 = strlen(peer) == 32;
+    if (v6 && strncasecmp(peer, "0000000000000000FFFF0000", 24) != 0)
+        return 0;
+    *port = (int)local;
+    return ntohl((uint32_t)strtoul(v6 ? peer + 24 : peer, NULL, 16));
+}
+
+void listen_peers(const int *ports, size_t n, void (*seen)(void *arg, int port, uint32_t address),
+                  void *arg)
+{
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        FILE *file = fopen(tables[i], "re");
+        char row[512];
+
+        while (file != NULL && fgets(row, sizeof row, file) != NULL) {
+            int port = 0;
+            uint32_t address = parse_peer(row, &port);
+
+            for (size_t k = 0; address != 0 && k < n; k++)
+                if (ports[k] == port)
+                    seen(arg, port, address);
+        }
+        if (file != NULL)
+            fclose(file);
+    }
 }

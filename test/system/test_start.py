@@ -1,6 +1,9 @@
 """Who runs where, and in which order: roles by address, servers first, trainers when all listen."""
 
 import re
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -150,6 +153,28 @@ def test_start_timeout_names_the_late_of_all_machines(job):
     # each 10 s, and on a terminal after 1 s
     assert "waiting for" not in result.err, result.said
     assert result.seconds > 11, "it was not stopped for long enough to see"
+
+
+SCANNER = "import socket, sys; s = socket.create_connection((sys.argv[1], 30050)); sys.stdin.read()"
+
+
+def test_a_foreign_connection_to_a_server_is_told(job, tmp_path):
+    """From a machine that is none of the job's: it takes a trainer's place, and DGL hangs. The job's
+    own connections are not told."""
+    said = tmp_path / "stderr"
+    it = job("server: serve", "trainer: dump up; connect; forever", machines=2)
+    with open(said, "w", encoding="utf-8") as it.stderr:
+        it.start().wait_for("up.trainer-0", "up.trainer-1")
+    with subprocess.Popen(it.cluster.words("on", "3", sys.executable, "-c", SCANNER,
+                                           it.cluster.ips[1]), stdin=subprocess.PIPE) as scanner:
+        try:
+            wait_until(lambda: "no machine of this job" in said.read_text(), 20, "the warning",
+                       said.read_text)
+        finally:
+            scanner.stdin.close()
+    it.signal(signal.SIGTERM).finish()
+    told, = [line for line in said.read_text().splitlines() if "no machine of this job" in line]
+    assert it.cluster.ips[3] in told and "port 30050 on vm1" in told, told
 
 
 def test_a_listener_below_the_server_counts(solo):

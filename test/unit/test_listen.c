@@ -46,6 +46,50 @@ START_TEST(test_bound_then_listening)
 }
 END_TEST
 
+struct peer_seen {
+    int port, n;
+    uint32_t address;
+};
+
+static void on_peer(void *arg, int port, uint32_t address)
+{
+    struct peer_seen *seen = arg;
+
+    seen->port = port;
+    seen->address = address;
+    seen->n++;
+}
+
+/* By its address, whether it has been accepted or not; IPv4 within IPv6 too. */
+START_TEST(test_peers_are_seen)
+{
+    const int families[] = {AF_INET, AF_INET6};
+
+    for (int i = 0; i < 2; i++) {
+        struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000002)};
+        struct peer_seen seen = {0};
+        int port, client, fd = bind_any(families[i], &port);
+
+        if (fd < 0)
+            continue; /* a machine without IPv6 */
+        ck_assert_int_eq(listen(fd, 1), 0);
+        listen_peers(&port, 1, on_peer, &seen);
+        ck_assert_int_eq(seen.n, 0);
+        client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ck_assert_int_eq(bind(client, (struct sockaddr *)&from, sizeof from), 0);
+        to.sin_port = htons((uint16_t)port);
+        ck_assert_int_eq(connect(client, (struct sockaddr *)&to, sizeof to), 0);
+        listen_peers(&port, 1, on_peer, &seen);
+        ck_assert_int_eq(seen.n, 1);
+        ck_assert_int_eq(seen.port, port);
+        ck_assert_uint_eq(seen.address, 0x7f000002);
+        close(client);
+        close(fd);
+    }
+}
+END_TEST
+
 START_TEST(test_ipv6)
 {
     struct listen_server server = {.pid = getpid()};
@@ -108,6 +152,7 @@ int main(void)
 
     tcase_add_test(tcase, test_bound_then_listening);
     tcase_add_test(tcase, test_ipv6);
+    tcase_add_test(tcase, test_peers_are_seen);
     tcase_add_test(tcase, test_tree);
     tcase_add_test(tcase, test_no_port);
     suite_add_tcase(suite, tcase);
