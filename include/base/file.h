@@ -12,11 +12,23 @@
  * naming the path. */
 int file_read(const char *path, size_t max, struct buf *out, struct err *err);
 
-/* Writes data to PATH.tmp.PID, then renames it to PATH. 0, or -1 with err (EXIT_LAUNCHER). */
+/* The same of a file that is open already; path is for the text alone. */
+int file_read_open(int fd, const char *path, size_t max, struct buf *out, struct err *err);
+
+/* Writes data to PATH.tmp.RANDOM, which it makes itself, then renames it to PATH: a link of either
+ * name is not followed. 0, or -1 with err (EXIT_LAUNCHER). */
 int file_write(const char *path, const void *data, size_t len, struct err *err);
+
+/* The same with a mode (cut by the umask), and path relative to an open folder. */
+int file_write_in(int folder, const char *path, unsigned mode, const void *data, size_t len,
+                  struct err *err);
 
 /* mkdir -p with the given mode for what is missing. 0, or -1 with err (EXIT_MACHINE). */
 int file_make_folders(const char *path, unsigned mode, struct err *err);
+
+/* Opens a folder as a base of paths (O_PATH); a link that another user has made is not followed. -1
+ * with errno. */
+int file_open_folder(const char *path);
 
 /* Opens /dev/null as each of 0, 1 and 2 that is closed, so that no descriptor that is opened later
  * is taken for one of them. */

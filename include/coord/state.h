@@ -36,6 +36,7 @@ struct run {
     struct cause *alarm; /* the first alarm that came from elsewhere, at alarm_time */
     int64_t alarm_time;
     struct outcome outcome;
+    struct folder job_dir; /* to be removed when the keeper is killed; all zero: none */
 
     int master_fd; /* holds MASTER_PORT bound, on machine 0; -1 elsewhere */
     int master_port;

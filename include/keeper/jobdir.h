@@ -1,25 +1,30 @@
 /* jobdir: the machine's own folder of a job, DGL_JOB_DIR: private, for sockets and error files,
- * gone at the end. Its path follows from the slice, so that the rank can remove it when the keeper
- * is killed; in a private /dev/shm it goes with the processes.
+ * gone at the end. In a private /dev/shm it goes with the processes; else the keeper tells its rank
+ * which folder it has made, so that the rank can remove it when the keeper is killed.
  */
 #ifndef KEEPER_JOBDIR_H
 #define KEEPER_JOBDIR_H
 
 #include "base/err.h"
-#include "job/plan.h"
+#include "base/folder.h"
 
-/* $TMPDIR (else /tmp) /dgl-mpilaunch-JOB_ID-MACHINE. The caller frees. */
-char *jobdir_path(const struct slice *slice);
+/* fd -1: none. */
+struct jobdir {
+    struct folder folder;
+    int fd;   /* of it */
+    int lock; /* of the file .job in it, which says whose it is: locked as long as we live; -1 */
+};
 
-/* The same in another folder than $TMPDIR. */
-char *jobdir_path_in(const char *folder, const struct slice *slice);
+#define JOBDIR_NONE ((struct jobdir){.fd = -1, .lock = -1})
 
-/* Makes it with mode 0700; one that is there already is not ours. 0, or -1 with err (EXIT_MACHINE).
- */
-int jobdir_make(const char *path, struct err *err);
+/* Makes it in parent (NULL: $TMPDIR, else /tmp), with a name that nobody knows before. 0, or -1
+ * with err (EXIT_MACHINE). */
+int jobdir_make(struct jobdir *dir, const char *parent, const char *job_id, struct err *err);
 
-/* Removes it with all that is in it; follows no link, leaves no file system. A missing one is fine.
- */
-void jobdir_remove(const char *path);
+/* Removes it with all that is in it, and closes it. None is fine. */
+void jobdir_end(struct jobdir *dir);
+
+/* Closes it; it stays. */
+void jobdir_close(struct jobdir *dir);
 
 #endif

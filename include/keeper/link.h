@@ -8,6 +8,8 @@ void link_send(struct machine *m, enum message_type type, const void *data, size
 void link_send_u32(struct machine *m, enum message_type type, uint32_t value);
 void link_send_cause(struct machine *m, enum message_type type, struct cause *cause, int64_t since);
 void link_send_outcome(struct machine *m);
+/* The rank is to remove it when this process is killed: told at once, before anything is in it. */
+void link_send_folder(struct machine *m, const struct folder *folder);
 void link_say(struct machine *m, const char *text); /* a sentence for the user, at once */
 /* Where no rank says it: a line to stderr, and at the end to the folder of the log files. Takes
  * line over. */

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/silence.h"
 #include "job/plan.h"
+#include "keeper/jobdir.h"
 #include "keeper/listen.h"
 #include "keeper/output.h"
 #include "keeper/shm.h"
@@ -58,8 +59,8 @@ struct machine {
     struct listen_server *servers; /* one a child of role server, in the same order */
     int n, n_servers;
     int master_port;
-    char *job_dir;     /* DGL_JOB_DIR here; NULL: not made */
-    char *python_hook; /* folder of sitecustomize.py; NULL: none */
+    struct jobdir job_dir; /* DGL_JOB_DIR here */
+    char *python_hook;     /* folder of sitecustomize.py; NULL: none */
     struct shm shm;
     struct output *output; /* NULL before the start */
     char host[256];

@@ -78,7 +78,8 @@ bool output_finish(struct output *o, bool force);
 char *output_log_path(const char *log_dir, const char *host, const char *name);
 
 /* Opens it to be appended to; -1 with errno. A FIFO that stands there is an error, and nobody waits
- * for its reader. */
+ * for its reader. Neither a link there is followed, nor one that another user has made of its
+ * folder. */
 int output_log_open(const char *path);
 
 /* From now on nothing is sent any more; log files are still written. */

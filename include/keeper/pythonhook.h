@@ -9,13 +9,14 @@
 #include "base/err.h"
 #include "base/strv.h"
 #include "job/plan.h"
+#include "keeper/jobdir.h"
 
 /* Is there anyone on this machine who gets it? */
 bool pythonhook_wanted(const struct slice *slice);
 
-/* Writes it below the job's folder, in a folder of its own. Returns that folder, which the caller
- * frees, or NULL with err, a warning: then trainers run without it. */
-char *pythonhook_write(const char *job_dir, struct err *err);
+/* Writes it below the job's folder, in a folder of its own. Returns that folder's path,
+ * which the caller frees, or NULL with err, a warning: then trainers run without it. */
+char *pythonhook_write(const struct jobdir *job_dir, struct err *err);
 
 /* Puts the folder in front of the environment's PYTHONPATH. */
 void pythonhook_enter(struct strv *env, const char *folder);

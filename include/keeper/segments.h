@@ -35,8 +35,12 @@ bool segments_look(struct segments *s, int64_t now, bool all);
  * by no process that may be looked into. Returns how many. */
 size_t segments_remove(struct segments *s);
 
-/* The noted ones in a file, for whoever cleans up in our place. 0 or -1. */
-int segments_save(const struct segments *s, const char *path);
-struct segments *segments_load(const char *folder, const char *path);
+/* The noted ones as a file of that name in an open folder, for whoever cleans up in our place. 0 or
+ * -1. */
+int segments_save(const struct segments *s, int saved_in, const char *name);
+
+/* What was saved there about the folder; a file that others may have written says nothing. NULL:
+ * the folder cannot be opened. */
+struct segments *segments_load(const char *folder, int saved_in, const char *name);
 
 #endif

@@ -28,21 +28,22 @@ int shm_begin(struct shm *shm, const struct slice *slice, struct err *why);
 const char *shm_folder(const struct shm *shm);
 
 /* For the poll loop: what to wait for (-1: nothing), what to do when it is readable, and until when
- * to wait. What shm_tick notes is kept in job_dir too, for shm_clean_after. */
+ * to wait. What shm_tick notes is kept in the open folder job_dir too (-1: there is none), for
+ * shm_clean_after. */
 int shm_fd(const struct shm *shm);
 void shm_heard(struct shm *shm, int64_t now);
 int64_t shm_deadline(const struct shm *shm);
-void shm_tick(struct shm *shm, int64_t now, const char *job_dir);
+void shm_tick(struct shm *shm, int64_t now, int job_dir);
 
 /* Before the first signal to the processes. */
-void shm_note(struct shm *shm, const char *job_dir);
+void shm_note(struct shm *shm, int job_dir);
 
 /* All processes of the attempt are gone: nothing of theirs stays. shm_begin may follow. */
 void shm_end(struct shm *shm);
 
-/* For the rank, when the keeper was killed and its processes are gone: removes what it had noted.
- */
-void shm_clean_after(const char *job_dir);
+/* For the rank, when the keeper was killed and its processes are gone: removes what it had noted in
+ * its open folder. */
+void shm_clean_after(int job_dir);
 
 /* Bytes: wanted, or half of memory where nothing is wanted. */
 int64_t shm_size(int64_t wanted, int64_t memory);

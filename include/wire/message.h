@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/folder.h"
 #include "job/plan.h"
 #include "wire/outcome.h"
 #include "wire/waiting.h"
@@ -48,6 +49,8 @@ enum message_type {
     MESSAGE_HERE,    /* asks for a sign of life: answered by BEAT */
     MESSAGE_BEAT,    /* u32 machine, text host: I live */
     MESSAGE_FOREIGN, /* rank -> rank 0: u32 address, u32 port: a connection to a server there */
+    /* keeper -> coordinator */
+    MESSAGE_FOLDER, /* folder: to be removed by the coordinator when the keeper is killed */
     MESSAGE_COUNT
 };
 
@@ -71,6 +74,9 @@ int message_next(const struct buf *in, enum message_type *type, const char **dat
 
 void message_pack_slice(struct buf *out, const struct slice *slice);
 struct slice *message_unpack_slice(const char *data, size_t len); /* NULL: malformed */
+
+void message_pack_folder(struct buf *out, const struct folder *folder);
+int message_unpack_folder(const char *data, size_t len, struct folder *folder); /* 0 or -1 */
 
 void message_pack_cause(struct buf *out, const struct cause *cause);
 struct cause *message_unpack_cause(const char *data, size_t len);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -68,7 +69,7 @@ static bool has_changed(int fd, const struct stat *before)
            st.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
 }
 
-static int read_regular(int fd, const char *path, size_t max, struct buf *out, struct err *err)
+int file_read_open(int fd, const char *path, size_t max, struct buf *out, struct err *err)
 {
     struct stat st;
 
@@ -98,7 +99,7 @@ int file_read(const char *path, size_t max, struct buf *out, struct err *err)
     fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return cannot_read(path, err);
-    rc = read_regular(fd, path, max, out, err);
+    rc = file_read_open(fd, path, max, out, err);
     close(fd);
     return rc;
 }
@@ -118,26 +119,43 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
-int file_write(const char *path, const void *data, size_t len, struct err *err)
+/* A file that nobody else can have made: a name that is not known before, and never a link. */
+static int open_temporary(int folder, const char *path, unsigned mode, char **name)
 {
-    char *temporary = mem_printf("%s.tmp.%d", path, (int)getpid());
+    uint64_t random = 0;
+
+    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
+        random = (uint64_t)getpid();
+    *name = mem_printf("%s.tmp.%016llx", path, (unsigned long long)random);
+    return openat(folder, *name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+}
+
+int file_write_in(int folder, const char *path, unsigned mode, const void *data, size_t len,
+                  struct err *err)
+{
+    char *temporary;
     int rc = -1;
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0644);
+    int fd = open_temporary(folder, path, mode, &temporary);
 
     if (fd >= 0) {
         rc = write_all(fd, data, len);
         if (close(fd) < 0)
             rc = -1;
         if (!rc)
-            rc = rename(temporary, path);
+            rc = renameat(folder, temporary, folder, path);
     }
     if (rc) {
         err_set(err, EXIT_LAUNCHER, "cannot write '%s': %s", path, strerror(errno));
         if (fd >= 0)
-            unlink(temporary);
+            unlinkat(folder, temporary, 0);
     }
     free(temporary);
     return rc;
+}
+
+int file_write(const char *path, const void *data, size_t len, struct err *err)
+{
+    return file_write_in(AT_FDCWD, path, 0666, data, len, err);
 }
 
 int file_make_folders(const char *path, unsigned mode, struct err *err)
@@ -163,6 +181,23 @@ int file_make_folders(const char *path, unsigned mode, struct err *err)
     if (!rc && (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)))
         rc = err_set(err, EXIT_MACHINE, "'%s' is not a folder", path);
     return rc;
+}
+
+/* Not a link: it is opened itself, so that nobody can swap it any more. */
+int file_open_folder(const char *path)
+{
+    int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st = {0};
+
+    if (fd < 0)
+        return -1;
+    if (!fstat(fd, &st) && S_ISDIR(st.st_mode))
+        return fd;
+    close(fd);
+    if (S_ISLNK(st.st_mode) && st.st_uid == geteuid())
+        return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    errno = S_ISLNK(st.st_mode) ? ELOOP : ENOTDIR;
+    return -1;
 }
 
 char *file_join(const char *base, const char *path)

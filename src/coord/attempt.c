@@ -20,6 +20,7 @@ static void clear(struct run *run)
     cause_free(run->cause);
     cause_free(run->alarm);
     outcome_clear(&run->outcome);
+    folder_clear(&run->job_dir);
     if (run->master_fd >= 0)
         close(run->master_fd);
     *run = no_run;

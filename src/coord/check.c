@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "coord/rundir.h"
 #include "keeper/listen.h"
 
 static int check_workspace(const struct slice *slice, struct err *err)
@@ -121,15 +122,19 @@ static int check_files(const struct slice *slice, struct err *err)
 
 static int make_log_folder(struct slice *slice, struct err *err)
 {
+    struct err why = {0};
+
     if (!slice->log_dir)
         return 0;
-    if (!file_make_folders(slice->log_dir, 0777, err) && !access(slice->log_dir, W_OK))
+    if (!rundir_make_logs(slice->log_dir, &why) && access(slice->log_dir, W_OK) < 0)
+        err_set(&why, EXIT_MACHINE, "%s", strerror(errno));
+    if (!why.code)
         return 0;
     if (slice->log_required)
         return err_set(err, EXIT_MACHINE, "cannot write log files in '%s': %s", slice->log_dir,
-                       strerror(errno));
+                       why.text);
     log_warning("%s: no log files: cannot write in '%s': %s", slice->host, slice->log_dir,
-                strerror(errno));
+                why.text);
     free(slice->log_dir);
     slice->log_dir = NULL;
     return 0;

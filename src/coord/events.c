@@ -13,7 +13,6 @@
 #include "base/watchdog.h"
 #include "coord/state.h"
 #include "keeper/doing.h"
-#include "keeper/jobdir.h"
 #include "keeper/shm.h"
 #include "report/report.h"
 #include "wire/pack.h"
@@ -106,6 +105,11 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
         if (message_unpack_outcome(payload->data, payload->len, &c->run.outcome))
             fail_unreadable(c, "the keeper's outcome cannot be read");
         break;
+    case MESSAGE_FOLDER:
+        folder_clear(&c->run.job_dir);
+        if (message_unpack_folder(payload->data, payload->len, &c->run.job_dir))
+            fail_unreadable(c, "the keeper's folder cannot be read");
+        break;
     case MESSAGE_NOTICE: log_notice("%s", text_of(payload)); break;
     case MESSAGE_PONG: break; /* heard */
     default:
@@ -117,34 +121,40 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
 }
 
 /* The others would take this machine for lost, since no beat is sent meanwhile. */
-static void remove_files(const struct coord *c, const char *job_dir)
+static void remove_files(struct coord *c)
 {
     const struct cause *cause = c->run.cause ? c->run.cause : c->run.alarm;
-    char *why = report_had_failed(cause);
+    char *why;
+    int fd;
+
+    if (!c->run.job_dir.path)
+        return;
+    why = report_had_failed(cause);
 
     watchdog_begin(c->pulse.timeout_ms / 2, cause ? cause->code : EXIT_LAUNCHER,
                    "%s still waits to remove the job's folder '%s': the file system does not "
                    "answer; remove it by hand%s",
-                   c->setup->meeting->host, job_dir, why);
-    shm_clean_after(job_dir);
-    jobdir_remove(job_dir);
+                   c->setup->meeting->host, c->run.job_dir.path, why);
+    fd = folder_open(&c->run.job_dir);
+    if (fd >= 0) {
+        shm_clean_after(fd);
+        close(fd);
+    }
+    folder_remove(&c->run.job_dir);
     watchdog_end();
+    folder_clear(&c->run.job_dir);
     free(why);
 }
 
 /* The keeper has died before its time: this rank, a subreaper too, has inherited its processes. */
 static void on_keeper_gone(struct coord *c)
 {
-    char *job_dir = c->run.keeper_has_plan ? jobdir_path(c->run.slice) : NULL;
-
     if (!keeper_clean_after())
         log_warning("some processes of this job on %s do not die of SIGKILL",
                     c->setup->meeting->host);
     if (!c->run.over)
         coord_fail_without_keeper(c);
-    if (job_dir)
-        remove_files(c, job_dir);
-    free(job_dir);
+    remove_files(c);
 }
 
 void coord_on_silent_keeper(struct coord *c, int code)

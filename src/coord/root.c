@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/watchdog.h"
 #include "coord/root_state.h"
+#include "coord/rundir.h"
 #include "report/report.h"
 
 enum {
@@ -55,7 +56,7 @@ static int open_run_dir(const char *path, struct err *why)
     if (strlen(path) + FILES_ROOM >= PATH_MAX)
         return err_set(why, EXIT_USAGE,
                        "the path of the run folder '%s' is too long for files in it", path);
-    if (file_make_folders(path, 0777, why))
+    if (rundir_make(path, why))
         return -1;
     if (access(path, W_OK))
         return err_set(why, EXIT_USAGE, "cannot write in '%s': %s", path, strerror(errno));

@@ -125,7 +125,8 @@ const struct option_spec options_table[] = {
      .metavar = "BYTES", .help = "Size of a private /dev/shm, such as 8G or 500M."},
     {"run_dir", OPTION_TEXT, GROUP_OUTPUT, AT(run_dir), .metavar = "DIR",
      .says = "WORKSPACE/dgl-mpilaunch-runs/JOB_ID",
-     .help = "Where log files and the report go. 'none': nothing is written."},
+     .help = "Where log files and the report go; for you alone (mode 0700) unless it is there "
+             "already. 'none': nothing is written."},
     {"quiet", OPTION_FLAG, GROUP_OUTPUT, AT(quiet),
      .help = "The launcher itself prints errors only."},
     {"verbose", OPTION_FLAG, GROUP_OUTPUT, AT(verbose),

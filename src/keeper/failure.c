@@ -103,7 +103,7 @@ static int weight(bool killed, enum role role)
 static char *exception_of(struct machine *m, int i)
 {
     const struct child *child = &m->children[i];
-    struct spawn_late late = {m->master_port, m->job_dir, m->python_hook};
+    struct spawn_late late = {m->master_port, m->job_dir.folder.path, m->python_hook};
     int64_t since = time(NULL) - (clock_ms() - child->start) / 1000 - 1;
     char *path = NULL, *exception = NULL;
     struct strv env = {0};

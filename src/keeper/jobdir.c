@@ -1,46 +1,73 @@
-/* jobdir: the machine's own folder of a job. Knows nothing of what is put in it. */
+/* jobdir: where the machine's own folder of a job is, and the file in it that says whose it is.
+ * Knows nothing of what else is put in it.
+ */
 #include "keeper/jobdir.h"
 
-#include <errno.h>
-#include <ftw.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
+#include <sys/file.h>
+#include <unistd.h>
 
-#include "base/mem.h"
+#define PREFIX  "dgl-mpilaunch-"
+#define OWN     ".job"
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
-enum { OPEN_FOLDERS = 16 };
-
-char *jobdir_path_in(const char *folder, const struct slice *slice)
-{
-    return mem_printf("%s/dgl-mpilaunch-%s-%d", folder, slice->job_id, slice->machine);
-}
-
-char *jobdir_path(const struct slice *slice)
+static const char *parent_of_jobs(void)
 {
     const char *temporary = getenv("TMPDIR");
 
-    return jobdir_path_in(temporary != NULL && temporary[0] == '/' ? temporary : "/tmp", slice);
+    return temporary != NULL && temporary[0] == '/' ? temporary : "/tmp";
 }
 
-int jobdir_make(const char *path, struct err *err)
+/* This start of this machine; "" where it is not known. */
+static void read_boot(char *text, size_t size)
 {
-    if (mkdir(path, 0700) == 0)
-        return 0;
-    return err_set(err, EXIT_MACHINE,
-                   "cannot make the job's folder '%s': %s; TMPDIR names another place for it", path,
-                   strerror(errno));
+    FILE *file = fopen(BOOT_ID, "re");
+
+    if (file == NULL || fgets(text, (int)size, file) == NULL)
+        text[0] = '\0';
+    if (file != NULL)
+        fclose(file);
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where)
+/* Without it the folder does as well; only nobody can tell later that its job is dead. */
+static int write_own(int fd, const char *job_id)
 {
-    (void)st, (void)type, (void)where;
-    remove(path);
+    int own = openat(fd, OWN, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    char boot[64];
+
+    if (own < 0)
+        return -1;
+    read_boot(boot, sizeof boot);
+    if (flock(own, LOCK_EX | LOCK_NB) == 0 && dprintf(own, "%s\n%s", job_id, boot) > 0)
+        return own;
+    close(own);
+    return -1;
+}
+
+int jobdir_make(struct jobdir *dir, const char *parent, const char *job_id, struct err *err)
+{
+    *dir = JOBDIR_NONE;
+    dir->fd = folder_make(&dir->folder, parent == NULL ? parent_of_jobs() : parent, PREFIX, err);
+    if (dir->fd < 0)
+        return -1;
+    dir->lock = write_own(dir->fd, job_id);
     return 0;
 }
 
-void jobdir_remove(const char *path)
+void jobdir_close(struct jobdir *dir)
 {
-    nftw(path, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    if (dir->fd >= 0)
+        close(dir->fd);
+    if (dir->lock >= 0)
+        close(dir->lock);
+    folder_clear(&dir->folder);
+    *dir = JOBDIR_NONE;
+}
+
+void jobdir_end(struct jobdir *dir)
+{
+    folder_remove(&dir->folder);
+    jobdir_close(dir);
 }

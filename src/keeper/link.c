@@ -49,6 +49,16 @@ void link_send_cause(struct machine *m, enum message_type type, struct cause *ca
     buf_free(&payload);
 }
 
+void link_send_folder(struct machine *m, const struct folder *folder)
+{
+    struct buf payload = {0};
+
+    message_pack_folder(&payload, folder);
+    link_send(m, MESSAGE_FOLDER, payload.data, payload.len);
+    buf_free(&payload);
+    link_write(m);
+}
+
 void link_say(struct machine *m, const char *text)
 {
     link_send(m, MESSAGE_NOTICE, text, strlen(text));

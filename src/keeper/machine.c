@@ -13,7 +13,6 @@
 #include "keeper/deaths.h"
 #include "keeper/doing.h"
 #include "keeper/failure.h"
-#include "keeper/jobdir.h"
 #include "keeper/leaving.h"
 #include "keeper/link.h"
 #include "keeper/machine.h"
@@ -97,9 +96,9 @@ void machine_forget_deadlines(struct machine *m)
 static void enter_over(struct machine *m)
 {
     failure_decide(m); /* reads the job's folder and /dev/shm */
-    doing_begin(DOING_WORK, "removing the folder '%s'", m->job_dir == NULL ? "" : m->job_dir);
-    if (m->job_dir != NULL)
-        jobdir_remove(m->job_dir);
+    doing_begin(DOING_WORK, "removing the folder '%s'",
+                m->job_dir.fd < 0 ? "" : m->job_dir.folder.path);
+    jobdir_end(&m->job_dir);
     shm_end(&m->shm);
     doing_end();
     machine_forget_deadlines(m);
@@ -187,7 +186,7 @@ void machine_tick(struct machine *m, int64_t now)
     awaited_tick(m, now);
     deaths_tick(m, now);
     rank_tick(m, now);
-    shm_tick(&m->shm, now, m->job_dir);
+    shm_tick(&m->shm, now, m->job_dir.fd);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -218,6 +217,7 @@ void machine_init(struct machine *m, int rank, int socket, const struct spawn_or
     *m = (struct machine){.origin = *origin,
                           .rank = {.pid = rank, .ends = CLOCK_NEVER},
                           .socket = socket,
+                          .job_dir = JOBDIR_NONE,
                           .suspect = {.weight = -1},
                           .left_first = -1,
                           .sampler_left = -1,
@@ -244,7 +244,7 @@ static void clear(struct machine *m)
     warnings_clear(&m->warnings);
     free(m->children);
     free(m->servers);
-    free(m->job_dir);
+    jobdir_close(&m->job_dir);
     free(m->python_hook);
     free(m->last_words);
     slice_free(m->slice);

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "keeper/doing.h"
@@ -66,7 +67,20 @@ char *output_log_path(const char *log_dir, const char *host, const char *name)
 
 int output_log_open(const char *path)
 {
-    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0644);
+    const char *name = strrchr(path, '/');
+    char *above = name == NULL ? mem_strdup(".") : mem_strndup(path, (size_t)(name - path));
+    int folder = file_open_folder(above), error, fd = -1;
+
+    if (folder >= 0)
+        fd = openat(folder, name == NULL ? path : name + 1,
+                    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY,
+                    0666);
+    error = errno;
+    if (folder >= 0)
+        close(folder);
+    free(above);
+    errno = error;
+    return fd;
 }
 
 struct output *output_open(const char *host, const char *log_dir, int attempt,

@@ -3,11 +3,17 @@
  */
 #include "keeper/pythonhook.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+
+#define FOLDER "python" /* in the job's folder */
 
 bool pythonhook_wanted(const struct slice *slice)
 {
@@ -20,25 +26,34 @@ bool pythonhook_wanted(const struct slice *slice)
     return false;
 }
 
-char *pythonhook_write(const char *job_dir, struct err *err)
+/* Relative to the open job folder: what its path leads to may be another's. */
+static int write_in(int job_dir, struct err *err)
 {
-    char *folder = mem_printf("%s/python", job_dir);
-    char *path = mem_printf("%s/sitecustomize.py", folder);
+    int fd = -1, rc;
+
+    if (mkdirat(job_dir, FOLDER, 0700) == 0)
+        fd = openat(job_dir, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(err, EXIT_MACHINE, "cannot make the folder '" FOLDER "': %s",
+                       strerror(errno));
+    rc = file_write_in(fd, "sitecustomize.py", 0600, pythonhook_text, strlen(pythonhook_text), err);
+    close(fd);
+    return rc;
+}
+
+char *pythonhook_write(const struct jobdir *job_dir, struct err *err)
+{
     int rc;
 
-    if (strchr(folder, ':') != NULL)
-        rc = err_set(err, EXIT_MACHINE, "PYTHONPATH cannot hold '%s', which has a ':'", folder);
+    if (strchr(job_dir->folder.path, ':') != NULL)
+        rc = err_set(err, EXIT_MACHINE, "PYTHONPATH cannot hold '%s', which has a ':'",
+                     job_dir->folder.path);
     else
-        rc = file_make_folders(folder, 0700, err);
+        rc = write_in(job_dir->fd, err);
     if (rc == 0)
-        rc = file_write(path, pythonhook_text, strlen(pythonhook_text), err);
-    if (rc != 0) {
-        err_wrap(err, "a Python exception that ends a trainer or sampler may not be noticed");
-        free(folder);
-        folder = NULL;
-    }
-    free(path);
-    return folder;
+        return mem_printf("%s/" FOLDER, job_dir->folder.path);
+    err_wrap(err, "a Python exception that ends a trainer or sampler may not be noticed");
+    return NULL;
 }
 
 /* An empty PYTHONPATH is none; an empty entry would be the current directory. */

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "keeper/holders.h"
 #include "keeper/proc.h"
@@ -347,7 +348,7 @@ size_t segments_remove(struct segments *s)
 /* ---- handing over ---- */
 
 /* "DEV INO NAME" and a NUL byte each. */
-int segments_save(const struct segments *s, const char *path)
+int segments_save(const struct segments *s, int saved_in, const char *name)
 {
     struct buf text = {0};
     struct err err = {0};
@@ -362,9 +363,16 @@ int segments_save(const struct segments *s, const char *path)
                  (unsigned long long)segment->ino);
         buf_add(&text, segment->name, strlen(segment->name) + 1);
     }
-    rc = file_write(path, text.data, text.len, &err);
+    rc = file_write_in(saved_in, name, 0600, text.data, text.len, &err);
     buf_free(&text);
     return rc;
+}
+
+/* A name of something in a folder, and nowhere else. */
+static bool is_component(const char *name)
+{
+    return *name != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
+           strcmp(name, "..") != 0;
 }
 
 static void load_one(struct table *table, const char *text)
@@ -372,7 +380,7 @@ static void load_one(struct table *table, const char *text)
     char *name;
     unsigned long long dev = strtoull(text, &name, 10), ino = strtoull(name, &name, 10);
 
-    if (*name++ != ' ' || *name == '\0' || strchr(name, '/') != NULL || table->n == SEGMENTS_MAX)
+    if (*name++ != ' ' || !is_component(name) || table->n == SEGMENTS_MAX)
         return;
     table_add(table, &(struct segment){.name = mem_strdup(name),
                                        .dev = (dev_t)dev,
@@ -380,19 +388,27 @@ static void load_one(struct table *table, const char *text)
                                        .state = STATE_NOTED});
 }
 
-struct segments *segments_load(const char *folder, const char *path)
+static void load_all(struct table *table, const struct buf *text)
+{
+    for (size_t at = 0; at + 1 < text->len; at += strlen(text->data + at) + 1)
+        load_one(table, text->data + at);
+    if (table->n > 0)
+        qsort(table->items, table->n, sizeof *table->items, by_file);
+}
+
+struct segments *segments_load(const char *folder, int saved_in, const char *name)
 {
     struct segments *s = open_folder(folder);
+    int fd = s == NULL ? -1 : folder_open_file(saved_in, name);
     struct buf text = {0};
     struct err err = {0};
 
-    if (s != NULL && file_read(path, SAVED_MAX, &text, &err) == 0) {
+    if (fd >= 0 && file_read_open(fd, name, SAVED_MAX, &text, &err) == 0) {
         buf_add(&text, "", 1);
-        for (size_t at = 0; at + 1 < text.len; at += strlen(text.data + at) + 1)
-            load_one(&s->table, text.data + at);
-        if (s->table.n > 0)
-            qsort(s->table.items, s->table.n, sizeof *s->table.items, by_file);
+        load_all(&s->table, &text);
     }
+    if (fd >= 0)
+        close(fd);
     buf_free(&text);
     return s;
 }

@@ -211,24 +211,19 @@ int64_t shm_deadline(const struct shm *shm)
     return shm->segments == NULL ? CLOCK_NEVER : segments_deadline(shm->segments);
 }
 
-static void look(struct shm *shm, int64_t now, const char *job_dir, bool all)
+static void look(struct shm *shm, int64_t now, int job_dir, bool all)
 {
-    char *saved;
-
-    if (!segments_look(shm->segments, now, all) || job_dir == NULL)
-        return;
-    saved = mem_printf("%s/" SAVED, job_dir);
-    segments_save(shm->segments, saved);
-    free(saved);
+    if (segments_look(shm->segments, now, all) && job_dir >= 0)
+        segments_save(shm->segments, job_dir, SAVED);
 }
 
-void shm_tick(struct shm *shm, int64_t now, const char *job_dir)
+void shm_tick(struct shm *shm, int64_t now, int job_dir)
 {
     if (shm->segments != NULL && now >= segments_deadline(shm->segments))
         look(shm, now, job_dir, false);
 }
 
-void shm_note(struct shm *shm, const char *job_dir)
+void shm_note(struct shm *shm, int job_dir)
 {
     if (shm->segments != NULL)
         look(shm, clock_ms(), job_dir, true);
@@ -246,13 +241,11 @@ void shm_end(struct shm *shm)
     shm->segments = NULL;
 }
 
-void shm_clean_after(const char *job_dir)
+void shm_clean_after(int job_dir)
 {
-    char *saved = mem_printf("%s/" SAVED, job_dir);
-    struct segments *segments = access(saved, F_OK) == 0 ? segments_load(FOLDER, saved) : NULL;
+    struct segments *segments = segments_load(FOLDER, job_dir, SAVED);
 
     if (segments != NULL)
         segments_remove(segments);
     segments_close(segments);
-    free(saved);
 }

@@ -63,14 +63,13 @@ static int make_job_dir(struct machine *m)
     const char *vanishing = shm_folder(&m->shm);
     struct err err = {0};
 
-    free(m->job_dir);
-    m->job_dir = vanishing == NULL ? jobdir_path(m->slice) : jobdir_path_in(vanishing, m->slice);
-    if (jobdir_make(m->job_dir, &err) == 0)
-        return 0;
-    free(m->job_dir);
-    m->job_dir = NULL;
-    failure_raise(m, failure_about(m, -1, HOW_CHECK_FAILED, 0, err.code, err.text));
-    return -1;
+    if (jobdir_make(&m->job_dir, vanishing, m->slice->job_id, &err) != 0) {
+        failure_raise(m, failure_about(m, -1, HOW_CHECK_FAILED, 0, err.code, err.text));
+        return -1;
+    }
+    if (vanishing == NULL)
+        link_send_folder(m, &m->job_dir.folder);
+    return 0;
 }
 
 int starting_prepare(struct machine *m)
@@ -92,8 +91,8 @@ void starting_python_hook(struct machine *m)
 
     if (!pythonhook_wanted(m->slice))
         return;
-    doing_begin(DOING_START, "writing into the folder '%s'", m->job_dir);
-    m->python_hook = pythonhook_write(m->job_dir, &err);
+    doing_begin(DOING_START, "writing into the folder '%s'", m->job_dir.folder.path);
+    m->python_hook = pythonhook_write(&m->job_dir, &err);
     doing_end();
     if (m->python_hook == NULL)
         failure_warn(m, "%s", err.text);
@@ -109,7 +108,7 @@ static enum how how_of(int code)
 static int start_child(struct machine *m, int i)
 {
     struct child *child = &m->children[i];
-    struct spawn_late late = {m->master_port, m->job_dir, m->python_hook};
+    struct spawn_late late = {m->master_port, m->job_dir.folder.path, m->python_hook};
     struct spawned spawned = {0};
     struct err err = {0};
 

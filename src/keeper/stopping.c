@@ -67,7 +67,7 @@ void stopping_clients(struct machine *m)
     if (m->stage != STAGE_STOP)
         return;
     mark_stopped(m);
-    shm_note(&m->shm, m->job_dir);
+    shm_note(&m->shm, m->job_dir.fd);
     servers = running_servers(m, &n);
     proc_sweep(SIGTERM, servers, n);
     free(servers);
@@ -127,7 +127,7 @@ void stopping_all(struct machine *m)
     if (m->stage != STAGE_KILL)
         return;
     mark_stopped(m);
-    shm_note(&m->shm, m->job_dir);
+    shm_note(&m->shm, m->job_dir.fd);
     proc_kill_all();
     m->stage_ends = clock_ms() + KILL_AGAIN_MS;
     if (kill_is_vain(m))

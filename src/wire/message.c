@@ -1,7 +1,10 @@
-/* message: frames on a stream. Knows where one ends, not what is in it.
+/* message: frames on a stream: where one ends, not what is in it; and the smallest of what is.
  */
 #include "wire/message.h"
 
+#include <stdlib.h>
+
+#include "wire/field.h"
 #include "wire/pack.h"
 
 void message_frame(struct buf *out, enum message_type type, const void *data, size_t len)
@@ -34,4 +37,23 @@ int message_next(const struct buf *in, enum message_type *type, const char **dat
     *data = u.at;
     *len = size;
     return 1;
+}
+
+void message_pack_folder(struct buf *out, const struct folder *folder)
+{
+    pack_i64(out, (int64_t)folder->dev);
+    pack_i64(out, (int64_t)folder->ino);
+    pack_text(out, folder->path);
+}
+
+int message_unpack_folder(const char *data, size_t len, struct folder *folder)
+{
+    struct unpack u = {.at = data, .left = len};
+
+    *folder = (struct folder){.dev = (uint64_t)unpack_i64(&u), .ino = (uint64_t)unpack_i64(&u)};
+    folder->path = field_text(&u);
+    if (!u.bad && !u.left && folder->path[0] == '/')
+        return 0;
+    folder_clear(folder);
+    return -1;
 }

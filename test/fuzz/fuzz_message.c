@@ -146,6 +146,21 @@ static void take_slice(const char *data, size_t len)
     slice_free(slice);
 }
 
+static void take_folder(const char *data, size_t len)
+{
+    struct folder folder;
+    struct buf packed = {0};
+
+    if (message_unpack_folder(data, len, &folder)) {
+        FUZZ_CHECK(!folder.path);
+        return;
+    }
+    FUZZ_CHECK(folder.path[0] == '/');
+    message_pack_folder(&packed, &folder);
+    check_same(&packed, data, len);
+    folder_clear(&folder);
+}
+
 static void check_announce(const struct announce *a)
 {
     FUZZ_CHECK(a->code >= ANNOUNCE_CODE_LEAST && a->code <= 255);
@@ -194,6 +209,7 @@ static void take_payload(enum message_type type, const char *data, size_t len)
     case MESSAGE_ALARM: take_alarm(data, len); break;
     case MESSAGE_OUTCOME: take_outcome(data, len); break;
     case MESSAGE_WAITING: take_waiting(data, len); break;
+    case MESSAGE_FOLDER: take_folder(data, len); break;
     default: break;
     }
 }

@@ -173,6 +173,14 @@ static void write_waiting(void)
     write_frame("waiting-for-too-many", MESSAGE_WAITING, &payload);
 }
 
+static void write_folder(void)
+{
+    struct buf payload = {0};
+
+    message_pack_folder(&payload, &(struct folder){(char *)"/tmp/dgl-mpilaunch-0", 2049, 1u << 31});
+    write_frame("folder", MESSAGE_FOLDER, &payload);
+}
+
 static void write_announcements(void)
 {
     struct host hosts[] = {{.address = 0x0a000001, .port = 30050},
@@ -264,6 +272,7 @@ int main(int argc, char **argv)
     write_causes();
     write_outcomes();
     write_waiting();
+    write_folder();
     write_announcements();
     write_wrong_frames();
     write_mutated();

@@ -88,7 +88,8 @@ class HangFs:
             name, target = texts(data)
             return self.make(path, name, lambda at: os.symlink(target, at))
         if op == MKDIR:
-            return self.make(path, texts(data[8:])[0], os.mkdir)
+            mode, = struct.unpack_from("<I", data)
+            return self.make(path, texts(data[8:])[0], lambda at: os.mkdir(at, mode & 0o7777))
         if op == UNLINK:
             return os.unlink(os.path.join(path, texts(data)[0])) or b""
         if op in (RENAME, RENAME2):

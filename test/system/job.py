@@ -16,11 +16,12 @@ import tempfile
 import time
 import uuid
 
-from cluster import net_of, parent_of, pids
+from cluster import net_of, parent_of, pids, read_bytes
 from leftovers import Before, describe, is_marked, marked
 from patience import Deadline, load
 
 PART = {"node_feats": "node_feat.dgl", "edge_feats": "edge_feat.dgl", "part_graph": "graph.dgl"}
+FOLDER = "dgl-mpilaunch-"  # what the names of the machines' job folders begin with
 
 
 @dataclasses.dataclass
@@ -271,17 +272,22 @@ class Job:
 
     def job_dir(self, machine):
         """The launcher's folder of this job on a machine, while it runs."""
-        name = f"dgl-mpilaunch-*-{machine}"
-        path, = [*self.shm(machine).glob(name), *self.temporary.glob(name)]
-        return path
+        held = f"/proc/{self.keeper_on(machine)}/fd"
+        links = [os.readlink(f"{held}/{fd}") for fd in os.listdir(held)]
+        path, = [link for link in links if os.path.basename(link).startswith(FOLDER)]
+        if path.startswith("/dev/shm/"):
+            return self.shm(machine) / os.path.basename(path)
+        return pathlib.Path(path)
 
     @staticmethod
     def left_in_tmp(result):
-        """Where an agent passes no TMPDIR on, that machine's folder is in /tmp."""
+        """Where an agent passes no TMPDIR on, that machine's folder is in /tmp; .job says whose it
+        is."""
         if result.report is None:
             return []
-        pattern = f"dgl-mpilaunch-{result.report['job_id']}-*"
-        return [f"file {path}" for path in pathlib.Path("/tmp").glob(pattern)]
+        own = result.report["job_id"].encode()
+        return [f"file {path}" for path in pathlib.Path("/tmp").glob(FOLDER + "*")
+                if read_bytes(path / ".job").split(b"\n")[0] == own]
 
     def remove_temporary(self):
         """Also what MPI leaves in it when it is killed."""

@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "keeper/keeper.h"
 #include "wire/message.h"
@@ -42,6 +43,7 @@ static struct {
     struct waiting waiting; /* the last */
     struct cause *failed, *left;
     struct outcome outcome;
+    struct folder job_dir;
     bool reached[3], eof, answered;
     bool no_credit; /* do not give back what was printed */
 } seen;
@@ -61,6 +63,7 @@ static inline void forget(void)
     cause_free(seen.failed);
     cause_free(seen.left);
     outcome_clear(&seen.outcome);
+    folder_clear(&seen.job_dir);
     buf_free(&seen.in);
     buf_free(&seen.output);
     buf_free(&seen.notices);
@@ -203,6 +206,10 @@ static void on_frame(enum message_type type, const char *data, size_t len)
         ck_assert_ptr_null(seen.failed);
         seen.failed = message_unpack_cause(data, len);
         ck_assert_ptr_nonnull(seen.failed);
+        break;
+    case MESSAGE_FOLDER:
+        folder_clear(&seen.job_dir);
+        ck_assert_int_eq(message_unpack_folder(data, len, &seen.job_dir), 0);
         break;
     case MESSAGE_PONG: seen.answered = true; break;
     case MESSAGE_LEFT: seen.left = message_unpack_cause(data, len); break;

@@ -1,7 +1,6 @@
 /* test_keeper: good runs, and each way in which a machine's part of the job fails; afterwards
  * nothing lives.
  */
-#include "keeper/jobdir.h"
 #include "keeper_rig.h"
 
 START_TEST(test_good_run)
@@ -336,8 +335,7 @@ END_TEST
 
 START_TEST(test_keeper_killed)
 {
-    char *job_dir;
-    int status;
+    int status, fd;
 
     make_slice(1, 1, "trainer: fork daemon stubborn; touch here; forever", NULL);
     go_until_trainers();
@@ -346,11 +344,11 @@ START_TEST(test_keeper_killed)
     ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
     keeper_clean_after();
     ck_assert_int_eq(left_over(), 0);
-    job_dir = jobdir_path(slice);
-    ck_assert_int_eq(access(job_dir, F_OK), 0);
-    jobdir_remove(job_dir); /* as the rank does */
-    ck_assert_int_ne(access(job_dir, F_OK), 0);
-    free(job_dir);
+    fd = folder_open(&seen.job_dir);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    ck_assert(folder_remove(&seen.job_dir)); /* as the rank does */
+    ck_assert_int_ne(access(seen.job_dir.path, F_OK), 0);
     slice_free(slice);
 }
 END_TEST

@@ -347,8 +347,33 @@ START_TEST(mutated_slices_do_no_harm)
 }
 END_TEST
 
+START_TEST(a_folder_comes_back_whole_or_not_at_all)
+{
+    struct folder sent = {(char *)"/tmp/x", UINT64_MAX, 7}, got;
+    struct buf data = {0}, relative = {0};
+
+    message_pack_folder(&data, &sent);
+    ck_assert_int_eq(message_unpack_folder(data.data, data.len, &got), 0);
+    ck_assert_str_eq(got.path, "/tmp/x");
+    ck_assert(got.dev == UINT64_MAX && got.ino == 7);
+    folder_clear(&got);
+    for (size_t len = 0; len < data.len; len++) {
+        ck_assert_int_eq(message_unpack_folder(data.data, len, &got), -1);
+        ck_assert_ptr_null(got.path);
+    }
+    buf_add(&data, "", 1);
+    ck_assert_int_eq(message_unpack_folder(data.data, data.len, &got), -1);
+    message_pack_folder(&relative, &(struct folder){(char *)"x", 1, 1});
+    ck_assert_int_eq(message_unpack_folder(relative.data, relative.len, &got), -1);
+    message_pack_folder(&relative, &(struct folder){0});
+    buf_free(&data);
+    buf_free(&relative);
+}
+END_TEST
+
 UNIT_MAIN("message", frames_are_found_whole_or_not_at_all, foreign_headers_are_refused_at_once,
           a_payload_that_is_too_long_is_refused_by_the_receiver, slices_of_all_shapes_come_back,
           slice_fields_keep_their_places, values_out_of_range_are_refused,
           a_sampler_without_a_command_is_refused, a_slice_without_a_command_is_refused,
-          truncated_and_longer_slices_are_refused, mutated_slices_do_no_harm)
+          truncated_and_longer_slices_are_refused, mutated_slices_do_no_harm,
+          a_folder_comes_back_whole_or_not_at_all)

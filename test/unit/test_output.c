@@ -12,8 +12,8 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "keeper/jobdir.h"
 #include "keeper/output.h"
+#include "remove.h"
 
 static struct buf shown;
 static int warnings;
@@ -46,7 +46,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-    jobdir_remove(folder);
+    unit_remove(folder);
 }
 
 /* Adds a stream and returns the end to write to. */

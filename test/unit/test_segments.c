@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "keeper/jobdir.h"
+#include "remove.h"
 #include "unit.h"
 
 static char folder[64];
@@ -30,7 +30,7 @@ static void begin(void)
 
 static void end(void)
 {
-    jobdir_remove(folder);
+    unit_remove(folder);
 }
 
 static void make(const char *name)
@@ -267,10 +267,20 @@ START_TEST(test_a_flood_costs_little)
 }
 END_TEST
 
+static size_t removed_by(int saved_in, const char *name)
+{
+    struct segments *s = segments_load(folder, saved_in, name);
+    size_t n = segments_remove(s);
+
+    segments_close(s);
+    return n;
+}
+
 START_TEST(test_handed_over)
 {
     struct segments *s, *loaded;
     pid_t pid, other;
+    int saved;
 
     begin();
     s = segments_open(folder);
@@ -278,18 +288,55 @@ START_TEST(test_handed_over)
     other = holder("new\nline", HOLD_FD, false);
     make("nobodys");
     ck_assert(segments_look(s, clock_ms(), false));
-    ck_assert_int_eq(segments_save(s, "saved"), 0);
+    saved = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_eq(segments_save(s, saved, "saved"), 0);
     segments_close(s);
     end_holder(pid);
     end_holder(other);
-    loaded = segments_load(folder, "saved");
+    loaded = segments_load(folder, saved, "saved");
     ck_assert_uint_eq(segments_remove(loaded), 2);
     ck_assert(!there("a") && !there("new\nline") && there("nobodys"));
     segments_close(loaded);
     ck_assert_int_eq(truncate("saved", 3), 0);
-    loaded = segments_load(folder, "saved");
+    loaded = segments_load(folder, saved, "saved");
     ck_assert_uint_eq(segments_remove(loaded), 0);
     segments_close(loaded);
+    close(saved);
+    end();
+}
+END_TEST
+
+/* What others may have written is not believed, nor a link, nor a second name of a file. */
+START_TEST(test_handed_over_by_others)
+{
+    struct stat st;
+    char text[128];
+    int saved, fd, len;
+
+    begin();
+    make("victim");
+    ck_assert_int_eq(stat("victim", &st), 0);
+    len = 1 + snprintf(text, sizeof text, "%llu %llu victim", (unsigned long long)st.st_dev,
+                       (unsigned long long)st.st_ino);
+    fd = open("good", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_eq(write(fd, text, (size_t)len), len);
+    close(fd);
+    saved = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_eq(symlink("good", "link"), 0);
+    ck_assert_uint_eq(removed_by(saved, "link"), 0);
+    ck_assert_int_eq(link("good", "second"), 0);
+    ck_assert_uint_eq(removed_by(saved, "good"), 0);
+    ck_assert_int_eq(unlink("second"), 0);
+    ck_assert_int_eq(chmod("good", 0620), 0);
+    ck_assert_uint_eq(removed_by(saved, "good"), 0);
+    ck_assert_int_eq(chmod("good", 0600), 0);
+    if (geteuid() == 0) {
+        ck_assert_int_eq(chown("good", 65534, 65534), 0);
+        ck_assert_uint_eq(removed_by(saved, "good"), 0);
+        ck_assert_int_eq(chown("good", 0, 0), 0);
+    }
+    ck_assert_uint_eq(removed_by(saved, "good"), 1);
+    close(saved);
     end();
 }
 END_TEST
@@ -323,4 +370,4 @@ END_TEST
 
 UNIT_MAIN("segments", test_removes_what_was_held, test_never_a_strangers,
           test_same_name_another_file, test_of_another_user, test_is_told,
-          test_a_flood_costs_little, test_handed_over, test_too_many)
+          test_a_flood_costs_little, test_handed_over, test_handed_over_by_others, test_too_many)

@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "keeper/jobdir.h"
+#include "remove.h"
 #include "unit.h"
 
 static struct slice *slice_of(int private_shm)
@@ -40,13 +41,14 @@ END_TEST
 /* A Unix socket's path has 108 bytes: half of them are for whoever uses the folder. */
 START_TEST(test_short_path)
 {
-    struct slice *slice = slice_of(PRIVATE_SHM_AUTO);
-    char *path = jobdir_path_in("/dev/shm", slice);
+    struct jobdir made;
+    struct err err = {0};
 
-    ck_assert_str_eq(path, "/dev/shm/dgl-mpilaunch-20261124T104937Z-4194304-ab12-4095");
-    ck_assert_uint_lt(strlen(path), 64);
-    free(path);
-    slice_free(slice);
+    ck_assert_msg(jobdir_make(&made, "/dev/shm", "id", &err) == 0, "%s", err.text);
+    ck_assert_int_eq(strncmp(made.folder.path, "/dev/shm/dgl-mpilaunch-", 23), 0);
+    ck_assert_uint_lt(strlen(made.folder.path), 64);
+    jobdir_end(&made);
+    ck_assert_int_eq(made.fd, -1);
 }
 END_TEST
 
@@ -74,7 +76,7 @@ START_TEST(test_what_would_be_hidden)
     ck_assert_ptr_null(shm_hides(slice, path));
     ck_assert_str_eq(shm_hides(slice, folder), "TMPDIR");
     ck_assert_ptr_null(shm_hides(slice, "/tmp/test_shm")); /* a prefix of the name is no folder */
-    jobdir_remove(folder);
+    unit_remove(folder);
     slice_free(slice);
 }
 END_TEST
@@ -165,7 +167,7 @@ START_TEST(test_a_workspace_in_it)
     ck_assert_int_eq(shm_begin(&shm, slice, &why), -1);
     ck_assert_ptr_nonnull(strstr(why.text, "it would hide the workspace"));
     ck_assert_int_eq(why.code, EXIT_MACHINE);
-    jobdir_remove(folder);
+    unit_remove(folder);
     slice_free(slice);
 }
 END_TEST
