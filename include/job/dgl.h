@@ -23,8 +23,20 @@
  * DGL_MPILAUNCH_* of our own. */
 bool dgl_env_is_mpi(const char *name_value);
 
+/* Is NAME about one step or task of a scheduler, which the children are not? Their own MPI would
+ * take itself for a part of it (Open MPI: "direct launched using srun"). */
+bool dgl_env_is_step(const char *name_value);
+
+/* Does NAME say which GPUs a machine's processes may use? It never travels. */
+bool dgl_env_is_devices(const char *name_value);
+
+/* Is NAME about what each machine may have otherwise, so that its own value counts and rank 0's is
+ * but a default? */
+bool dgl_env_is_machines(const char *name_value);
+
 /* Does NAME of rank 0's environment travel to all machines (PATH LD_LIBRARY_PATH PYTHONPATH
- * VIRTUAL_ENV CONDA_* DGL* OMP_* MKL_* NCCL_* GLOO_* CUDA_*)? Never for dgl_env_is_mpi names. */
+ * VIRTUAL_ENV CONDA_* DGL* OMP_* MKL_* NCCL_* GLOO_* CUDA_*, and dgl_env_is_machines)? Never for
+ * the names of dgl_env_is_mpi, dgl_env_is_step and dgl_env_is_devices. */
 bool dgl_env_travels(const char *name_value);
 
 /* Is NAME set by us for each process (RANK, DGL_SERVER_ID, ...)? For the notice of --extra_envs. */

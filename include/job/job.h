@@ -23,9 +23,10 @@ struct job {
     struct hosts hosts;
     struct partconf partconf; /* num_parts 0 when there is none */
     struct strv passed;       /* rank 0's environment that travels to all machines, NAME=VALUE */
-    char *omp_num_threads;    /* rank 0's OMP_NUM_THREADS, also where it does not travel; or NULL */
-    char *run_dir;            /* absolute, or NULL: nothing is written; not created here */
-    struct strv notices;      /* sentences for the user: ssh options, reserved names, ... */
+    struct strv passed_unless_set; /* the same where a machine has no value of its own */
+    char *omp_num_threads; /* rank 0's OMP_NUM_THREADS, also where it does not travel; or NULL */
+    char *run_dir;         /* absolute, or NULL: nothing is written; not created here */
+    struct strv notices;   /* sentences for the user: ssh options, reserved names, ... */
 };
 
 /* Reads what *options names; takes them over (options is emptied). envp: rank 0's environment.

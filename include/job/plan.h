@@ -12,6 +12,9 @@
 #include "job/placement.h"
 #include "job/role.h"
 
+/* They get the interface of the machine's address where they are not set. */
+#define PLAN_INTERFACE_NAMES "GLOO_SOCKET_IFNAME", "TP_SOCKET_IFNAME"
+
 /* One process to run. */
 struct process_plan {
     enum role role;
@@ -39,15 +42,16 @@ struct slice {
     struct strv argv;       /* {ip_config} and its like are already replaced */
     char *sampler_command;  /* for a shell; NULL: no samplers that the keeper starts */
     struct strv set;        /* NAME=VALUE from rank 0, over the machine's own environment */
-    struct strv defaults; /* NAME=VALUE where the name is still unset: PYTHONUNBUFFERED, GLOO_... */
-    char *log_dir;        /* absolute, or NULL: no log files */
-    int log_required;     /* 1: --run_dir was given, so that a missing folder is an error */
-    int attempt;          /* 0, then one more after each restart */
-    int watch_samplers;   /* 1: trainers' samplers are watched */
-    int python_hook;      /* 1: trainers' Python gets the exception hook */
-    int preempt_signal;   /* 0: none */
-    int private_shm;      /* enum private_shm */
-    int64_t shm_size;     /* bytes; 0: half of the machine's memory */
+    struct strv defaults;   /* NAME=VALUE where the name is still unset, the first of a name counts:
+                               rank 0's of what is each machine's own, PYTHONUNBUFFERED, GLOO_... */
+    char *log_dir;          /* absolute, or NULL: no log files */
+    int log_required;       /* 1: --run_dir was given, so that a missing folder is an error */
+    int attempt;            /* 0, then one more after each restart */
+    int watch_samplers;     /* 1: trainers' samplers are watched */
+    int python_hook;        /* 1: trainers' Python gets the exception hook */
+    int preempt_signal;     /* 0: none */
+    int private_shm;        /* enum private_shm */
+    int64_t shm_size;       /* bytes; 0: half of the machine's memory */
     int64_t start_timeout_ms, exit_timeout_ms, kill_grace_ms, lost_timeout_ms;
     struct process_plan *processes; /* servers first, then trainers, then samplers */
     int n_processes;

@@ -10,20 +10,26 @@
 
 #include "job/counts.h"
 
-/* Does NAME, up to '=' or the end, match one of the patterns? A '*' at the end stands for any rest.
- */
+/* A '*' at the pattern's beginning or end stands for any rest. */
+static bool is_like(const char *name, size_t len, const char *pattern)
+{
+    size_t want = strlen(pattern);
+
+    if (pattern[0] == '*')
+        return len >= want - 1 && !strncmp(name + len - (want - 1), pattern + 1, want - 1);
+    if (pattern[want - 1] == '*')
+        return len >= want - 1 && !strncmp(name, pattern, want - 1);
+    return len == want && !strncmp(name, pattern, want);
+}
+
+/* Does NAME, up to '=' or the end, match one of the patterns? */
 static bool matches(const char *name_value, const char *const *patterns)
 {
     size_t len = strcspn(name_value, "=");
 
-    for (; *patterns; patterns++) {
-        size_t want = strlen(*patterns);
-
-        if ((*patterns)[want - 1] == '*'
-                ? len >= want - 1 && !strncmp(name_value, *patterns, want - 1)
-                : len == want && !strncmp(name_value, *patterns, want))
+    for (; *patterns; patterns++)
+        if (is_like(name_value, len, *patterns))
             return true;
-    }
     return false;
 }
 
@@ -47,6 +53,34 @@ bool dgl_env_is_mpi(const char *name_value)
                                            "I_MPI_HYDRA_*",
                                            "I_MPI_MPIRUN",
                                            "DGL_MPILAUNCH_*",
+                                           NULL};
+
+    return matches(name_value, patterns);
+}
+
+/* Slurm: what srun(1) calls output environment variables of a step or a task; those of the job,
+ * such as SLURM_JOB_ID, stay. Others: Cray's PALS and ALPS, Flux, IBM's JSM. */
+bool dgl_env_is_step(const char *name_value)
+{
+    static const char *const patterns[] = {"SLURM_PROCID",
+                                           "SLURM_LOCALID",
+                                           "SLURM_NODEID",
+                                           "SLURM_STEPID",
+                                           "SLURM_STEP_*",
+                                           "SLURM_STEPMGR",
+                                           "SLURM_GTIDS",
+                                           "SLURM_TASK_PID",
+                                           "SLURM_CPU_BIND*",
+                                           "SLURM_MEM_BIND*",
+                                           "SLURM_DISTRIBUTION",
+                                           "SLURM_SRUN_COMM_*",
+                                           "SLURM_LAUNCH_NODE_IPADDR",
+                                           "SLURM_MPI_TYPE",
+                                           "SLURM_PMI*",
+                                           "PALS_*",
+                                           "ALPS_*",
+                                           "FLUX_TASK_*",
+                                           "JSM_NAMESPACE_*",
                                            NULL};
 
     return matches(name_value, patterns);
@@ -81,6 +115,25 @@ bool dgl_env_is_reserved(const char *name_value)
     return matches(name_value, patterns);
 }
 
+bool dgl_env_is_devices(const char *name_value)
+{
+    static const char *const patterns[] = {"CUDA_VISIBLE_DEVICES",   "NVIDIA_VISIBLE_DEVICES",
+                                           "ROCR_VISIBLE_DEVICES",   "HIP_VISIBLE_DEVICES",
+                                           "GPU_DEVICE_ORDINAL",     "ZE_AFFINITY_MASK",
+                                           "ONEAPI_DEVICE_SELECTOR", NULL};
+
+    return matches(name_value, patterns);
+}
+
+/* Network interfaces, CPUs and a daemon's paths, which may have other names there. */
+bool dgl_env_is_machines(const char *name_value)
+{
+    static const char *const patterns[] = {"*_SOCKET_IFNAME", "NCCL_IB_HCA", "OMP_PLACES",
+                                           "OMP_PROC_BIND",   "CUDA_MPS_*",  NULL};
+
+    return matches(name_value, patterns);
+}
+
 bool dgl_env_travels(const char *name_value)
 {
     static const char *const patterns[] = {
@@ -88,8 +141,9 @@ bool dgl_env_travels(const char *name_value)
         "OMP_*", "MKL_*",           "NCCL_*",     "GLOO_*",      "CUDA_*",  NULL};
 
     /* a role that rank 0's shell has by chance must not reach trainers that run alone */
-    return matches(name_value, patterns) && !dgl_env_is_mpi(name_value) &&
-           !dgl_env_is_reserved(name_value);
+    return (matches(name_value, patterns) || dgl_env_is_machines(name_value)) &&
+           !dgl_env_is_devices(name_value) && !dgl_env_is_mpi(name_value) &&
+           !dgl_env_is_step(name_value) && !dgl_env_is_reserved(name_value);
 }
 
 /* Where the configs are; also for a program without DGL. */

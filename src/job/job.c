@@ -200,6 +200,13 @@ static bool is_asked_for(const struct strv *names, const char *name_value)
     return false;
 }
 
+/* Whatever --pass_env says. */
+static bool stays_here(const char *name_value)
+{
+    return dgl_env_is_mpi(name_value) || dgl_env_is_step(name_value) ||
+           dgl_env_is_devices(name_value);
+}
+
 static void take_environment(struct job *job, char **envp)
 {
     const struct options *o = &job->options;
@@ -207,11 +214,26 @@ static void take_environment(struct job *job, char **envp)
 
     job->omp_num_threads = threads && *threads ? mem_strdup(threads) : NULL;
     for (; !o->pass_none && *envp; envp++) {
-        if ((*envp)[0] == '=' || !strchr(*envp, '=') || dgl_env_is_mpi(*envp))
+        if ((*envp)[0] == '=' || !strchr(*envp, '=') || stays_here(*envp))
             continue;
         if (dgl_env_travels(*envp) || is_asked_for(&o->pass_env, *envp))
-            strv_env_set(&job->passed, *envp);
+            strv_env_set(dgl_env_is_machines(*envp) ? &job->passed_unless_set : &job->passed,
+                         *envp);
     }
+}
+
+/* Only by their whole names: "CUDA_*" means the others. */
+static void note_devices(struct job *job)
+{
+    const struct strv *names = &job->options.pass_env;
+
+    for (size_t i = 0; i < names->n; i++)
+        if (dgl_env_is_devices(names->items[i]))
+            strv_addf(
+                &job->notices,
+                "--pass_env: %s says which GPUs a machine has free, and stays on its machine; "
+                "--extra_envs gives all of them the same value",
+                names->items[i]);
 }
 
 static void note_reserved(struct job *job, const char *option, const struct strv *envs)
@@ -251,6 +273,7 @@ static void make_notices(struct job *job)
     if (o->ssh_given)
         strv_add(&job->notices, "--ssh_port and --ssh_username are not used: mpirun or srun starts "
                                 "the ranks, by its own means");
+    note_devices(job);
     note_reserved(job, "--extra_envs", &o->extra_envs);
     note_reserved(job, "--server_env", &o->server_env);
     note_reserved(job, "--trainer_env", &o->trainer_env);
@@ -282,6 +305,7 @@ void job_free(struct job *job)
     hosts_free(&job->hosts);
     partconf_free(&job->partconf);
     strv_free(&job->passed);
+    strv_free(&job->passed_unless_set);
     strv_free(&job->notices);
     *job = (struct job){0};
 }

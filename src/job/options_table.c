@@ -76,7 +76,9 @@ const struct option_spec options_table[] = {
      .none_offset = offsetof(struct options, pass_none), .metavar = "NAMES",
      .help = "More variables of rank 0's environment that go to all machines: a comma list; "
              "NAME* stands for all that begin so. PATH LD_LIBRARY_PATH PYTHONPATH VIRTUAL_ENV "
-             "CONDA_* DGL* OMP_* MKL_* NCCL_* GLOO_* CUDA_* always go. 'none': nothing goes."},
+             "CONDA_* DGL* OMP_* MKL_* NCCL_* GLOO_* CUDA_* always go; *_SOCKET_IFNAME NCCL_IB_HCA "
+             "OMP_PLACES OMP_PROC_BIND CUDA_MPS_* only where a machine has none of its own, and "
+             "CUDA_VISIBLE_DEVICES and its like stay. 'none': nothing goes."},
     {"start_timeout", OPTION_SECONDS, GROUP_TIME, AT(start_timeout_ms), .fallback = "0",
      .metavar = "SECONDS", .max = YEAR,
      .help = "Until all servers of all machines must listen. 0: no limit."},

@@ -120,6 +120,17 @@ static void add_care(struct slice *slice, const struct job *job)
     slice->shm_size = o->shm_size;
 }
 
+/* Of gloo, and of torch's RPC (TensorPipe), which else take what the host's name resolves to: on
+ * Debian 127.0.1.1. */
+static void add_interface(struct slice *slice, const char *interface)
+{
+    static const char *const names[] = {PLAN_INTERFACE_NAMES};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (!strv_env_get(&slice->defaults, names[i]))
+            strv_addf(&slice->defaults, "%s=%s", names[i], interface);
+}
+
 struct slice *plan_slice(const struct job *job, int machine, const struct seat *seat)
 {
     const struct host *host = &job->hosts.items[machine];
@@ -138,10 +149,11 @@ struct slice *plan_slice(const struct job *job, int machine, const struct seat *
     add_part_files(slice, job, machine);
     copy_command(slice, job);
     strv_add_all(&slice->set, &job->passed);
+    strv_add_all(&slice->defaults, &job->passed_unless_set);
     /* else a server's whole output comes when it exits [measured] */
     strv_add(&slice->defaults, "PYTHONUNBUFFERED=1");
     if (seat && seat->interface[0])
-        strv_addf(&slice->defaults, "GLOO_SOCKET_IFNAME=%s", seat->interface);
+        add_interface(slice, seat->interface);
     add_logs_and_times(slice, job);
     add_care(slice, job);
     add_all_processes(slice, job);

@@ -189,6 +189,27 @@ static void put_unusual(const struct printer *p, const struct job *job)
         put_fact(p, "private shm", o->private_shm == PRIVATE_SHM_ON ? "on" : "off");
 }
 
+/* Rank 0's values are the shell's, and not shown. */
+static void put_unless_set(const struct printer *p, const struct job *job,
+                           const struct slice *slice)
+{
+    static const char *const names[] = {PLAN_INTERFACE_NAMES};
+
+    fprintf(p->out, "%-13s", "unless set");
+    for (size_t i = 0; i < slice->defaults.n; i++) {
+        const char *item = slice->defaults.items[i];
+        char *name = mem_strndup(item, strcspn(item, "="));
+
+        fputc(' ', p->out);
+        put_text(p, strv_env_get(&job->passed_unless_set, name) ? name : item);
+        free(name);
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (!strv_env_get(&slice->defaults, names[i]))
+            fprintf(p->out, " %s={interface}", names[i]);
+    fputc('\n', p->out);
+}
+
 /* What is the same on all machines. */
 static void put_job(const struct printer *p, const struct job *job, const struct slice *slice)
 {
@@ -204,10 +225,7 @@ static void put_job(const struct printer *p, const struct job *job, const struct
     if (slice->command || slice->sampler_command)
         put_fact(p, "shell", SHELL ", or /bin/sh on a machine without it");
     put_passed(p, slice);
-    fprintf(p->out, "%-14s", "unless set");
-    for (size_t i = 0; i < slice->defaults.n; i++)
-        fprintf(p->out, "%s ", slice->defaults.items[i]);
-    fputs("GLOO_SOCKET_IFNAME={interface}\n", p->out);
+    put_unless_set(p, job, slice);
 }
 
 static void put_process(const struct printer *p, const struct slice *slice,

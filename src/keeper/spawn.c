@@ -81,7 +81,8 @@ void spawn_environment(const struct slice *slice, const struct process_plan *pla
                        struct strv *env)
 {
     for (char **item = origin->environment; *item != NULL; item++) {
-        if (strchr(*item, '=') != NULL && !dgl_env_is_mpi(*item) && !dgl_env_is_reserved(*item))
+        if (strchr(*item, '=') != NULL && !dgl_env_is_mpi(*item) && !dgl_env_is_step(*item) &&
+            !dgl_env_is_reserved(*item))
             strv_add(env, *item);
     }
     for (size_t i = 0; i < slice->set.n; i++)

@@ -45,7 +45,8 @@ def parse(text):
         assert found and found[1].rstrip() not in facts, line
         facts[found[1].rstrip()] = found[2]
     passed = facts.pop("from rank 0")
-    defaults = dict(word.split("=") for word in facts.pop("unless set").split())
+    defaults = {name: value or None for name, _, value in
+                (word.partition("=") for word in facts.pop("unless set").split())}
     return Plan(facts, [] if passed == "nothing" else passed.split(), defaults,
                 [machine(k, lines) for k, lines in enumerate(machines)])
 

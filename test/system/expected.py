@@ -13,6 +13,13 @@ OURS = ("DGL_ROLE", "DGL_DIST_MODE", "DGL_SERVER_ID", "DGL_GROUP_ID", "DGL_NUM_S
         "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE",
         "ROLE_NAME", "ROLE_RANK", "ROLE_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",
         "TORCHELASTIC_*")
+# Each machine's own: the first never travel, the others are defaults.
+DEVICES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES",
+           "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK")
+MACHINES = ("*_SOCKET_IFNAME", "NCCL_IB_HCA", "OMP_PLACES", "OMP_PROC_BIND", "CUDA_MPS_*")
+STEPS = ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_STEP*", "SLURM_GTIDS",
+         "SLURM_TASK_PID", "SLURM_CPU_BIND*", "SLURM_MEM_BIND*", "SLURM_SRUN_COMM_*", "SLURM_PMI*",
+         "SLURM_DISTRIBUTION", "SLURM_LAUNCH_NODE_IPADDR", "SLURM_MPI_TYPE")
 MPIS = ("OMPI_*", "PMIX_*", "PMI_*", "PMI2_*", "PRTE_*", "ORTE_*", "MPIR_*", "HYDRA_*", "HYDI_*",
         "MPI_LOCAL*", "DGL_MPILAUNCH_*")
 JOB_ID, JOB_DIR, MASTER_PORT = "{job_id}", "{job_dir}", "{master_port}"  # known when it runs
@@ -39,7 +46,7 @@ class Machine:
 class Plan:
     facts: dict     # what is said about the whole job, name -> text
     passed: list    # names of the variables that travel from rank 0
-    defaults: dict  # variables that are set unless they are there
+    defaults: dict  # variables that are set unless they are there; None: rank 0's value
     machines: list
 
 
@@ -59,7 +66,9 @@ class Expected:
 
     def plan(self):
         return Plan(self.facts(), self.passed(),
-                    {"PYTHONUNBUFFERED": "1", "GLOO_SOCKET_IFNAME": "{interface}"},
+                    {"PYTHONUNBUFFERED": "1", "GLOO_SOCKET_IFNAME": "{interface}",
+                     "TP_SOCKET_IFNAME": "{interface}",
+                     **{name: None for name in self.travels() if matches(name, MACHINES)}},
                     [self.machine(k) for k in range(len(self.lines))])
 
     def facts(self):
@@ -82,11 +91,16 @@ class Expected:
         return facts
 
     def passed(self):
+        return [name for name in self.travels() if not matches(name, MACHINES)]
+
+    def travels(self):
         asked = tuple(self.row.pass_env.split(",")) if self.row.pass_env else ()
         if asked == ("none",):
             return []
-        return sorted(name for name in self.shell if not matches(name, MPIS) and (
-            matches(name, asked) or matches(name, TRAVELS) and not matches(name, OURS)))
+        return sorted(
+            name for name in self.shell if not matches(name, MPIS + STEPS + DEVICES)
+            and (matches(name, asked)
+                 or matches(name, TRAVELS + MACHINES) and not matches(name, OURS)))
 
     def machine(self, k):
         ip, _, port = self.lines[k].partition(" ")

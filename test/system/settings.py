@@ -59,7 +59,9 @@ SHELLS = {
     "plain": {"MINE": "b c"},
     "full": {"MINE": "it's é", "YOURS_1": "d", "DGLBACKEND": "pytorch", "OMP_NUM_THREADS": "5",
              "PYTHONPATH": "/opt/py", "DGL_ROLE": "server", "DGL_SERVER_ID": "7", "RANK": "7",
-             "DGL_NUM_CLIENT": "99", "MASTER_PORT": "1234", "DGL_JOB_ID": "old"},
+             "DGL_NUM_CLIENT": "99", "MASTER_PORT": "1234", "DGL_JOB_ID": "old",
+             "NCCL_SOCKET_IFNAME": "eth9", "GLOO_SOCKET_IFNAME": "lo", "CUDA_VISIBLE_DEVICES": "3",
+             "SLURM_JOB_ID": "42", "SLURM_LOCALID": "0"},
 }
 
 # What stands where a source of higher rank says something else.

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from odd import behind
+
 MPI_NAMES = ("OMPI_", "PMIX_", "PMI_", "PMI2_", "PRTE_", "ORTE_", "MPIR_", "HYDRA_", "HYDI_",
              "MPI_LOCAL", "DGL_MPILAUNCH_")
 SEE = ("server: dump seen; serve", "trainer: dump seen; connect")
@@ -26,7 +28,7 @@ def test_dgls_and_torchs_variables(job, samplers):
               "DGL_NUM_SERVER": "2", "DGL_CONF_PATH": "data/graph.json",
               "DGL_IP_CONFIG": "ip_config.txt", "DGL_GRAPH_FORMAT": "csc",
               "DGL_JOB_ID": result.report["job_id"], "DGL_JOB_RESTART_COUNT": "0",
-              "PYTHONUNBUFFERED": "1", "GLOO_SOCKET_IFNAME": "eth0"}
+              "PYTHONUNBUFFERED": "1", "GLOO_SOCKET_IFNAME": "eth0", "TP_SOCKET_IFNAME": "eth0"}
     for k in range(4):
         server = result.dump("server", k)
         have(server, {**common, "DGL_ROLE": "server", "DGL_SERVER_ID": str(k),
@@ -149,7 +151,7 @@ def test_omp_num_threads(solo):
 TRAVELS = {"LD_LIBRARY_PATH": "/opt/lib", "PYTHONPATH": "/opt/py", "VIRTUAL_ENV": "/opt/venv",
            "CONDA_PREFIX": "/opt/conda", "DGLBACKEND": "pytorch", "OMP_PROC_BIND": "true",
            "MKL_NUM_THREADS": "2", "NCCL_DEBUG": "WARN", "GLOO_SOCKET_IFNAME": "lo",
-           "CUDA_VISIBLE_DEVICES": "0 1"}
+           "TP_SOCKET_IFNAME": "lo", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
 def test_rank_0s_environment_travels(job):
@@ -169,6 +171,32 @@ def test_rank_0s_environment_travels(job):
                     "PATH": "/opt/bin:/usr/bin:/bin:/usr/sbin"})
         if it.mpi == "openmpi":
             assert "SECRET" not in seen["environment"]
+
+
+OF_A_MACHINE = {"NCCL_SOCKET_IFNAME": "ib0", "NCCL_IB_HCA": "mlx5_0", "OMP_PLACES": "{0}",
+                "OMP_PROC_BIND": "close", "CUDA_MPS_PIPE_DIRECTORY": "/one"}
+DEVICES = {"CUDA_VISIBLE_DEVICES": "0", "ROCR_VISIBLE_DEVICES": "1", "ZE_AFFINITY_MASK": "2"}
+
+
+def test_a_machines_own_values_count(job):
+    """Rank 0's are defaults, and of those that name GPUs not even that."""
+    it = job(*SEE, machines=3)
+    it.environment["VCLUSTER_CLEAN_ENV"] = "1"
+    if it.mpi == "mpich":
+        it.mpirun_options = ["-ppn", "1", "-genvnone"]
+    ones = {**OF_A_MACHINE, **DEVICES}
+    twos = {name: f"{value}-of-vm1" for name, value in ones.items()}
+    steps = {"SLURM_PROCID": "7", "SLURM_STEP_ID": "0", "SLURM_CPU_BIND_LIST": "0x1"}
+    for machine, own in ((0, {**ones, **steps, "SLURM_JOB_NAME": "x"}), (1, {**twos, **steps})):
+        behind(it, "env", *(f"{name}={value}" for name, value in own.items()), machine=machine)
+    it.more = ["--pass_env", "CUDA_*,ROCR_*,ZE_AFFINITY_MASK"]
+    result = it.run()
+    assert result.code == 0, result.said
+    assert "--pass_env: ZE_AFFINITY_MASK says which GPUs" in result.err, result.said
+    for role in ("server", "trainer"):
+        have(result.dump(role, 0), {**ones, **dict.fromkeys(steps), "SLURM_JOB_NAME": "x"})
+        have(result.dump(role, 1), {**twos, **dict.fromkeys(steps)})
+        have(result.dump(role, 2), {**OF_A_MACHINE, **dict.fromkeys(DEVICES)})
 
 
 def python_hook(dump):

@@ -14,7 +14,7 @@ import patience
 import settings
 from cluster import Listener, parent_of, pids, read_bytes
 from conftest import build_of
-from expected import JOB_DIR, JOB_ID, MASTER_PORT, MPIS, OURS, Expected, matches
+from expected import JOB_DIR, JOB_ID, MASTER_PORT, MPIS, OURS, STEPS, Expected, matches
 from job import write_partition
 
 TABLE = settings.pairwise(settings.UNDER_MPI) + settings.pairwise(settings.ALONE)
@@ -162,7 +162,8 @@ class Late:
             folder = self.dirs.setdefault(process.machine, process.env["DGL_JOB_DIR"])
             assert process.mode_of(folder) == "drwx------"
         names = {folder.rpartition("/")[2] for folder in self.dirs.values()}
-        assert len(names) == len(self.dirs) and all(self.job_id in name for name in names)
+        assert len(names) == len(self.dirs)
+        assert all(re.fullmatch(r"dgl-mpilaunch-[0-9a-f]{32}", name) for name in names)
 
     def fill(self, process, env):
         """The plan's variables as this process must have them. Only ours: a user's own value may
@@ -182,11 +183,12 @@ class Late:
 def environment(row, plan, entry, process, rank, shell, late):
     """All variables that a process must have: its rank's own but MPI's and another job's, over
     them what travels from where the command was typed, the plan's, and the hook for Python."""
-    env = {name: value for name, value in rank.items() if not matches(name, MPIS + OURS)}
+    env = {name: value for name, value in rank.items() if not matches(name, MPIS + STEPS + OURS)}
     env.update({name: shell[name] for name in plan.passed})
     env.update(late.fill(process, entry.env))
     for name, value in plan.defaults.items():
-        env.setdefault(name, value.replace("{interface}", "eth0"))
+        env.setdefault(name, shell[name] if value is None
+                       else value.replace("{interface}", "eth0"))
     if entry.role != "server" and row.python_hook != "off":
         own = env.get("PYTHONPATH")
         env["PYTHONPATH"] = f"{late.dirs[process.machine]}/python" + (f":{own}" if own else "")

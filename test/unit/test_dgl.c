@@ -163,7 +163,7 @@ START_TEST(overrides)
 }
 END_TEST
 
-enum kind { MPI, TRAVELS, STAYS, RESERVED };
+enum kind { MPI, STEP, TRAVELS, DEFAULT, DEVICES, STAYS, RESERVED };
 
 static const struct {
     const char *name;
@@ -190,8 +190,21 @@ static const struct {
     {"OMP_NUM_THREADS=4", TRAVELS},
     {"MKL_X=", TRAVELS},
     {"NCCL_DEBUG=INFO", TRAVELS},
-    {"GLOO_SOCKET_IFNAME=e", TRAVELS},
-    {"CUDA_VISIBLE_DEVICES=", TRAVELS},
+    {"CUDA_DEVICE_ORDER=x", TRAVELS},
+    {"GLOO_SOCKET_IFNAME=e", DEFAULT},
+    {"UCC_SOCKET_IFNAME", DEFAULT},
+    {"NCCL_IB_HCA=mlx5", DEFAULT},
+    {"OMP_PLACES=cores", DEFAULT},
+    {"OMP_PROC_BIND=true", DEFAULT},
+    {"CUDA_MPS_PIPE_DIRECTORY=/x", DEFAULT},
+    {"CUDA_VISIBLE_DEVICES=", DEVICES},
+    {"ROCR_VISIBLE_DEVICES=0", DEVICES},
+    {"ZE_AFFINITY_MASK=0", DEVICES},
+    {"SLURM_PROCID=0", STEP},
+    {"SLURM_STEP_NODELIST=x", STEP},
+    {"SLURM_CPU_BIND=quiet", STEP},
+    {"PALS_RANKID=0", STEP},
+    {"X_SOCKET_IFNAMES=x", STAYS},
     {"HOME=/root", STAYS},
     {"PATHX=1", STAYS},
     {"PAT=1", STAYS},
@@ -215,7 +228,11 @@ START_TEST(kinds_of_names)
     const char *name = names[_i].name;
 
     ck_assert_msg(dgl_env_is_mpi(name) == (names[_i].kind == MPI), "%s", name);
-    ck_assert_msg(dgl_env_travels(name) == (names[_i].kind == TRAVELS), "%s", name);
+    ck_assert_msg(dgl_env_is_step(name) == (names[_i].kind == STEP), "%s", name);
+    ck_assert_msg(dgl_env_is_machines(name) == (names[_i].kind == DEFAULT), "%s", name);
+    ck_assert_msg(dgl_env_is_devices(name) == (names[_i].kind == DEVICES), "%s", name);
+    ck_assert_msg(dgl_env_travels(name) == (names[_i].kind == TRAVELS || names[_i].kind == DEFAULT),
+                  "%s", name);
     ck_assert_msg(dgl_env_is_reserved(name) == (names[_i].kind == RESERVED), "%s", name);
 }
 END_TEST

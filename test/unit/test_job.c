@@ -233,9 +233,19 @@ END_TEST
 
 static void set_environment(void)
 {
-    static const char *const names[] = {
-        "PATH=/a:/b",         "HOME=/h",           "OMPI_X=1", "MY_A=1",          "MY_B=2",
-        "DGLBACKEND=pytorch", "OMP_NUM_THREADS=7", "broken",   "DGL_ROLE=server", "MY=3"};
+    static const char *const names[] = {"PATH=/a:/b",
+                                        "HOME=/h",
+                                        "OMPI_X=1",
+                                        "MY_A=1",
+                                        "MY_B=2",
+                                        "DGLBACKEND=pytorch",
+                                        "OMP_NUM_THREADS=7",
+                                        "broken",
+                                        "DGL_ROLE=server",
+                                        "MY=3",
+                                        "NCCL_SOCKET_IFNAME=ib0",
+                                        "CUDA_VISIBLE_DEVICES=0",
+                                        "SLURM_PROCID=0"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         envp[i] = (char *)names[i];
@@ -254,8 +264,11 @@ START_TEST(passed)
     ck_assert_str_eq(strv_env_get(&job.passed, "MY_B"), "2");
     ck_assert_ptr_null(strv_env_get(&job.passed, "MY"));
     ck_assert_ptr_null(strv_env_get(&job.passed, "OMPI_X"));
+    ck_assert_uint_eq(job.passed_unless_set.n, 1);
+    ck_assert_str_eq(strv_env_get(&job.passed_unless_set, "NCCL_SOCKET_IFNAME"), "ib0");
     job_free(&job);
     OK((char *)"--pass_env=none");
+    ck_assert_uint_eq(job.passed_unless_set.n, 0);
     ck_assert_uint_eq(job.passed.n, 0);
     ck_assert_str_eq(job.omp_num_threads, "7");
     job_free(&job);

@@ -71,6 +71,7 @@ START_TEST(slice)
     ck_assert_str_eq(strv_env_get(&s->set, "PYTHONPATH"), "/secret");
     ck_assert_str_eq(strv_env_get(&s->defaults, "PYTHONUNBUFFERED"), "1");
     ck_assert_str_eq(strv_env_get(&s->defaults, "GLOO_SOCKET_IFNAME"), "eth1");
+    ck_assert_str_eq(strv_env_get(&s->defaults, "TP_SOCKET_IFNAME"), "eth1");
     ck_assert_str_eq(s->log_dir, "/w/dgl-mpilaunch-runs/20261124T104937Z-7-ab12/logs");
     ck_assert_int_eq(s->log_required, 0);
     ck_assert_int_eq(s->kill_grace_ms, 1500);
