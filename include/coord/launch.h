@@ -16,6 +16,7 @@ struct launch {
     bool use_mpi;   /* is there a process manager that MPI_Init can ask? */
     int rank;       /* as the environment tells; 0 when it tells nothing */
     int size;       /* ranks that were started; 1 when it tells nothing */
+    int cpus;       /* that the job's processes may use here */
 };
 
 /* Looks at Open MPI's, MPICH's (PMI), PMIx's and Slurm's names in envp. */

@@ -1,4 +1,4 @@
-/* interfaces: the IPv4 addresses and the CPUs of this machine. Private to placement.
+/* interfaces: the IPv4 addresses of this machine. Private to placement.
  */
 #ifndef JOB_INTERFACES_H
 #define JOB_INTERFACES_H
@@ -17,9 +17,5 @@ struct interface {
 /* All addresses, primary ones first, newly allocated; NULL with *n 0 when there is none. The caller
  * frees. */
 struct interface *interfaces_list(size_t *n);
-
-/* CPUs that the cgroup's cpuset and quota allow, whatever mask this process has; at least 1. The
- * mask is widened for a moment and put back. */
-int interfaces_count_cpus(void);
 
 #endif

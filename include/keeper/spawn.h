@@ -8,17 +8,20 @@
 
 #include "base/err.h"
 #include "base/strv.h"
+#include "job/cpus.h"
 #include "job/plan.h"
 
 /* What a process gets that the plan does not say: how the launcher itself was started. */
 struct spawn_origin {
-    sigset_t mask;      /* blocked at start */
-    sigset_t ignored;   /* SIG_IGN at start */
+    sigset_t mask;    /* blocked at start */
+    sigset_t ignored; /* SIG_IGN at start */
+    struct cpus cpus; /* what a child may use, if rebind: another mask than this process's */
+    bool rebind;
     char **environment; /* borrowed; the base, without MPI's own names */
     bool escalates;     /* as keeper_fork was told */
 };
 
-/* Remembers this process's mask, ignored signals and environ. */
+/* Remembers this process's signal mask, ignored signals, CPUs and environ. */
 void spawn_remember(struct spawn_origin *origin);
 
 /* What the plan leaves open until start. */

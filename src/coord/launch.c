@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "job/cpus.h"
 
 #define SHM          "/dev/shm"
 #define OPEN_MPI_ONE "mpirun -N 1"
@@ -64,7 +65,11 @@ static int number_of(char **envp, const char *name, int fallback)
 
 void launch_look(struct launch *launch, char **envp)
 {
-    *launch = (struct launch){.by = "", .one_each = "", .size = 1};
+    struct cpus cpus;
+
+    cpus_look(&cpus, envp);
+    *launch = (struct launch){
+        .by = "", .one_each = "", .size = 1, .cpus = cpus_count(&cpus)};
     for (size_t i = 0; i < sizeof(managers) / sizeof(managers[0]); i++) {
         const struct manager *m = &managers[i];
 

@@ -131,6 +131,7 @@ static int take_seats(struct meeting *meeting, struct peers *peers, const struct
     int rc;
 
     placement_look(&seat, &meeting->announce.hosts);
+    seat.cpus = launch->cpus;
     memcpy(meeting->host, seat.host, sizeof(meeting->host));
     if (peers->rank == 0) {
         seats = mem_calloc(n, sizeof(*seats));

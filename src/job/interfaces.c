@@ -7,7 +7,6 @@
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "job/cpuquota.h"
 
 _Static_assert(sizeof(((struct interface *)0)->name) == IF_NAMESIZE, "room for every name");
 
@@ -86,28 +84,4 @@ struct interface *interfaces_list(size_t *n)
     add_secondary(&list);
     *n = list.n;
     return list.items;
-}
-
-/* The kernel cuts a mask to what the cpuset allows; 8192 CPUs is its own limit. */
-int interfaces_count_cpus(void)
-{
-    size_t size = CPU_ALLOC_SIZE(8192);
-    cpu_set_t *before = mem_calloc(1, size);
-    cpu_set_t *wide = mem_calloc(1, size);
-    int cpus = 0, quota;
-
-    memset(wide, 0xff, size);
-    if (!sched_getaffinity(0, size, before)) {
-        cpus = CPU_COUNT_S(size, before);
-        if (!sched_setaffinity(0, size, wide)) {
-            if (!sched_getaffinity(0, size, wide))
-                cpus = CPU_COUNT_S(size, wide);
-            sched_setaffinity(0, size, before);
-        }
-    }
-    free(before);
-    free(wide);
-    cpus = cpus > 0 ? cpus : 1;
-    quota = cpuquota_cpus();
-    return quota && quota < cpus ? quota : cpus;
 }

@@ -59,7 +59,6 @@ void placement_look(struct seat *seat, const struct hosts *hosts)
         else if (seat->by_secondary < 0)
             seat->by_secondary = line;
     }
-    seat->cpus = interfaces_count_cpus();
     free(interfaces);
 }
 

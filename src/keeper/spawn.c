@@ -20,7 +20,6 @@
 #include "keeper/pythonhook.h"
 #include "keeper/spawn.h"
 
-#define CPUS_MAX     8192
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #define FAILURE_FD   3
 
@@ -37,8 +36,6 @@ struct launch {
     const char *workspace;
     char *path;
     struct strv argv, env;
-    cpu_set_t *cpus;
-    size_t cpus_size;
     pid_t parent;
     int preempt_signal;
     int output, failure; /* write ends */
@@ -55,6 +52,7 @@ void spawn_remember(struct spawn_origin *origin)
             sigaddset(&origin->ignored, i);
     }
     origin->environment = environ;
+    origin->rebind = cpus_look(&origin->cpus, environ);
 }
 
 /* Where the name's value begins with the mark, value stands in the mark's place. */
@@ -238,8 +236,8 @@ static _Noreturn void child_run(const struct launch *launch)
     if (launch->failure == FAILURE_FD ? fcntl(FAILURE_FD, F_SETFD, FD_CLOEXEC) < 0
                                       : dup3(launch->failure, FAILURE_FD, O_CLOEXEC) < 0)
         _exit(EXIT_LAUNCHER);
-    /* a mask that MPI pinned: the kernel cuts this one to the cgroup's cpuset */
-    sched_setaffinity(0, launch->cpus_size, launch->cpus);
+    if (launch->origin->rebind)
+        sched_setaffinity(0, sizeof launch->origin->cpus, launch->origin->cpus.sets);
     if (chdir(launch->workspace) != 0)
         child_fails(STEP_WORKSPACE);
     file_close_from(FAILURE_FD + 1);
@@ -368,10 +366,6 @@ int spawn_process(const struct slice *slice, const struct process_plan *plan,
 
     *spawned = (struct spawned){.output = -1};
     spawn_environment(slice, plan, origin, late, &launch.env);
-    launch.cpus = CPU_ALLOC(CPUS_MAX);
-    launch.cpus_size = CPU_ALLOC_SIZE(CPUS_MAX);
-    if (launch.cpus != NULL)
-        memset(launch.cpus, 0xff, launch.cpus_size);
     doing_begin(DOING_START, "starting %s %d in '%s'", role_name(plan->role), plan->id,
                 slice->workspace);
     rc = check_workspace(slice->workspace, &spawned->error, err);
@@ -380,8 +374,6 @@ int spawn_process(const struct slice *slice, const struct process_plan *plan,
     if (rc == 0)
         rc = start(&launch, spawned, err);
     doing_end();
-    if (launch.cpus != NULL)
-        CPU_FREE(launch.cpus);
     free(launch.path);
     strv_free(&launch.argv);
     strv_free(&launch.env);

@@ -1,5 +1,6 @@
 """What each process finds around it: variables, folder, arguments, signals, CPUs, descriptors."""
 
+import os
 import resource
 import stat
 import sys
@@ -102,6 +103,32 @@ def test_folder_signals_and_cpus_are_the_starts(job):
                 assert seen[name] == plain[name], name
             assert seen["Cpus_allowed_list"] == free["Cpus_allowed_list"]
             assert seen["pgid"] == seen["pid"], "no process group of its own"
+
+
+def cpus_of(result, machine):
+    return {result.dump(role, machine)["Cpus_allowed_list"] for role in ("server", "trainer")}
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs")
+@pytest.mark.parametrize("options", [None, ["--bind-to", "none"]], ids=["", "unbound"])
+@pytest.mark.parametrize("mpi", [None, "openmpi", "mpich"])
+def test_a_mask_that_the_user_gave(make, mpi, options):
+    """taskset in front of mpirun counts whatever mpirun binds to, and behind one that binds to
+    nothing; without mpirun too. OMP_NUM_THREADS follows."""
+    it = make(mpi, *SEE, machines=2)
+    cpu = max(os.sched_getaffinity(0))
+    words, launcher = it.words, it.launcher
+    if options and it.mpi:
+        it.mpirun_options = [*options, *(["-N", "1"] if mpi == "openmpi" else ["-ppn", "1"])]
+    if options or not it.mpi:
+        it.launcher = lambda: ["taskset", "-c", str(cpu), *launcher()]
+    else:
+        it.words = lambda: ["taskset", "-c", str(cpu), *words()]
+    result = it.run()
+    assert result.code == 0, result.said
+    for machine in range(it.machines):
+        assert cpus_of(result, machine) == {str(cpu)}
+        have(result.dump("trainer", machine), {"OMP_NUM_THREADS": "1"})
 
 
 STRANGE_START = """
