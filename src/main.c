@@ -157,7 +157,7 @@ static _Noreturn void sleep_until_over(struct coord_setup *setup)
     if (fd < 0)
         log_error("%s", err.text);
     else
-        code = sleepers_sleep(fd, signals_fd(), setup->parent_fd);
+        code = sleepers_sleep(fd, signals_fd(), &setup->parent);
     peers_leave(setup->peers, code, false);
 }
 
@@ -203,7 +203,7 @@ int main(int argc, char **argv)
     if (options.dry_run_in_argv)
         return dry_run(&options, &launch, &err);
     envp = own_environment();
-    setup.parent_fd = launch_watch_parent(&launch);
+    setup.parent = launch_watch_parent(&launch);
     if (keeper_fork(&setup.keeper, launch.escalates, &err) || signals_open(&err) ||
         !(setup.peers = open_peers(&launch, &options, &err)))
         leave_early(&err);

@@ -3,6 +3,7 @@
 #ifndef COORD_COORD_H
 #define COORD_COORD_H
 
+#include "coord/launch.h"
 #include "coord/meeting.h"
 #include "coord/peers.h"
 #include "job/job.h"
@@ -13,8 +14,8 @@ struct coord_setup {
     struct peers *peers;
     struct keeper keeper;
     struct meeting *meeting;
-    struct job *job; /* rank 0's; NULL elsewhere */
-    int parent_fd;   /* pidfd of the process that started this one, or -1 */
+    struct job *job;      /* rank 0's; NULL elsewhere */
+    struct parent parent; /* the process that started this one */
 };
 
 /* Runs this machine's part of the job to its end and leaves by peers_leave or peers_abort. Children

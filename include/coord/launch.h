@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 
@@ -22,9 +23,18 @@ struct launch {
 /* Looks at Open MPI's, MPICH's (PMI), PMIx's and Slurm's names in envp. */
 void launch_look(struct launch *launch, char **envp);
 
-/* A process manager may not end before its ranks do; a shell that started us alone may (nohup).
- * Returns a pidfd that is readable when the manager's process has gone, or -1: nobody to watch. */
-int launch_watch_parent(const struct launch *launch);
+/* A process manager may not end before its ranks do; a shell that started us alone may (nohup). */
+struct parent {
+    int fd;     /* readable when the manager's process has gone; -1: none */
+    pid_t asks; /* before Linux 5.3: its pid, which getppid() tells now and then; 0: nobody */
+};
+#define PARENT_NONE ((struct parent){.fd = -1})
+enum { PARENT_ASK_MS = 1000 }; /* at most, between two questions */
+
+struct parent launch_watch_parent(const struct launch *launch);
+
+/* revents: of its fd. */
+bool launch_parent_gone(const struct parent *parent, int revents);
 
 /* This machine's name; "this machine" where it has none. */
 const char *launch_host(void);

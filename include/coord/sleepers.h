@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "coord/launch.h"
 
 struct sleepers; /* the elected rank's side */
 
@@ -30,7 +31,7 @@ void sleepers_dismiss(struct sleepers *s, int code);
 int sleepers_connect(uint64_t key, int machine, struct err *err);
 
 /* Sleeper: sleeps until the elected rank sends the code; passes signals on to it. Returns the code,
- * EXIT_LAUNCHER when the elected rank or the parent (parent_fd, may be -1) has died. */
-int sleepers_sleep(int fd, int signals_fd, int parent_fd);
+ * EXIT_LAUNCHER when the elected rank or the parent has died. */
+int sleepers_sleep(int fd, int signals_fd, const struct parent *parent);
 
 #endif

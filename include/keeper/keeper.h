@@ -13,8 +13,8 @@
 
 struct keeper {
     pid_t pid;
-    int fd;    /* our end of the socketpair: stream, close-on-exec, non-blocking */
-    int pidfd; /* of the keeper: readable when it has died */
+    int fd; /* our end of the socketpair: stream, close-on-exec, non-blocking; at its end the keeper
+               has died */
 };
 
 /* Forks the keeper. Call with one thread, before MPI_Init. It gets a session of its own, is a child

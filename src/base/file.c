@@ -11,9 +11,9 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/kernel.h"
 #include "base/mem.h"
 
 #define SHOWN_MOST 900 /* bytes of a path, so that the reason behind it fits an error too */
@@ -221,7 +221,7 @@ void file_open_standard(void)
 /* Before Linux 5.9 there is no close_range: then all that may be open, one by one. */
 void file_close_from(unsigned first)
 {
-    if (syscall(SYS_close_range, first, ~0u, 0) == 0)
+    if (kernel_close_from(first) == 0)
         return;
     for (unsigned fd = first; fd < 65536; fd++)
         close((int)fd);

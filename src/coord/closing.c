@@ -53,9 +53,7 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
     }
     log_set_sink(NULL, NULL);
     if (c->keeper.keeper.fd >= 0) {
-        keeper_link_send(&c->keeper, MESSAGE_LEAVE, NULL, 0);
-        close(c->keeper.keeper.fd);
-        if (!keeper_link_wait_exit(&c->keeper, KEEPER_EXIT_MS) && c->keeper.keeper.pid > 1) {
+        if (!keeper_link_leave(&c->keeper, KEEPER_EXIT_MS) && c->keeper.keeper.pid > 1) {
             kill(c->keeper.keeper.pid, SIGKILL);
             keeper_clean_after();
         }

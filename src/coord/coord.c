@@ -239,7 +239,7 @@ static int fill_poll(const struct coord *c, struct pollfd *entries, int room)
                                          .events = c->keeper.out.len ? POLLIN | POLLOUT : POLLIN};
     entries[AT_SIGNALS] = (struct pollfd){.fd = signals_fd(), .events = POLLIN};
     entries[AT_PARENT] =
-        (struct pollfd){.fd = c->parent_gone ? -1 : c->setup->parent_fd, .events = POLLIN};
+        (struct pollfd){.fd = c->parent_gone ? -1 : c->setup->parent.fd, .events = POLLIN};
     for (int i = 0; i < CONSOLE_STREAMS; i++)
         entries[AT_CONSOLE + i].fd = -1;
     if (c->root)
@@ -259,7 +259,8 @@ static bool wait_and_look(struct coord *c)
 
     while ((number = signals_take()))
         coord_on_signal(c, number);
-    if (any && entries[AT_PARENT].revents)
+    if (!c->parent_gone &&
+        launch_parent_gone(&c->setup->parent, any ? entries[AT_PARENT].revents : 0))
         coord_on_parent_gone(c);
     for (int i = AT_SLEEPERS; any && i < n; i++)
         if (entries[i].revents)

@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 enum { READ_SIZE = 65536 };
 
 static void write_some(struct keeper_link *link)
@@ -70,12 +72,21 @@ int keeper_link_next(struct keeper_link *link, enum message_type *type, struct b
     return 1;
 }
 
-bool keeper_link_wait_exit(struct keeper_link *link, int timeout_ms)
+/* The keeper's last descriptor goes with it: its children never had one of this socket. */
+bool keeper_link_leave(struct keeper_link *link, int timeout_ms)
 {
-    struct pollfd entry = {.fd = link->keeper.pidfd, .events = POLLIN};
+    int64_t end = clock_ms() + timeout_ms;
+    struct pollfd entry = {.fd = link->keeper.fd, .events = POLLIN};
 
-    if (poll(&entry, 1, timeout_ms) < 1)
-        return false;
-    waitpid(link->keeper.pid, NULL, 0);
-    return true;
+    keeper_link_send(link, MESSAGE_LEAVE, NULL, 0);
+    shutdown(link->keeper.fd, SHUT_WR);
+    while (!link->gone && poll(&entry, 1, clock_poll_timeout(clock_ms(), end)) > 0) {
+        read_some(link);
+        link->in.len = 0;
+    }
+    close(link->keeper.fd);
+    link->keeper.fd = -1;
+    if (link->gone)
+        waitpid(link->keeper.pid, NULL, 0);
+    return link->gone;
 }

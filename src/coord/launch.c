@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/kernel.h"
 #include "job/cpus.h"
 
 #define SHM          "/dev/shm"
@@ -186,12 +186,22 @@ int launch_check(const struct launch *launch, int world_size, const char *mpi_na
                    launch->size, mpi_name, world_size);
 }
 
-int launch_watch_parent(const struct launch *launch)
+struct parent launch_watch_parent(const struct launch *launch)
 {
-    pid_t parent = getppid();
-    int fd = launch->use_mpi ? (int)syscall(SYS_pidfd_open, parent, 0) : -1;
+    struct parent parent = PARENT_NONE;
+    pid_t pid = getppid();
 
-    if (fd >= 0 && getppid() != parent)
+    if (!launch->use_mpi)
+        return parent;
+    parent.fd = kernel_pidfd_open(pid);
+    if (parent.fd < 0 && errno == ENOSYS)
+        parent.asks = pid;
+    if (getppid() != pid)
         _exit(EXIT_LAUNCHER); /* it has gone in between: the job is being ended */
-    return fd;
+    return parent;
+}
+
+bool launch_parent_gone(const struct parent *parent, int revents)
+{
+    return (parent->fd >= 0 && revents) || (parent->asks && getppid() != parent->asks);
 }

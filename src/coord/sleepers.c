@@ -138,21 +138,21 @@ int sleepers_connect(uint64_t key, int machine, struct err *err)
     return -1;
 }
 
-int sleepers_sleep(int fd, int signals_fd, int parent_fd)
+int sleepers_sleep(int fd, int signals_fd, const struct parent *parent)
 {
     struct pollfd entries[] = {{.fd = fd, .events = POLLIN},
                                {.fd = signals_fd, .events = POLLIN},
-                               {.fd = parent_fd, .events = POLLIN}};
+                               {.fd = parent->fd, .events = POLLIN}};
     unsigned char byte;
 
     for (;;) {
         int number;
 
-        if (poll(entries, 3, -1) < 0 && errno != EINTR)
+        if (poll(entries, 3, parent->asks ? PARENT_ASK_MS : -1) < 0 && errno != EINTR)
             return EXIT_LAUNCHER;
         if (entries[0].revents)
             return read(fd, &byte, 1) == 1 ? byte : EXIT_LAUNCHER;
-        if (entries[2].revents)
+        if (launch_parent_gone(parent, entries[2].revents))
             return EXIT_LAUNCHER;
         while ((number = signals_take())) {
             byte = (unsigned char)number;

@@ -301,6 +301,7 @@ void deaths_tick(struct machine *m, int64_t now)
         return;
     if (now >= watch_next_look(d->watch))
         watch_look(d->watch, now, m->slice->watch_samplers ? SLOWEST_MS : IDLE_MS);
+    deaths_pump(m); /* deaths that no descriptor tells */
     settle_due(m, now);
 }
 

@@ -10,7 +10,6 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -201,7 +200,7 @@ int keeper_fork(struct keeper *keeper, bool escalates, struct err *err)
     struct spawn_origin origin;
     int pair[2], error;
 
-    *keeper = (struct keeper){.fd = -1, .pidfd = -1};
+    *keeper = (struct keeper){.fd = -1};
     spawn_remember(&origin);
     origin.escalates = escalates;
     doing_open();
@@ -216,15 +215,7 @@ int keeper_fork(struct keeper *keeper, bool escalates, struct err *err)
         return spawn_fork_failed(" the keeper", error, err);
     }
     keeper->fd = pair[0];
-    keeper->pidfd = (int)syscall(SYS_pidfd_open, keeper->pid, 0);
-    if (keeper->pidfd >= 0)
-        return 0;
-    error = errno;
-    close(keeper->fd); /* the keeper sees it and leaves */
-    waitpid(keeper->pid, NULL, 0);
-    keeper->fd = -1;
-    return err_set(err, EXIT_LAUNCHER, "cannot watch the keeper (pidfd_open): %s%s",
-                   strerror(error), error == ENOSYS ? "; Linux 5.3 or later is needed" : "");
+    return 0;
 }
 
 bool keeper_clean_after(void)

@@ -12,10 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/kernel.h"
 #include "base/mem.h"
 #include "keeper/proc.h"
 
@@ -181,7 +181,7 @@ int proc_signal(const struct proc *proc, int signal)
 
     if (proc->pid <= 1)
         return -1;
-    fd = (int)syscall(SYS_pidfd_open, proc->pid, 0);
+    fd = kernel_pidfd_open(proc->pid);
     if (fd < 0 && errno != ENOSYS)
         return -1;
     if (proc_read(proc->pid, &now) != 0 || now.start != proc->start)
@@ -189,7 +189,7 @@ int proc_signal(const struct proc *proc, int signal)
     else if (fd < 0) /* before Linux 5.3 */
         rc = kill(proc->pid, signal);
     else
-        rc = (int)syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);
+        rc = kernel_pidfd_send_signal(fd, signal);
     if (fd >= 0)
         close(fd);
     return rc;

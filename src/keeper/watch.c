@@ -2,6 +2,7 @@
  * died is field 52 of a zombie's stat, or what its pidfd still tells when the parent has reaped it
  * (Linux 6.15); its parent alone is told by wait. Decides nothing.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +10,10 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/kernel.h"
 #include "base/mem.h"
 #include "keeper/watch.h"
 
@@ -26,6 +27,8 @@
 struct entry {
     struct watch_death who;
     int fd, looks;
+    bool by_look; /* no pidfd before Linux 5.3: its death is seen at a look, unless it is reaped */
+    bool dead;    /* such a one, and its death is still to be told */
     int64_t seen; /* clock_ms of the first look */
 };
 
@@ -187,9 +190,22 @@ static struct entry *find(const struct watch *watch, pid_t pid, size_t n)
 /* It stays in the table while it is a zombie, so that it is not found again. */
 static void bury(struct watch *watch, struct entry *entry)
 {
+    entry->by_look = entry->dead = false;
+    if (entry->fd < 0)
+        return;
     epoll_ctl(watch->fd, EPOLL_CTL_DEL, entry->fd, NULL); /* a forked child may hold a copy */
     close(entry->fd);
     entry->fd = -1;
+}
+
+/* proc: who has the pid now; NULL: nobody. */
+static void look_at_death(struct entry *entry, const struct proc *proc)
+{
+    bool same = proc != NULL && proc->start == entry->who.start;
+
+    entry->dead = !same || proc->zombie;
+    if (same && proc->zombie && entry->who.status == WATCH_UNKNOWN)
+        entry->who.status = proc->status;
 }
 
 static void forget_gone(struct watch *watch, const struct procs *below)
@@ -197,10 +213,12 @@ static void forget_gone(struct watch *watch, const struct procs *below)
     size_t n = 0;
 
     for (size_t i = 0; i < watch->n; i++) {
-        const struct entry *entry = &watch->entries[i];
+        struct entry *entry = &watch->entries[i];
         const struct proc *proc = procs_find(below, entry->who.pid);
 
-        if (entry->fd >= 0 || (proc != NULL && proc->start == entry->who.start))
+        if (entry->by_look && !entry->dead)
+            look_at_death(entry, proc);
+        if (entry->fd >= 0 || entry->dead || (proc != NULL && proc->start == entry->who.start))
             watch->entries[n++] = *entry;
     }
     watch->n = n;
@@ -226,17 +244,22 @@ static void add(struct watch *watch, const struct procs *below, const struct pro
     const struct proc *parent = procs_find(below, proc->parent);
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)proc->pid};
     struct entry *entry;
+    bool by_look;
     int fd;
 
-    if (watch->n >= watch->most || (fd = (int)syscall(SYS_pidfd_open, proc->pid, 0)) < 0)
+    if (watch->n >= watch->most)
         return;
-    if (epoll_ctl(watch->fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+    fd = kernel_pidfd_open(proc->pid);
+    by_look = fd < 0 && errno == ENOSYS;
+    if (fd < 0 && !by_look)
+        return;
+    if (fd >= 0 && epoll_ctl(watch->fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         close(fd);
         return;
     }
     watch->entries = mem_realloc(watch->entries, watch->n + 1, sizeof *entry);
     entry = &watch->entries[watch->n++];
-    *entry = (struct entry){.fd = fd, .seen = now};
+    *entry = (struct entry){.fd = fd, .by_look = by_look, .seen = now};
     entry->who = (struct watch_death){.pid = proc->pid,
                                       .start = proc->start,
                                       .status = WATCH_UNKNOWN,
@@ -320,7 +343,9 @@ bool watch_next_death(struct watch *watch, struct watch_death *death)
     struct entry *entry = NULL;
     struct proc now;
 
-    if (epoll_wait(watch->fd, &event, 1, 0) == 1)
+    for (size_t i = 0; i < watch->n && entry == NULL; i++)
+        entry = watch->entries[i].dead ? &watch->entries[i] : NULL;
+    if (entry == NULL && epoll_wait(watch->fd, &event, 1, 0) == 1)
         entry = find(watch, (pid_t)event.data.u64, watch->n);
     if (entry == NULL)
         return false;

@@ -482,7 +482,7 @@ START_TEST(sleepers_leave_with_the_code_and_pass_signals_on)
         signals_hold();
         fd = sleepers_connect(key, 3, &err);
         raise(SIGTERM);
-        _exit(fd < 0 ? 91 : sleepers_sleep(fd, signals_fd(), -1));
+        _exit(fd < 0 ? 91 : sleepers_sleep(fd, signals_fd(), &PARENT_NONE));
     }
     do {
         int n = sleepers_poll(s, entries, 4);
@@ -497,6 +497,22 @@ START_TEST(sleepers_leave_with_the_code_and_pass_signals_on)
 }
 END_TEST
 
+/* Before Linux 5.3 there is no descriptor that tells it. */
+START_TEST(a_parent_that_is_asked_for)
+{
+    struct parent here = {.fd = -1, .asks = getppid()}, gone = {.fd = -1, .asks = getpid()};
+    int pair[2];
+
+    ck_assert(!launch_parent_gone(&here, 0) && launch_parent_gone(&gone, 0));
+    ck_assert(!launch_parent_gone(&PARENT_NONE, 0));
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    ck_assert_int_eq(signals_open(&(struct err){0}), 0);
+    ck_assert_int_eq(sleepers_sleep(pair[0], signals_fd(), &gone), EXIT_LAUNCHER);
+    close(pair[0]);
+    close(pair[1]);
+}
+END_TEST
+
 START_TEST(a_sleeper_without_its_elected_rank_leaves)
 {
     struct err err = {0};
@@ -508,8 +524,8 @@ START_TEST(a_sleeper_without_its_elected_rank_leaves)
     ck_assert_int_eq(sleepers_event(s), 0);
     ck_assert_int_eq(signals_open(&err), 0);
     sleepers_dismiss(s, 7);
-    ck_assert_int_eq(sleepers_sleep(fd, signals_fd(), -1), 7);
-    ck_assert_int_eq(sleepers_sleep(fd, signals_fd(), -1), EXIT_LAUNCHER);
+    ck_assert_int_eq(sleepers_sleep(fd, signals_fd(), &PARENT_NONE), 7);
+    ck_assert_int_eq(sleepers_sleep(fd, signals_fd(), &PARENT_NONE), EXIT_LAUNCHER);
     ck_assert_int_eq(sleepers_connect(key, 0, &err), -1);
 }
 END_TEST
@@ -523,4 +539,4 @@ UNIT_MAIN("coord", links_are_a_tree, links_are_few, silence_is_lost_and_a_word_i
           our_own_lines_do_not_wait_for_the_reader_of_the_output,
           output_that_a_full_disk_refuses_is_told_once,
           sleepers_leave_with_the_code_and_pass_signals_on,
-          a_sleeper_without_its_elected_rank_leaves)
+          a_sleeper_without_its_elected_rank_leaves, a_parent_that_is_asked_for)

@@ -1,0 +1,19 @@
+/* kernel: the system calls of this program that are newer than Linux 4.18, which RHEL 8 runs; its C
+ * library and headers do not name them either. Each may fail with ENOSYS, and whoever calls it says
+ * what follows then. Nobody else calls syscall(2).
+ */
+#ifndef BASE_KERNEL_H
+#define BASE_KERNEL_H
+
+#include <sys/types.h>
+
+/* Linux 5.3: a descriptor that is readable when the process has ended. -1 with errno. */
+int kernel_pidfd_open(pid_t pid);
+
+/* Linux 5.1. 0, or -1 with errno. */
+int kernel_pidfd_send_signal(int pidfd, int signal);
+
+/* Linux 5.9: closes first and all above. 0, or -1 with errno. Async-signal-safe. */
+int kernel_close_from(unsigned first);
+
+#endif

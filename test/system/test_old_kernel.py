@@ -1,0 +1,58 @@
+"""On a kernel without pidfds and close_range (RHEL 8 has 4.18) a job runs, fails and ends as on any
+other."""
+
+import os
+import pathlib
+import signal
+import sys
+
+import pytest
+
+from odd import behind, well
+
+OLD = [sys.executable, "-IBS", str(pathlib.Path(__file__).with_name("oldkernel.py"))]
+SCRIPT = ("server: serve", "trainer: dump up; connect; wait go")
+
+
+def old(it):
+    return behind(it, *OLD)
+
+
+def up(it):
+    return it.start().wait_for(*(f"up.trainer-{k}" for k in range(it.machines)))
+
+
+@pytest.mark.parametrize("mpi", ["openmpi", "mpich", None])
+def test_a_good_job(make, mpi):
+    it = up(old(make(mpi, *SCRIPT, machines=2)))
+    (it.workspace / "go").touch()
+    result = well(it.finish())
+    assert set(result.dump("trainer", 0, "up")["fds"]) == {"0", "1", "2"}
+
+
+def test_a_trainer_that_dies(job):
+    result = old(job("server: serve", "trainer 1: connect; kill KILL", "trainer: connect; forever",
+                     machines=2)).run()
+    assert result.code == 137, result.said
+
+
+def test_a_keeper_that_dies(job):
+    it = up(old(job(*SCRIPT, machines=2)))
+    os.kill(it.keeper_on(1), signal.SIGKILL)
+    result = it.finish()
+    assert result.code == 125, result.said
+
+
+def test_the_parent_goes(make):
+    """Open MPI says nothing to the rank on mpirun's own machine."""
+    it = up(old(make("openmpi", *SCRIPT, machines=2)))
+    it.signal(signal.SIGKILL)
+    assert it.finish().code == -signal.SIGKILL
+
+
+def test_a_sampler_that_dies(solo):
+    """Seen at the next look through /proc, which finds a zombie."""
+    it = old(solo("server: serve", "trainer: connect; worker sleep 1, kill SEGV; forever",
+                  num_samplers=1))
+    result = it.run()
+    assert result.code == 139 and result.cause["role"] == "sampler", result.said
