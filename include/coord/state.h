@@ -11,6 +11,7 @@
 #include "coord/coord.h"
 #include "coord/gates.h"
 #include "coord/keeper_link.h"
+#include "coord/masterport.h"
 #include "coord/pulse.h"
 #include "coord/root.h"
 #include "wire/outcome.h"
@@ -38,8 +39,7 @@ struct run {
     struct outcome outcome;
     struct folder job_dir; /* to be removed when the keeper is killed; all zero: none */
 
-    int master_fd; /* holds MASTER_PORT bound, on machine 0; -1 elsewhere */
-    int master_port;
+    struct masterport master; /* on machine 0, from the gate that tells it until trainers end */
 
     /* rank 0 alone */
     bool slices_sent;

@@ -12,7 +12,7 @@
 #include "keeper/spawn.h"
 
 /* A fresh one; nothing of it is allocated. */
-static const struct run no_run = {.master_fd = -1};
+static const struct run no_run = {.master = {.fd = -1}};
 
 static void clear(struct run *run)
 {
@@ -21,8 +21,7 @@ static void clear(struct run *run)
     cause_free(run->alarm);
     outcome_clear(&run->outcome);
     folder_clear(&run->job_dir);
-    if (run->master_fd >= 0)
-        close(run->master_fd);
+    masterport_release(&run->master);
     *run = no_run;
 }
 

@@ -4,10 +4,8 @@
  */
 #include "coord/coord.h"
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -49,27 +47,6 @@ static void send_slices(struct coord *c)
     coord_on_slice(c, own);
 }
 
-/* Machine 0 chooses MASTER_PORT and holds it bound until the trainers have ended: SO_REUSEADDR lets
- * torch's TCPStore, which sets it too, listen on it, and keeps everybody's bind(0) away from it. */
-static int hold_master_port(struct coord *c)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t len = sizeof(address);
-    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return -1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-        bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
-        close(fd);
-        return -1;
-    }
-    c->run.master_fd = fd;
-    c->run.master_port = ntohs(address.sin_port);
-    return 0;
-}
-
 static void go(struct coord *c, enum go what, int master_port)
 {
     struct buf data = {0};
@@ -95,12 +72,23 @@ static bool ready_for_gate(const struct coord *c)
     }
 }
 
+/* As late as can be, since others may listen on it until torch does. */
+static int choose_master_port(struct coord *c)
+{
+    if (c->setup->meeting->machine == 0 && !c->run.stopping &&
+        masterport_hold(&c->run.master, clock_ms()))
+        coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER,
+                                      "cannot get a port for MASTER_PORT"));
+    return c->run.master.port;
+}
+
 static void enter_gate(struct coord *c)
 {
-    int64_t value[2] = {c->run.stopping, 0};
+    int64_t value[2] = {0, 0};
 
     if (c->run.gate == GATE_LISTEN)
-        value[1] = c->run.master_port;
+        value[1] = choose_master_port(c);
+    value[0] = c->run.stopping;
     if (c->run.gate == GATE_LAST)
         value[0] = c->root ? c->run.code : 0;
     if (c->run.gate == GATE_LAST)
@@ -113,11 +101,6 @@ static void begin(struct coord *c)
 {
     struct buf data = {0};
 
-    if (c->setup->meeting->machine == 0 && hold_master_port(c)) {
-        coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER,
-                                      "cannot get a port for MASTER_PORT"));
-        return;
-    }
     if (c->root) {
         root_phase(c->root, PHASE_SERVERS);
         root_begin_report(c->root);
@@ -150,10 +133,8 @@ static void on_gate(struct coord *c, const int64_t result[2])
         begin(c);
     else
         go(c, passed == GATE_LISTEN ? GO_TRAINERS : GO_DRAIN, (int)result[1]);
-    if (passed == GATE_ENDED && c->run.master_fd >= 0) {
-        close(c->run.master_fd);
-        c->run.master_fd = -1;
-    }
+    if (passed == GATE_ENDED)
+        masterport_release(&c->run.master);
 }
 
 static bool run_gates(struct coord *c)
@@ -198,6 +179,21 @@ static void look_after_keeper(struct coord *c, int64_t now)
         coord_on_silent_keeper(c, EXIT_START_TIME);
 }
 
+/* A job of root's may have trainers that became another user: those are below its keeper. */
+static void look_after_master_port(struct coord *c, int64_t now)
+{
+    struct err err = {0};
+    unsigned uid;
+
+    if (c->run.stopping || !masterport_is_taken(&c->run.master, c->keeper.keeper.pid, now, &uid))
+        return;
+    err_set(&err, EXIT_MACHINE,
+            "a process of user %u listens on port %d, which the trainers were told as MASTER_PORT; "
+            "start the job again: it will get another port",
+            uid, c->run.master.port);
+    coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, err.code, err.text));
+}
+
 static void on_time(struct coord *c, int64_t now)
 {
     struct cause *cause;
@@ -210,6 +206,7 @@ static void on_time(struct coord *c, int64_t now)
         coord_on_silence(c, silent);
     look_after_keeper(c, now);
     coord_look_for_foreign(c, now);
+    look_after_master_port(c, now);
     if (!c->root)
         return;
     if (!c->run.slices_sent && now >= c->start_at && !c->run.stopping)

@@ -27,6 +27,7 @@ struct entry {
     uint32_t address; /* as inet_addr gives it; 0: all */
     int port;
     unsigned long inode;
+    unsigned uid;
 };
 
 struct table {
@@ -51,8 +52,8 @@ static int parse_row(const char *row, struct entry *entry)
     unsigned port, state;
     bool v6;
 
-    if (sscanf(row, " %*[0-9]: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*s %*s %lu",
-               address, &port, &state, &entry->inode) != 4)
+    if (sscanf(row, " %*[0-9]: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %u %*s %lu",
+               address, &port, &state, &entry->uid, &entry->inode) != 5)
         return -1;
     if (state != STATE_LISTEN)
         return -1;
@@ -225,4 +226,34 @@ void listen_peers(const int *ports, size_t n, void (*seen)(void *arg, int port, 
         if (file != NULL)
             fclose(file);
     }
+}
+
+static bool held_below(pid_t top, const struct table *table, int port)
+{
+    struct procs below = {0};
+    int seen = 0;
+
+    proc_below(top, &below);
+    for (size_t i = 0; i < below.n && seen == 0; i++)
+        seen = holds(below.items[i].pid, table, port);
+    procs_free(&below);
+    return seen != 0;
+}
+
+bool listen_stranger(int port, pid_t top, unsigned *uid)
+{
+    struct table all = {0}, hits = {0};
+    bool found;
+
+    table_read(&all);
+    for (size_t i = 0; i < all.n; i++) {
+        if (all.items[i].port == port && all.items[i].uid != geteuid())
+            table_add(&hits, &all.items[i]);
+    }
+    found = hits.n > 0 && !held_below(top, &hits, port);
+    if (found)
+        *uid = hits.items[0].uid;
+    free(all.items);
+    free(hits.items);
+    return found;
 }

@@ -38,11 +38,12 @@ print("swapped", flush=True)
 
 
 @contextlib.contextmanager
-def attacker(text, *words):
+def attacker(text, *words, behind=()):
     """A process of another user's that runs this Python text."""
     process = subprocess.Popen(
-        ["/usr/bin/python3", "-IBS", "-c", text, *map(str, words)], stdout=subprocess.PIPE, text=True,
-        user=NOBODY, group=NOBODY, extra_groups=[], cwd="/")
+        [*behind, "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+         "/usr/bin/python3", "-IBS", "-c", text, *map(str, words)],
+        stdout=subprocess.PIPE, text=True, cwd="/")
     try:
         yield process
     finally:
@@ -112,6 +113,31 @@ def test_the_next_attempts_folder_cannot_be_taken(solo):
     it.process.wait(30)
     made.rmdir()
     well(it.finish())
+
+
+# ---- MASTER_PORT ----
+
+LISTEN = """
+import socket, sys, time
+it = socket.socket()
+it.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+it.bind(("", int(sys.argv[1])))
+it.listen()
+print("listens", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_stranger_on_master_port_is_named(solo):
+    """The kernel lets anybody listen on it who sets SO_REUSEADDR, as torch does."""
+    it = start_among_others(solo("server: serve", "trainer: connect; dump up; forever"))
+    port = it.result("", "", 0).dump("trainer", 0, "up")["environment"]["MASTER_PORT"]
+    with attacker(LISTEN, port, behind=it.cluster.words("on", "0")) as process:
+        assert process.stdout.readline() == "listens\n"
+        it.process.wait(30)
+    result = it.finish()
+    assert result.code == 3, result.said
+    assert f"user {NOBODY} listens on port {port}" in result.err, result.said
 
 
 # ---- the run folder ----

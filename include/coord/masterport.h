@@ -1,0 +1,34 @@
+/* masterport: MASTER_PORT of one attempt, on machine 0: chosen, held, and watched for a stranger.
+ *
+ * It is held bound and not listening: torch's TCPStore, which sets SO_REUSEADDR, can then listen on
+ * it, and nobody gets it by bind(0). So can any other user's program that sets it: the kernel
+ * compares users for SO_REUSEPORT alone, which torch does not set, and without SO_REUSEADDR on our
+ * side torch could not listen either [measured]. What can be done is to choose the port late and to
+ * name a stranger who listens on it.
+ */
+#ifndef COORD_MASTERPORT_H
+#define COORD_MASTERPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct masterport {
+    int fd; /* -1: none */
+    int port;
+    int64_t look_at, looks_end; /* for strangers */
+};
+
+#define MASTERPORT_NONE ((struct masterport){.fd = -1})
+
+/* 0, or -1 with errno. */
+int masterport_hold(struct masterport *master, int64_t now);
+
+/* None is fine. */
+void masterport_release(struct masterport *master);
+
+/* Has a process of another user, not below top, come to listen on it? Looks four times a second in
+ * the first minute. *uid: who. */
+bool masterport_is_taken(struct masterport *master, pid_t top, int64_t now, unsigned *uid);
+
+#endif
