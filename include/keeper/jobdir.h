@@ -21,6 +21,17 @@ struct jobdir {
  * with err (EXIT_MACHINE). */
 int jobdir_make(struct jobdir *dir, const char *parent, const char *job_id, struct err *err);
 
+/* Where they are made unless a parent is given: $TMPDIR, else /tmp. Borrowed. */
+const char *jobdir_parent(void);
+
+/* May the name be that of a job's folder? */
+bool jobdir_is_name(const char *name);
+
+/* NAME in the open folder parent (path: its path) as a folder of a job of this user's that is dead:
+ * its file .job is of this start of the machine and locked by nobody. 0, and it is locked now; or
+ * -1: no such folder, or it cannot be proved. */
+int jobdir_find_dead(struct jobdir *dir, int parent, const char *name, const char *path);
+
 /* Removes it with all that is in it, and closes it. None is fine. */
 void jobdir_end(struct jobdir *dir);
 

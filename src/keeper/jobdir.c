@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -13,7 +14,7 @@
 #define OWN     ".job"
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
-static const char *parent_of_jobs(void)
+const char *jobdir_parent(void)
 {
     const char *temporary = getenv("TMPDIR");
 
@@ -31,7 +32,8 @@ static void read_boot(char *text, size_t size)
         fclose(file);
 }
 
-/* Without it the folder does as well; only nobody can tell later that its job is dead. */
+/* Locked before it says anything. Without it the folder does as well; only nobody can tell later
+ * that its job is dead. */
 static int write_own(int fd, const char *job_id)
 {
     int own = openat(fd, OWN, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -49,7 +51,7 @@ static int write_own(int fd, const char *job_id)
 int jobdir_make(struct jobdir *dir, const char *parent, const char *job_id, struct err *err)
 {
     *dir = JOBDIR_NONE;
-    dir->fd = folder_make(&dir->folder, parent == NULL ? parent_of_jobs() : parent, PREFIX, err);
+    dir->fd = folder_make(&dir->folder, parent == NULL ? jobdir_parent() : parent, PREFIX, err);
     if (dir->fd < 0)
         return -1;
     dir->lock = write_own(dir->fd, job_id);
@@ -70,4 +72,36 @@ void jobdir_end(struct jobdir *dir)
 {
     folder_remove(&dir->folder);
     jobdir_close(dir);
+}
+
+bool jobdir_is_name(const char *name)
+{
+    const char *digits = name + strlen(PREFIX);
+
+    return strncmp(name, PREFIX, strlen(PREFIX)) == 0 && strlen(digits) == FOLDER_RANDOM &&
+           strspn(digits, "0123456789abcdef") == FOLDER_RANDOM;
+}
+
+/* Written since this machine was started, by a job that has let go of it: what is not locked says
+ * nothing while it is being made. */
+static bool is_dead(int own)
+{
+    char text[256] = "", boot[64];
+    ssize_t len = own < 0 ? -1 : read(own, text, sizeof text - 1);
+    const char *line = len <= 0 ? NULL : strchr(text, '\n');
+
+    read_boot(boot, sizeof boot);
+    return line != NULL && boot[0] != '\0' && strcmp(line + 1, boot) == 0 &&
+           flock(own, LOCK_EX | LOCK_NB) == 0;
+}
+
+int jobdir_find_dead(struct jobdir *dir, int parent, const char *name, const char *path)
+{
+    *dir = JOBDIR_NONE;
+    dir->fd = folder_find(&dir->folder, parent, name, path);
+    dir->lock = dir->fd < 0 ? -1 : folder_open_file(dir->fd, OWN);
+    if (is_dead(dir->lock))
+        return 0;
+    jobdir_close(dir);
+    return -1;
 }

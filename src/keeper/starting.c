@@ -14,6 +14,7 @@
 #include "keeper/machine.h"
 #include "keeper/pythonhook.h"
 #include "keeper/starting.h"
+#include "keeper/sweep.h"
 #include "report/report.h"
 
 #define PROBE_SLOW_MS 250
@@ -81,6 +82,8 @@ int starting_prepare(struct machine *m)
                 m->slice->workspace);
     rc = begin_shm(m) != 0 || make_job_dir(m) != 0 ? -1 : 0;
     doing_end();
+    if (rc == 0 && m->slice->attempt == 0 && m->shm.segments != NULL)
+        sweep_begin(); /* the machine's own /dev/shm and TMPDIR are used, and looked after */
     return rc;
 }
 

@@ -199,6 +199,40 @@ def test_it_is_removed_when_the_rank_is_killed(solo):
     assert it.finish().code == -signal.SIGKILL
 
 
+@pytest.mark.parametrize("after", ["dead", "alive"])
+def test_the_next_job_sweeps_what_a_dead_one_left(solo, tmp_path, after):
+    """All of a job is killed at once, as Slurm does; another one of the same user that lives keeps
+    what is its own."""
+    def one(segment, port):
+        it = solo(f"server: shm {segment} 1; dump up; serve", SCRIPT[1])
+        it.ip_config = [f"{it.ip_config[0]} {port}"]
+        return without_rights(started_by(it, "env", f"TMPDIR={tmp_path}"))
+
+    first, second = one("first", 31000), one("second", 32000)
+    up(first)
+    wait_noted(first, 0, "first")
+    left = first.job_dir(0)
+    if after == "dead":
+        kill_all_of(first)
+        first.process.communicate(timeout=30)
+        wait_until(lambda: not marked(first.marker), 10, "the first job has gone")
+        assert in_machines(first) == {(0, "first")} and left.exists()
+    up(second)
+    if after == "dead":
+        wait_until(lambda: not left.exists(), 10, "the folder is swept")
+        assert in_machines(first) == {(0, "second")}
+        first.remove_temporary()
+    else:
+        wait_noted(second, 0, "second")
+        assert in_machines(first) == {(0, "first"), (0, "second")} and left.exists()
+        let_go(first)
+        first.process.communicate(timeout=30)
+        first.remove_temporary()
+    assert let_go(second).finish().code == 0
+    assert not list(tmp_path.glob("dgl-mpilaunch-*"))
+    assert not in_machines(first)
+
+
 # ---- two jobs on the same machines ----
 
 def with_ports(it, first):
