@@ -169,6 +169,9 @@ bool coord_pump_peers(struct coord *c);
 /* What only rank 0 listens to, from rank `from`, itself included. */
 void coord_on_for_root(struct coord *c, int from, enum message_type type, struct buf *payload);
 
+/* The keeper was killed: removes the folder that it had told, and what is noted in it. */
+void coord_remove_files(struct coord *c);
+
 void coord_send_beat(struct coord *c);
 
 /* The keeper has not answered for lost_timeout, or starts for longer than start_timeout: it is

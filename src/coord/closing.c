@@ -56,6 +56,7 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
         if (!keeper_link_leave(&c->keeper, KEEPER_EXIT_MS) && c->keeper.keeper.pid > 1) {
             kill(c->keeper.keeper.pid, SIGKILL);
             keeper_clean_after();
+            coord_remove_files(c);
         }
     }
     if (c->setup->meeting->sleepers)

@@ -121,7 +121,7 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
 }
 
 /* The others would take this machine for lost, since no beat is sent meanwhile. */
-static void remove_files(struct coord *c)
+void coord_remove_files(struct coord *c)
 {
     const struct cause *cause = c->run.cause ? c->run.cause : c->run.alarm;
     char *why;
@@ -154,7 +154,7 @@ static void on_keeper_gone(struct coord *c)
                     c->setup->meeting->host);
     if (!c->run.over)
         coord_fail_without_keeper(c);
-    remove_files(c);
+    coord_remove_files(c);
 }
 
 void coord_on_silent_keeper(struct coord *c, int code)
