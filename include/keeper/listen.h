@@ -28,6 +28,7 @@ bool listen_owner(const char *ip, int port, int *pid);
  * address in host byte order; the same address may come often. */
 void listen_peers(const int *ports, size_t n, void (*seen)(void *arg, int port, uint32_t address),
                   void *arg);
+
 /* Does a socket of another user's LISTEN on that port, that no process below top holds? One below
  * it that may not be looked into may be the holder. *uid: whose. */
 bool listen_stranger(int port, pid_t top, unsigned *uid);

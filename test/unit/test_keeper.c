@@ -293,15 +293,15 @@ START_TEST(test_rank_dies)
 END_TEST
 
 /* A second Ctrl-C kills the rank while it ends the job; Open MPI kills it in any case. */
-static int64_t stop_and_die(int grace_ms)
+static int64_t stop_and_die(const char *trainer, const char *ready, int grace_ms)
 {
     int64_t start;
     int status;
 
-    make_slice(0, 1, "trainer: ignore TERM; touch here; forever", NULL);
+    make_slice(0, 1, trainer, NULL);
     slice->kill_grace_ms = grace_ms;
     go_until_trainers();
-    until(exists("here"));
+    until(exists(ready));
     send_two(MESSAGE_STOP, 0, 0);
     start = clock_ms();
     close(keeper.fd);
@@ -313,9 +313,10 @@ static int64_t stop_and_die(int grace_ms)
 
 START_TEST(test_rank_dies_while_it_stops)
 {
-    ck_assert_int_lt(stop_and_die(600000), PATIENCE_MS);
+    ck_assert_int_lt(stop_and_die("trainer: ignore TERM; touch one; forever", "one", 600000),
+                     PATIENCE_MS);
     escalates = true;
-    ck_assert_int_ge(stop_and_die(500), 490);
+    ck_assert_int_ge(stop_and_die("trainer: ignore TERM; touch two; forever", "two", 500), 490);
 }
 END_TEST
 
