@@ -38,6 +38,8 @@ struct run {
     int64_t alarm_time;
     struct outcome outcome;
     struct folder job_dir; /* to be removed when the keeper is killed; all zero: none */
+    int64_t last_sign;     /* rank 0: of a machine whose outcome was still missing */
+    int64_t next_ask_root; /* others, once they are late: when rank 0 is asked for a sign of life */
 
     struct masterport master; /* on machine 0, from the gate that tells it until trainers end */
 
@@ -71,6 +73,9 @@ struct coord {
     bool keeper_silent;
     struct silence keeper_silence; /* a keeper that is stopped answers no PING */
     int64_t next_ping;
+    bool cleaning; /* the keeper has died, and its processes end */
+    struct ending clean;
+    int64_t next_clean;
     struct pulse pulse;
     struct neighbour neighbours[PEERS_LINKS_MAX]; /* as pulse.links */
     struct root *root;                            /* rank 0 only */
@@ -157,7 +162,7 @@ void coord_kill_keeper(struct coord *c);
 /* The process that keeps this machine's processes "has died", say. */
 void coord_fail_for_keeper(struct coord *c, int code, const char *what);
 
-/* This machine has no keeper any more. */
+/* This machine has no keeper any more: at the start of an attempt. */
 void coord_fail_without_keeper(struct coord *c);
 
 /* ---- events.c ---- */
@@ -173,6 +178,9 @@ void coord_on_for_root(struct coord *c, int from, enum message_type type, struct
 void coord_remove_files(struct coord *c);
 
 void coord_send_beat(struct coord *c);
+
+/* The next step of ending what a keeper that has died has left. */
+void coord_clean(struct coord *c, int64_t now);
 
 /* The keeper has not answered for lost_timeout, or starts for longer than start_timeout: it is
  * killed, which ends its processes too. */

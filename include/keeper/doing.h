@@ -14,6 +14,11 @@ enum doing { DOING_START /* --start_timeout holds for it too */, DOING_WORK };
 void doing_begin(enum doing kind, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void doing_end(void);
 
+/* By the keeper: what it waits for at the end of an attempt has come nearer. By the rank: when that
+ * was last, clock_ms; 0: never. */
+void doing_progress(void);
+int64_t doing_progressed(void);
+
 /* By the rank: the words, borrowed, and for how long, ms; NULL: nothing is being done. */
 const char *doing_what(enum doing *kind, int64_t *for_ms);
 

@@ -10,6 +10,8 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/strv.h"
+#include "keeper/ending.h"
 
 struct keeper {
     pid_t pid;
@@ -25,9 +27,17 @@ struct keeper {
  * patience. 0, or -1 with err (EXIT_LAUNCHER). */
 int keeper_fork(struct keeper *keeper, bool escalates, struct err *err);
 
-/* After a keeper's death: KILLs whatever descendants have come to this process, until none is left.
- * Blocks for milliseconds, at most 3 s; never signals a process that is no descendant. false: some
- * have not died by then (an uninterruptible sleep). */
-bool keeper_clean_after(void);
+/* After a keeper's death: KILLs whatever descendants have come to this process and reaps what has
+ * ended; never signals a process that is no descendant. Call it again every few milliseconds while
+ * it says CLEANING; does not block. progress: from ending_begin. */
+enum cleaning {
+    CLEANING,      /* some still end */
+    CLEANING_DONE, /* none is left */
+    CLEANING_VAIN  /* some do not die: they are named in left, if that is not NULL */
+};
+enum cleaning keeper_clean_step(struct ending *progress, struct strv *left);
+
+/* The same until none is left or it is in vain: blocks as long as the kernel frees their memory. */
+void keeper_clean_after(void);
 
 #endif

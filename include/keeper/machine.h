@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/silence.h"
 #include "job/plan.h"
+#include "keeper/ending.h"
 #include "keeper/jobdir.h"
 #include "keeper/listen.h"
 #include "keeper/output.h"
@@ -86,6 +87,9 @@ struct machine {
     int64_t flush_ends;   /* OVER: no longer waits for credit */
     int probe_every;
     int kills;              /* how often KILL was sent in this stage */
+    struct ending ending;   /* of what has had KILL */
+    struct strv unkilled;   /* as in the outcome */
+    pid_t clearing;         /* OVER: removes what the attempt has left; 0: has ended */
     struct waiting waiting; /* the last MESSAGE_WAITING, once one was sent */
     bool told_waiting;
 
@@ -119,6 +123,9 @@ void machine_told_to_stop(struct machine *m, bool hurry);
 
 /* Deadlines that have passed. */
 void machine_tick(struct machine *m, int64_t now);
+
+/* OVER, and what is to be told of the attempt is known and has not been told. */
+bool machine_may_report(const struct machine *m);
 
 /* The next deadline. */
 int64_t machine_deadline(const struct machine *m);

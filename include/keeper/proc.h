@@ -12,6 +12,10 @@ struct proc {
     pid_t pid, parent;
     unsigned long long start;
     char name[16]; /* as the kernel cuts it */
+    char state;    /* of its first thread: R, S, D, Z, ... */
+    int threads;
+    unsigned long long cpu; /* clock ticks of all its threads */
+    long resident;          /* pages */
     bool zombie;
     int status; /* a zombie's, as wait gives it; 0 where it may not be seen (after setuid) */
     bool below; /* the root of the search, found while searching */
@@ -33,6 +37,14 @@ void procs_free(struct procs *procs);
 
 /* One process as it is now; 0, or -1 when there is none. */
 int proc_read(pid_t pid, struct proc *proc);
+
+/* Has all of it ended? A process whose first thread is a zombie may have others that still free its
+ * memory; until they are done it cannot be reaped. */
+bool proc_has_ended(const struct proc *proc);
+
+/* R where one of its threads runs or could run, else D where one is in an uninterruptible sleep,
+ * else the first thread's state; '?' when it has gone. Reads nothing that could block. */
+char proc_state(pid_t pid);
 
 /* The process with that pid, or NULL; procs as proc_below gives them. */
 struct proc *procs_find(const struct procs *procs, pid_t pid);

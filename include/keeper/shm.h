@@ -38,8 +38,11 @@ void shm_tick(struct shm *shm, int64_t now, int job_dir);
 /* Before the first signal to the processes. */
 void shm_note(struct shm *shm, int job_dir);
 
-/* All processes of the attempt are gone: nothing of theirs stays. shm_begin may follow. */
-void shm_end(struct shm *shm);
+/* All processes of the attempt are gone: nothing of theirs stays. shm_remove blocks for as long as
+ * the kernel frees memory (0.15 to 0.5 s a GiB) and may run in a forked copy of this process;
+ * shm_forget, then, makes shm_begin possible again. */
+void shm_remove(struct shm *shm);
+void shm_forget(struct shm *shm);
 
 /* For the rank, when the keeper was killed and its processes are gone: removes what it had noted in
  * its open folder. */

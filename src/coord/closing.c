@@ -10,11 +10,13 @@
 #include "base/log.h"
 #include "coord/signals.h"
 #include "coord/state.h"
+#include "keeper/doing.h"
+#include "keeper/proc.h"
 #include "report/report.h"
 #include "wire/pack.h"
 
 enum {
-    CLOSING_MS = 10000, /* beyond kill_grace, for the other machines to end a stop */
+    CLOSING_MS = 10000, /* beyond kill_grace, without anything that comes nearer to the end */
     READER_MS = 60000,  /* a good job's reader that takes nothing for so long, and has log files */
     FAILED_READER_MS = 5000, /* a failed job's */
     OUTPUT_MS = 5000,        /* for output that came before the closing lines */
@@ -24,6 +26,7 @@ enum {
         1500, /* for a sign of life, when a machine is lost or something came from outside */
     PATIENCE_MS = 5000, /* for one after another failure, from a machine that may be overloaded */
     ASK_EVERY_MS = 500,
+    ASK_ROOT_MS = 5000,
     SENT_MS = 200, /* for the word to leave to get out */
     KEEPER_EXIT_MS = 3000
 };
@@ -59,6 +62,8 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
             coord_remove_files(c);
         }
     }
+    if (c->cleaning || c->keeper_silent) /* what cannot be ended is not waited for here */
+        coord_remove_files(c);
     if (c->setup->meeting->sleepers)
         sleepers_dismiss(c->setup->meeting->sleepers, code);
     if (how == LEAVE_AT_ONCE)
@@ -107,11 +112,38 @@ static void send_outcome(struct coord *c)
     c->run.outcome_sent = true;
 }
 
-static int64_t closing_deadline(const struct coord *c)
+static int64_t later(int64_t a, int64_t b)
 {
-    int64_t grace = c->run.slice ? c->run.slice->kill_grace_ms : 0;
+    return a > b ? a : b;
+}
 
-    return c->run.stopping ? c->run.stop_time + grace + CLOSING_MS : CLOCK_NEVER;
+/* Rank 0: when a machine whose outcome is missing was heard last. A machine that lives has a
+ * deadline of its own, and sends its outcome then. */
+static int64_t last_sign(struct coord *c)
+{
+    for (int r = 1; r < c->peers->size; r++) {
+        int64_t heard = root_lacks(c->root, r);
+
+        if (heard != CLOCK_NEVER)
+            c->run.last_sign = later(c->run.last_sign, heard);
+    }
+    return later(c->run.last_sign, c->run.complete_time);
+}
+
+/* So long after the last thing that came nearer to the end, here or, as rank 0 sees it, elsewhere.
+ */
+static int64_t closing_deadline(struct coord *c)
+{
+    int64_t grace = c->run.slice ? c->run.slice->kill_grace_ms : 0, moved;
+
+    if (!c->run.stopping)
+        return CLOCK_NEVER;
+    moved = later(c->run.stop_time + grace, doing_progressed());
+    if (c->cleaning)
+        moved = later(moved, c->clean.moved);
+    if (c->root)
+        moved = later(moved, last_sign(c));
+    return moved + CLOSING_MS;
 }
 
 /* After a failure the job's own last lines must come out soon, and so must mpirun: what the reader
@@ -187,14 +219,14 @@ static void ask_for_signs(struct coord *c, int64_t now)
 
 /* After a failure rank 0 waits only for machines that give a sign of life. true: no other outcome
  * will come. */
-static bool rest_is_silent(struct coord *c, int64_t now)
+static bool rest_is_silent(struct coord *c, int64_t now, bool late)
 {
     int64_t patience = c->order ? ANSWER_MS : PATIENCE_MS;
 
     if (!c->run.stopping)
         return false;
     ask_for_signs(c, now);
-    if (!c->pulse.timeout_ms) /* --lost_timeout 0: silence means nothing */
+    if (!c->pulse.timeout_ms && !late) /* --lost_timeout 0: silence alone means nothing */
         return false;
     for (int r = 1; r < c->peers->size; r++) {
         int64_t heard = root_lacks(c->root, r);
@@ -210,8 +242,8 @@ static void report(struct coord *c, int64_t now, bool late)
 {
     bool complete = root_complete(c->root, c->lost ? c->lost_machine : -1);
 
-    c->run.given_up = !complete && rest_is_silent(c, now);
-    if (!late && !complete && !c->run.given_up)
+    c->run.given_up = !complete && rest_is_silent(c, now, late);
+    if (!complete && !c->run.given_up)
         return;
     if (!c->run.complete_time)
         c->run.complete_time = now;
@@ -272,7 +304,7 @@ static bool is_cut_off(const struct coord *c, int64_t now)
     return c->lost && c->root_heard <= c->lost_time && now - c->lost_time > ANSWER_MS;
 }
 
-/* Not even KILL has ended them. Nor is their keeper of use in another attempt. */
+/* Nothing moves, and their keeper does not say so: it is of no use in another attempt either. */
 static void leave_them(struct coord *c)
 {
     coord_kill_keeper(c);
@@ -281,6 +313,22 @@ static void leave_them(struct coord *c)
         "system or a driver that hangs?); they are left to the kernel, which has their KILL",
         c->setup->meeting->host, (double)(clock_ms() - c->run.stop_time) / 1000);
     coord_abandon(c);
+    strv_addf(&c->run.outcome.unkilled, "dgl-keeper (pid %d, state %c) and what it has started",
+              (int)c->keeper.keeper.pid, proc_state(c->keeper.keeper.pid));
+}
+
+/* Rank 0's report is waited for as long as rank 0 lives. */
+static bool root_is_late(struct coord *c, int64_t now)
+{
+    int64_t end = later(closing_deadline(c), c->root_heard);
+
+    if (now <= closing_deadline(c))
+        return false;
+    if (now >= c->run.next_ask_root) {
+        coord_send(c, 0, MESSAGE_HERE, NULL);
+        c->run.next_ask_root = now + ASK_ROOT_MS;
+    }
+    return now - end > REPORT_MS;
 }
 
 void coord_run_closing(struct coord *c, int64_t now)
@@ -302,6 +350,6 @@ void coord_run_closing(struct coord *c, int64_t now)
         coord_leave(c, c->leave_code, LEAVE_AT_ONCE);
     if (!c->root && is_cut_off(c, now))
         leave_alone(c, LEAVE_AT_ONCE);
-    if (!c->root && (c->lost_root || (late && now - closing_deadline(c) > REPORT_MS)))
+    if (!c->root && (c->lost_root || root_is_late(c, now)))
         leave_alone(c, LEAVE_ALONE);
 }

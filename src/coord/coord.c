@@ -207,6 +207,7 @@ static void on_time(struct coord *c, int64_t now)
     look_after_keeper(c, now);
     coord_look_for_foreign(c, now);
     look_after_master_port(c, now);
+    coord_clean(c, now);
     if (!c->root)
         return;
     if (!c->run.slices_sent && now >= c->start_at && !c->run.stopping)

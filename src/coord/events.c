@@ -146,14 +146,35 @@ void coord_remove_files(struct coord *c)
     free(why);
 }
 
-/* The keeper has died before its time: this rank, a subreaper too, has inherited its processes. */
+/* The keeper has died before its time: this rank, a subreaper too, has inherited its processes. The
+ * others are told at once; this machine is over when they have ended. */
 static void on_keeper_gone(struct coord *c)
 {
-    if (!keeper_clean_after())
-        log_warning("some processes of this job on %s do not die of SIGKILL",
-                    c->setup->meeting->host);
     if (!c->run.over)
-        coord_fail_without_keeper(c);
+        coord_fail_for_keeper(c, EXIT_LAUNCHER, "has died");
+    c->cleaning = true;
+    c->next_clean = clock_ms();
+    ending_begin(&c->clean, c->next_clean);
+    coord_clean(c, c->next_clean);
+}
+
+void coord_clean(struct coord *c, int64_t now)
+{
+    enum { CLEAN_EVERY_MS = 20 };
+    struct strv left = {0};
+    enum cleaning state;
+
+    if (!c->cleaning || now < c->next_clean)
+        return;
+    c->next_clean = now + CLEAN_EVERY_MS;
+    state = keeper_clean_step(&c->clean, &left);
+    if (state == CLEANING)
+        return;
+    c->cleaning = false;
+    if (!c->run.over)
+        coord_abandon(c);
+    strv_add_all(&c->run.outcome.unkilled, &left);
+    strv_free(&left);
     coord_remove_files(c);
 }
 

@@ -10,13 +10,19 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/watchdog.h"
 #include "config.h"
 #include "coord/root_state.h"
 #include "keeper/output.h"
 #include "report/report.h"
 
-enum { RESTART_DELAY_MAX_MS = 60000, RESTART_WARNINGS = 5 };
+enum {
+    RESTART_DELAY_MAX_MS = 60000,
+    RESTART_WARNINGS = 5,
+    UNKILLED_SAID = 8,
+    UNKILLED_TEXT_MOST = 200 /* bytes */
+};
 
 /* What is known of a machine that said nothing. */
 static void fill_missing(struct root *root)
@@ -326,6 +332,33 @@ static void say_restart(struct root *root, const struct report *report)
     buf_free(&text);
 }
 
+/* What not even KILL ends, all of it, by machine. restart: there would be another attempt; beside
+ * living processes, which hold its ports, its GPUs and its checkpoints, there is none. true: there
+ * is something. */
+static bool say_unkilled(struct root *root, bool restart)
+{
+    size_t n = 0;
+
+    for (int r = 0; r < root->size; r++) {
+        const struct outcome *outcome = &root->outcomes[r];
+
+        for (size_t i = 0; i < outcome->unkilled.n; i++, n++) {
+            struct buf who = {0};
+
+            text_harmless_ends(&who, outcome->unkilled.items[i], UNKILLED_TEXT_MOST);
+            if (n < UNKILLED_SAID)
+                log_error("%s: %.*s does not end, not even by SIGKILL",
+                          root->meeting->seats[r].host, (int)who.len, who.data);
+            buf_free(&who);
+        }
+    }
+    if (n > UNKILLED_SAID)
+        log_error("and %zu more; the report's warnings name them", n - UNKILLED_SAID);
+    if (n > 0 && restart)
+        log_error("no further attempt is started beside processes that still live");
+    return n > 0;
+}
+
 int root_conclude(struct root *root, const struct cause *known, bool may_restart, bool *restart)
 {
     const struct cause *cause = root_first_cause(root, known);
@@ -336,6 +369,8 @@ int root_conclude(struct root *root, const struct cause *known, bool may_restart
     age_warnings(root);
     *restart = may_restart && cause && is_worth_a_restart(cause) &&
                root->job->attempt < root->job->options.max_restarts;
+    if (say_unkilled(root, *restart))
+        *restart = false;
     fill_missing(root);
     root_end_phases(root);
     report = make_report(root, cause, complete && !*restart);

@@ -10,7 +10,8 @@
 #include "base/clock.h"
 
 static struct page {
-    _Atomic int64_t since; /* 0: nothing */
+    _Atomic int64_t since;      /* 0: nothing */
+    _Atomic int64_t progressed; /* 0: never */
     enum doing kind;
     char text[8704]; /* two paths */
 } * page;            /* NULL: none */
@@ -40,6 +41,17 @@ void doing_end(void)
 {
     if (page != NULL)
         atomic_store(&page->since, 0);
+}
+
+void doing_progress(void)
+{
+    if (page != NULL)
+        atomic_store(&page->progressed, clock_ms());
+}
+
+int64_t doing_progressed(void)
+{
+    return page == NULL ? 0 : atomic_load(&page->progressed);
 }
 
 const char *doing_what(enum doing *kind, int64_t *for_ms)

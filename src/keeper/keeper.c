@@ -26,7 +26,6 @@
 #include "keeper/reaping.h"
 
 #define SOCKET_FD     3
-#define CLEAN_MS      3000
 #define CLEAN_STEP_MS 5
 #define ENTRIES       4 /* of the poll, before those of the streams */
 
@@ -141,7 +140,7 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
     machine_tick(m, clock_ms());
     if (m->stage == STAGE_KILL) /* as often as anything ends, so that a fork bomb loses */
         proc_kill_all();
-    if (m->stage == STAGE_OVER && !m->reported)
+    if (machine_may_report(m))
         report_over(m);
     link_write(m);
 }
@@ -218,20 +217,43 @@ int keeper_fork(struct keeper *keeper, bool escalates, struct err *err)
     return 0;
 }
 
-bool keeper_clean_after(void)
+static void name_all(const struct procs *left, struct strv *names)
 {
-    int64_t end = clock_ms() + CLEAN_MS;
+    for (size_t i = 0; i < left->n; i++)
+        strv_addf(names, "%s (pid %d, state %c)", left->items[i].name, (int)left->items[i].pid,
+                  proc_state(left->items[i].pid));
+}
+
+enum cleaning keeper_clean_step(struct ending *progress, struct strv *left)
+{
+    struct procs procs = {0};
+    enum cleaning result = CLEANING;
+    int64_t now = clock_ms();
     struct rusage usage;
     int status;
     pid_t pid;
 
-    for (;;) {
-        proc_kill_all();
-        do
-            pid = proc_reap(&status, &usage);
-        while (pid > 0);
-        if (pid < 0 || clock_ms() >= end)
-            return pid < 0;
+    proc_kill_all();
+    do
+        pid = proc_reap(&status, &usage);
+    while (pid > 0);
+    if (pid < 0)
+        return CLEANING_DONE;
+    ending_left(&procs);
+    ending_look(progress, &procs, now);
+    if (ending_is_vain(progress, now))
+        result = CLEANING_VAIN;
+    if (result == CLEANING_VAIN && left != NULL)
+        name_all(&procs, left);
+    procs_free(&procs);
+    return result;
+}
+
+void keeper_clean_after(void)
+{
+    struct ending progress;
+
+    ending_begin(&progress, clock_ms());
+    while (keeper_clean_step(&progress, NULL) == CLEANING)
         poll(NULL, 0, CLEAN_STEP_MS);
-    }
 }

@@ -107,6 +107,7 @@ void link_send_outcome(struct machine *m)
                               .port = slice == NULL ? 0 : slice->port,
                               .cpus = slice == NULL ? 0 : slice->cpus,
                               .n_processes = m->n,
+                              .unkilled = m->unkilled,
                               .warnings = m->warnings,
                               .cause = m->cause};
     struct buf payload = {0};

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "keeper/awaited.h"
+#include "keeper/clearing.h"
 #include "keeper/deaths.h"
 #include "keeper/doing.h"
 #include "keeper/failure.h"
@@ -96,12 +97,8 @@ void machine_forget_deadlines(struct machine *m)
 static void enter_over(struct machine *m)
 {
     failure_decide(m); /* reads the job's folder and /dev/shm */
-    doing_begin(DOING_WORK, "removing the folder '%s'",
-                m->job_dir.fd < 0 ? "" : m->job_dir.folder.path);
-    jobdir_end(&m->job_dir);
-    shm_end(&m->shm);
-    doing_end();
     machine_forget_deadlines(m);
+    clearing_begin(m);
     m->flush_ends = m->cause == NULL && !m->told ? CLOCK_NEVER : clock_ms() + FLUSH_MS;
 }
 
@@ -132,7 +129,10 @@ void machine_event(struct machine *m, enum stage_event event)
 
     if (next == m->stage && !(next == STAGE_KILL && event == EVENT_DEADLINE))
         return;
-    m->kills = next == m->stage ? m->kills : 0;
+    if (next != m->stage) {
+        m->kills = 0;
+        doing_progress();
+    }
     m->stage = next;
     if (enter[next] != NULL)
         enter[next](m);
@@ -157,6 +157,10 @@ void machine_preempt(struct machine *m, int signal)
 
 static void stage_overdue(struct machine *m)
 {
+    if (m->stage == STAGE_OVER) {
+        clearing_look(m);
+        return;
+    }
     m->stage_ends = CLOCK_NEVER;
     for (int i = 0; i < m->n && m->stage == STAGE_DRAIN; i++) {
         if (m->children[i].running)
@@ -189,6 +193,11 @@ void machine_tick(struct machine *m, int64_t now)
     shm_tick(&m->shm, now, m->job_dir.fd);
 }
 
+bool machine_may_report(const struct machine *m)
+{
+    return m->stage == STAGE_OVER && m->clearing == 0 && !m->reported;
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -207,9 +216,9 @@ int64_t machine_deadline(const struct machine *m)
     first = earlier(first, shm_deadline(&m->shm));
     if (m->output != NULL && !m->rank_gone)
         first = earlier(first, output_deadline(m->output));
-    if (m->stage == STAGE_OVER && !m->reported && m->rank_gone)
-        return 0;
-    return m->stage == STAGE_OVER && !m->reported ? earlier(first, m->flush_ends) : first;
+    if (!machine_may_report(m))
+        return first;
+    return m->rank_gone ? 0 : earlier(first, m->flush_ends);
 }
 
 void machine_init(struct machine *m, int rank, int socket, const struct spawn_origin *origin)
@@ -242,6 +251,7 @@ static void clear(struct machine *m)
     cause_free(m->suspect.cause);
     deaths_free(m);
     warnings_clear(&m->warnings);
+    strv_free(&m->unkilled);
     free(m->children);
     free(m->servers);
     jobdir_close(&m->job_dir);

@@ -33,35 +33,79 @@ static void take_ends(struct proc *proc, const char *text, const char *close)
         proc->status = (int)strtol(last, NULL, 10);
 }
 
+/* 0, or -1 when there is nothing to read. */
+static int read_text(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd < 0 ? -1 : read(fd, text, size - 1);
+
+    if (fd >= 0)
+        close(fd);
+    text[len > 0 ? len : 0] = '\0';
+    return len > 0 ? 0 : -1;
+}
+
 /* Fills *proc from /proc/PID/stat. The command's name may hold blanks and parentheses: what counts
  * starts behind the last ')'. */
 int proc_read(pid_t pid, struct proc *proc)
 {
-    char path[32], text[1024], state;
+    char path[32], text[1024];
+    unsigned long long user, system;
     const char *rest;
-    ssize_t len;
-    int fd, parent;
+    int parent;
 
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (read_text(path, text, sizeof text) != 0)
         return -1;
-    len = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (len <= 0)
-        return -1;
-    text[len] = '\0';
     rest = strrchr(text, ')');
     *proc = (struct proc){.pid = pid};
-    if (rest == NULL || sscanf(rest + 1,
-                               " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
-                               " %*d %*d %llu",
-                               &state, &parent, &proc->start) != 3)
+    if (rest == NULL ||
+        sscanf(rest + 1,
+               " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %d %*d %llu"
+               " %*u %ld",
+               &proc->state, &parent, &user, &system, &proc->threads, &proc->start,
+               &proc->resident) != 7)
         return -1;
     proc->parent = parent;
-    proc->zombie = state == 'Z' || state == 'X';
+    proc->cpu = user + system;
+    proc->zombie = proc->state == 'Z' || proc->state == 'X';
     take_ends(proc, text, rest);
     return 0;
+}
+
+bool proc_has_ended(const struct proc *proc)
+{
+    return proc->zombie && proc->threads <= 1;
+}
+
+static char thread_state(pid_t pid, const char *thread)
+{
+    char path[64], text[1024];
+    const char *close;
+
+    snprintf(path, sizeof path, "/proc/%d/task/%.20s/stat", (int)pid, thread);
+    close = read_text(path, text, sizeof text) == 0 ? strrchr(text, ')') : NULL;
+    return close != NULL && close[1] == ' ' ? close[2] : '?';
+}
+
+char proc_state(pid_t pid)
+{
+    char path[32], found = '?', state;
+    struct dirent *entry;
+    DIR *threads;
+
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    threads = opendir(path);
+    while (threads != NULL && (entry = readdir(threads)) != NULL) {
+        if (!isdigit((unsigned char)entry->d_name[0]))
+            continue;
+        state = thread_state(pid, entry->d_name);
+        if (found == '?' || state == 'R' || (state == 'D' && found != 'R'))
+            found = state;
+    }
+    if (threads != NULL)
+        closedir(threads);
+    return found;
 }
 
 static void procs_add(struct procs *procs, const struct proc *proc)

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/clearing.h"
 #include "keeper/deaths.h"
 #include "keeper/failure.h"
 #include "keeper/leaving.h"
@@ -37,6 +38,8 @@ void reaping_reap(struct machine *m)
     while ((pid = proc_reap(&status, &usage)) > 0) {
         int i = reaping_child_of(m, pid);
 
+        if (clearing_reaped(m, pid))
+            continue;
         if (i < 0 || !m->children[i].running) {
             deaths_reaped(m, pid, status);
             continue;

@@ -230,13 +230,17 @@ void shm_note(struct shm *shm, int job_dir)
 }
 
 /* What is mounted here goes with all that is in it, also when somebody still looks at it. */
-void shm_end(struct shm *shm)
+void shm_remove(struct shm *shm)
 {
     if (shm->own)
         umount2(FOLDER, MNT_DETACH);
-    shm->own = false;
     if (shm->segments != NULL)
         segments_remove(shm->segments);
+}
+
+void shm_forget(struct shm *shm)
+{
+    shm->own = false;
     segments_close(shm->segments);
     shm->segments = NULL;
 }

@@ -7,15 +7,18 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/doing.h"
 #include "keeper/failure.h"
+#include "keeper/link.h"
 #include "keeper/machine.h"
 #include "keeper/proc.h"
 #include "keeper/reaping.h"
 #include "keeper/stopping.h"
 
-#define KILL_AGAIN_MS 1000
-#define KILLS_MOST    8
-#define SERVERS_MS    1000 /* of kill_grace, for the servers alone at its end; at most half of it */
+#define KILL_AGAIN_MS  1000
+#define SERVERS_MS     1000 /* of kill_grace, for the servers alone at its end; at most half of it */
+#define SAY_SLOW_EVERY 10   /* KILLs */
+#define UNKILLED_MOST  16   /* are named */
 
 static void mark_stopped(struct machine *m)
 {
@@ -76,18 +79,133 @@ void stopping_clients(struct machine *m)
     stopping_look(m);
 }
 
-/* A process that a file system or a driver holds does not die of KILL before that lets it go. True
- * after so many that it is not waited for any more. */
-static bool kill_is_vain(struct machine *m)
+/* ---- what not even KILL ends ---- */
+
+/* "trainer 1 (pid 4711, state D)", "python3 (pid 4712, state D) of trainer 1" */
+static char *describe(const struct machine *m, const struct procs *left, const struct proc *proc)
 {
-    if (++m->kills <= KILLS_MOST)
-        return false;
-    failure_warn(
-        m,
-        "processes of this job on %s do not die of SIGKILL (a file system or a driver that "
-        "hangs?) and were left to the kernel",
-        m->host);
-    return true;
+    const struct proc *top = proc, *parent;
+    const struct child *child;
+    char state = proc_state(proc->pid);
+    int i;
+
+    while ((parent = procs_find(left, top->parent)) != NULL)
+        top = parent;
+    i = reaping_child_of(m, top->pid);
+    child = i < 0 ? NULL : &m->children[i];
+    if (child != NULL && top == proc)
+        return mem_printf("%s %d (pid %d, state %c)", role_name(child->plan->role), child->plan->id,
+                          (int)proc->pid, state);
+    if (child == NULL)
+        return mem_printf("%s (pid %d, state %c)", proc->name, (int)proc->pid, state);
+    return mem_printf("%s (pid %d, state %c) of %s %d", proc->name, (int)proc->pid, state,
+                      role_name(child->plan->role), child->plan->id);
+}
+
+static void describe_all(const struct machine *m, const struct procs *left, struct strv *out)
+{
+    for (size_t i = 0; i < left->n && i < UNKILLED_MOST; i++) {
+        char *text = describe(m, left, &left->items[i]);
+
+        strv_add(out, text);
+        free(text);
+    }
+    if (left->n > UNKILLED_MOST)
+        strv_addf(out, "%zu more", left->n - UNKILLED_MOST);
+}
+
+static char *joined(const struct strv *texts)
+{
+    struct buf all = {0};
+
+    for (size_t i = 0; i < texts->n; i++)
+        buf_addf(&all, "%s%s", i == 0 ? "" : "; ", texts->items[i]);
+    buf_add(&all, "", 1);
+    return all.data;
+}
+
+void stopping_note_unkilled(struct machine *m)
+{
+    struct procs left = {0};
+    char *who;
+
+    ending_left(&left);
+    strv_free(&m->unkilled);
+    describe_all(m, &left, &m->unkilled);
+    procs_free(&left);
+    who = joined(&m->unkilled);
+    failure_warn(m,
+                 "processes of this job on %s do not die of SIGKILL (a file system or a driver "
+                 "that hangs?) and were left to the kernel: %s",
+                 m->host, who);
+    free(who);
+}
+
+static void say_slow(struct machine *m, const struct procs *left)
+{
+    struct strv texts = {0};
+    char *who, *line;
+
+    describe_all(m, left, &texts);
+    who = joined(&texts);
+    line = mem_printf("%s waits for processes that have had SIGKILL and still end (their memory is "
+                      "being freed?): %s",
+                      m->host, who);
+    link_say(m, line);
+    free(line);
+    free(who);
+    strv_free(&texts);
+}
+
+/* A process that a file system or a driver holds does not die of KILL before that lets it go. True
+ * when nothing has moved for so long that it is not waited for any more. */
+static bool kill_is_vain(struct machine *m, const struct procs *left)
+{
+    int64_t now = clock_ms();
+
+    if (m->kills++ == 0)
+        ending_begin(&m->ending, now);
+    if (ending_look(&m->ending, left, now))
+        doing_progress();
+    if (m->kills % SAY_SLOW_EVERY == 0 && left->n > 0)
+        say_slow(m, left);
+    return ending_is_vain(&m->ending, now);
+}
+
+/* ---- who gets which signal ---- */
+
+/* The samplers that run, and what is below them. */
+static void find_samplers(const struct machine *m, struct procs *found)
+{
+    const struct proc *top, *parent;
+    struct procs left = {0};
+    size_t n = 0;
+    int child;
+
+    ending_left(&left);
+    *found = (struct procs){0};
+    found->items = mem_calloc(left.n + 1, sizeof *found->items);
+    for (size_t i = 0; i < left.n; i++) {
+        top = &left.items[i];
+        while ((parent = procs_find(&left, top->parent)) != NULL)
+            top = parent;
+        child = reaping_child_of(m, top->pid);
+        if (child >= 0 && machine_is_sampler(&m->children[child]))
+            found->items[n++] = left.items[i];
+    }
+    found->n = n;
+    procs_free(&left);
+}
+
+static bool samplers_stay(struct machine *m)
+{
+    struct procs left;
+    bool vain;
+
+    find_samplers(m, &left);
+    vain = kill_is_vain(m, &left);
+    procs_free(&left);
+    return vain;
 }
 
 /* Those that have had TERM get KILL, again each second. */
@@ -105,7 +223,7 @@ void stopping_samplers(struct machine *m)
         child->stopped = true;
     }
     m->samplers_end = clock_ms() + (told ? m->slice->kill_grace_ms : KILL_AGAIN_MS);
-    if (!told && kill_is_vain(m))
+    if (!told && samplers_stay(m))
         machine_event(m, EVENT_DONE);
 }
 
@@ -121,6 +239,8 @@ void stopping_servers(struct machine *m)
 
 void stopping_all(struct machine *m)
 {
+    struct procs left = {0};
+
     machine_forget_deadlines(m);
     reaping_reap(m);
     failure_decide(m);
@@ -130,6 +250,10 @@ void stopping_all(struct machine *m)
     shm_note(&m->shm, m->job_dir.fd);
     proc_kill_all();
     m->stage_ends = clock_ms() + KILL_AGAIN_MS;
-    if (kill_is_vain(m))
+    ending_left(&left);
+    if (kill_is_vain(m, &left)) {
+        stopping_note_unkilled(m);
         machine_event(m, EVENT_EMPTY);
+    }
+    procs_free(&left);
 }

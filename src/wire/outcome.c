@@ -67,6 +67,7 @@ void outcome_clear(struct outcome *outcome)
     free(outcome->processes);
     free(outcome->host);
     free(outcome->ip);
+    strv_free(&outcome->unkilled);
     warnings_clear(&outcome->warnings);
     cause_free(outcome->cause);
     *outcome = (struct outcome){0};
@@ -185,6 +186,7 @@ void message_pack_outcome(struct buf *out, const struct outcome *outcome)
     pack_u32(out, (uint32_t)outcome->n_processes);
     for (int i = 0; i < outcome->n_processes; i++)
         pack_process(out, &outcome->processes[i]);
+    pack_strv(out, &outcome->unkilled);
     pack_warnings(out, &outcome->warnings);
     pack_u32(out, outcome->cause != NULL);
     if (outcome->cause)
@@ -217,6 +219,7 @@ int message_unpack_outcome(const char *data, size_t len, struct outcome *outcome
     outcome->port = field_int(&u, 0, UINT16_MAX);
     outcome->cpus = field_int(&u, 0, INT_MAX);
     unpack_processes(&u, outcome);
+    unpack_strv(&u, &outcome->unkilled);
     unpack_warnings(&u, &outcome->warnings);
     has_cause = unpack_u32(&u);
     if (!u.bad && has_cause == 1)

@@ -3,6 +3,7 @@ at once why not and what to do."""
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -263,6 +264,22 @@ def test_job_folder_that_hangs(make, hanging):
     assert "has died" in result.err, result.said
 
 
+def test_job_folder_that_hangs_at_the_end(make, hanging):
+    """A good job stays one: the keeper, which has others to answer, does not remove it itself."""
+    it = make("openmpi", "server: serve", "trainer: connect; touch up; wait go", machines=2,
+              lost_timeout=4, private_shm="off", run_dir="none")
+    hang = hanging(it, 1)
+    temporary = it.options["workspace"] / "tmp"
+    (it.workspace / "tmp").mkdir()
+    behind(it, "env", f"TMPDIR={temporary}", machine=1)
+    it.start().wait_for("up")
+    hang("opendir")
+    (it.workspace / "go").touch()
+    result, _ = it.end(30)
+    assert result.code == 0, result.said
+    assert f"('{temporary}/" in result.err and "could not be removed" in result.err, result.said
+
+
 @pytest.mark.parametrize("mpi, how", [("openmpi", ""), ("mpich", "hard")])
 def test_keeper_that_hangs(make, hanging, mpi, how):
     """Between the servers and the trainers; 'hard': not even KILL ends it."""
@@ -277,7 +294,7 @@ def test_keeper_that_hangs(make, hanging, mpi, how):
     assert "has been starting trainer 1 in" in result.err, result.said
     assert "the file system does not answer" in result.err, result.said
     assert bool(left) == bool(how), left
-    assert not how or "do not die of SIGKILL" in result.err, result.said
+    assert not how or "state D) does not end, not even by SIGKILL" in result.err, result.said
 
 
 @pytest.mark.parametrize("mpi", ["openmpi", "mpich"])
@@ -293,6 +310,27 @@ def test_server_that_not_even_kill_ends(make, hanging, mpi):
     result, left = it.end()
     assert result.code == 0 and left, result.said
     assert "on vm1 do not die of SIGKILL" in result.err, result.said
+
+
+@pytest.mark.parametrize("mpi, machine", [("openmpi", 1), ("mpich", 0)])
+def test_no_attempt_beside_a_trainer_that_not_even_kill_ends(make, hanging, tmp_path, mpi,
+                                                              machine):
+    """Two trainers of one rank would share checkpoint, GPU and ports."""
+    other = 1 - machine
+    it = make(mpi, "server: serve", f"trainer {other}: wait go; exit 3",
+              f"trainer {machine}: touch up; wait never", machines=2, kill_grace=1, max_restarts=2,
+              restart_delay=0, run_dir=str(tmp_path / "runs"))
+    hang = hanging(it, machine)
+    it.start().wait_for("up")
+    hang("getattr lookup access hard")
+    (it.workspace / "go").touch()
+    result, left = it.end(60)
+    assert result.code == 3 and left, result.said
+    assert len(result.report["attempts"]) == 1, result.said
+    assert "starting again" not in result.err, result.said
+    assert re.search(rf"vm{machine}: trainer {machine} \(pid \d+, state D\) does not end",
+                     result.err), result.said
+    assert "no further attempt is started beside" in result.err, result.said
 
 
 @pytest.mark.parametrize("machine", [0, 1])

@@ -74,6 +74,7 @@ static struct process_outcome sample_on_vm1[] = {
      .log = "/run/logs/vm1.trainer-1.log"},
 };
 
+static char *sample_unkilled[] = {"trainer 1 (pid 4711, state D)", NULL};
 static struct warning sample_warnings[] = {
     {.text = (char *)"the log file <vm1> is \"not\" writable \xC0\xAF", .age_ms = 40}};
 
@@ -94,6 +95,7 @@ static struct outcome sample_outcomes[] = {
      .cpus = 2,
      .processes = sample_on_vm1,
      .n_processes = 2,
+     .unkilled = {.items = sample_unkilled, .n = 1},
      .warnings = {.items = sample_warnings, .n = 1}},
     {.machine = 2, .rank = -1, .host = "vm2", .ip = NULL},
 };

@@ -59,6 +59,7 @@ static struct outcome random_outcome(uint64_t *seed)
     o.processes = mem_calloc((size_t)o.n_processes, sizeof(*o.processes));
     for (int i = 0; i < o.n_processes; i++)
         random_process(seed, &o.processes[i]);
+    random_strv(seed, &o.unkilled, 3);
     for (int i = random_below(seed, 4); i > 0; i--)
         warnings_add(&o.warnings, "the log file is full", random_below(seed, 100000) - 50000);
     o.cause = random_below(seed, 2) ? random_cause(seed) : NULL;

@@ -107,7 +107,8 @@ static void three_attempts(struct slice *slice)
         ck_assert_uint_eq(st.f_flag & (ST_NOSUID | ST_NODEV), ST_NOSUID | ST_NODEV);
         close(open("/dev/shm/test_shm.left", O_WRONLY | O_CREAT, 0600));
         ck_assert(holds("/dev/shm/test_shm.left"));
-        shm_end(&shm);
+        shm_remove(&shm);
+        shm_forget(&shm);
         ck_assert_ptr_null(shm_folder(&shm));
     }
     ck_assert(holds(before) && !holds("/dev/shm/test_shm.left"));
@@ -123,7 +124,8 @@ START_TEST(test_private)
     struct err why;
 
     if (shm_begin(&shm, slice, &why) == 0) {
-        shm_end(&shm);
+        shm_remove(&shm);
+        shm_forget(&shm);
         three_attempts(slice);
     } else {
         ck_assert_int_eq(why.code, EXIT_MACHINE);
@@ -142,7 +144,8 @@ START_TEST(test_off)
     ck_assert_int_eq(shm_begin(&shm, slice, &why), 0);
     ck_assert_ptr_null(shm_folder(&shm));
     ck_assert_ptr_null(shm.segments);
-    shm_end(&shm);
+    shm_remove(&shm);
+    shm_forget(&shm);
     slice_free(slice);
 }
 END_TEST
@@ -162,7 +165,8 @@ START_TEST(test_a_workspace_in_it)
     ck_assert_str_eq(why.text, "");
     ck_assert_ptr_null(shm_folder(&shm));
     ck_assert_ptr_nonnull(shm.segments);
-    shm_end(&shm);
+    shm_remove(&shm);
+    shm_forget(&shm);
     slice->private_shm = PRIVATE_SHM_ON;
     ck_assert_int_eq(shm_begin(&shm, slice, &why), -1);
     ck_assert_ptr_nonnull(strstr(why.text, "it would hide the workspace"));

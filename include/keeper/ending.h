@@ -1,0 +1,30 @@
+/* ending: whether processes that were sent KILL are about to end. One that frees 100 GiB needs half
+ * a minute, one that a file system or a driver holds may need for ever: what counts is whether
+ * anything moves. Knows nothing of the job.
+ */
+#ifndef KEEPER_ENDING_H
+#define KEEPER_ENDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "keeper/proc.h"
+
+struct ending {
+    uint64_t mark; /* of all that is left, at the last look */
+    int64_t moved; /* clock_ms */
+};
+
+void ending_begin(struct ending *ending, int64_t now);
+
+/* What is below this process and has not ended, in *left; free with procs_free. */
+void ending_left(struct procs *left);
+
+/* Has anything moved since the last look at these: has one ended, does its memory or its CPU time
+ * change, or does it run? */
+bool ending_look(struct ending *ending, const struct procs *left, int64_t now);
+
+/* Has nothing moved for so long that it is waited for no more? */
+bool ending_is_vain(const struct ending *ending, int64_t now);
+
+#endif

@@ -1,0 +1,79 @@
+/* clearing: the forked process that removes, and how long it is waited for. */
+#include "keeper/clearing.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "keeper/doing.h"
+#include "keeper/failure.h"
+#include "keeper/jobdir.h"
+#include "keeper/stopping.h"
+
+#define LOOK_MS 1000
+
+static void clear(struct machine *m)
+{
+    jobdir_end(&m->job_dir);
+    shm_remove(&m->shm);
+}
+
+/* A copy of the socket would hide the keeper's death from its rank, one of stderr the rank's from
+ * MPICH. */
+static _Noreturn void clear_apart(struct machine *m)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null >= 0)
+        dup2(null, STDERR_FILENO);
+    close(m->socket);
+    clear(m);
+    _exit(0);
+}
+
+void clearing_begin(struct machine *m)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        clear_apart(m);
+    if (pid < 0)
+        clear(m);
+    shm_forget(&m->shm);
+    m->clearing = pid < 0 ? 0 : pid;
+    ending_begin(&m->ending, clock_ms());
+    m->stage_ends = pid < 0 ? CLOCK_NEVER : clock_ms() + LOOK_MS;
+}
+
+bool clearing_reaped(struct machine *m, pid_t pid)
+{
+    if (m->clearing == 0 || pid != m->clearing)
+        return false;
+    m->clearing = 0;
+    m->stage_ends = CLOCK_NEVER;
+    return true;
+}
+
+void clearing_look(struct machine *m)
+{
+    struct procs left = {0};
+    int64_t now = clock_ms();
+
+    ending_left(&left);
+    if (ending_look(&m->ending, &left, now))
+        doing_progress();
+    procs_free(&left);
+    m->stage_ends = now + LOOK_MS;
+    if (!ending_is_vain(&m->ending, now))
+        return;
+    kill(m->clearing, SIGKILL); /* of use where only a network file system holds it */
+    failure_warn(m,
+                 "what the job has left on %s ('%s', shared memory) could not be removed: the file "
+                 "system does not answer",
+                 m->host, m->job_dir.fd < 0 ? "" : m->job_dir.folder.path);
+    stopping_note_unkilled(m);
+    m->clearing = 0;
+    m->stage_ends = CLOCK_NEVER;
+}
