@@ -14,6 +14,10 @@ void deaths_reaped(struct machine *m, pid_t pid, int status); /* an orphan, by u
 void deaths_report(struct machine *m);                        /* its lines become warnings */
 void deaths_free(struct machine *m);
 
+/* As watch_look_soon and watch_newest_program. */
+void deaths_look_soon(struct machine *m);
+unsigned long long deaths_newest_program(struct machine *m, pid_t top);
+
 /* What is known about a death by signal; NULL: nothing. The caller frees. */
 char *deaths_explain(struct machine *m, int signal, pid_t pid, int64_t peak_kb);
 

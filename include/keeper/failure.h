@@ -12,6 +12,9 @@ void failure_raise(struct machine *m, struct cause *cause);
 struct cause *failure_about(struct machine *m, int i, enum how how, int value, int code,
                             const char *text);
 
+/* What child i has left in torch's error file; NULL: nothing. The caller frees. */
+char *failure_exception(struct machine *m, int i);
+
 /* A cause about what is no child of ours, which ended at since: weighed against other bad ends of
  * the same moment. Taken over. */
 void failure_suspect(struct machine *m, struct cause *cause, int64_t since);

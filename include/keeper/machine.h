@@ -23,6 +23,16 @@
 #include "wire/outcome.h"
 #include "wire/waiting.h"
 
+/* A program that a child's shell ran, whose output goes through a pipe, and which ended badly: the
+ * shell tells nobody. */
+struct piped {
+    int pid; /* 0: there is none */
+    int status;
+    int64_t at;
+    bool told;                /* the user was, and it is left to the shell */
+    unsigned long long ticks; /* at, as the start of a process is counted */
+};
+
 /* One process of the plan. */
 struct child {
     const struct process_plan *plan;
@@ -33,6 +43,11 @@ struct child {
     bool paused;               /* a signal has stopped it, and the user was told */
     int64_t start, ready, end; /* clock_ms; -1: never */
     int status;                /* as wait gives it, once it has ended */
+    unsigned long long pipe;   /* number of the pipe that it prints into; 0: not known */
+    struct piped piped;
+    int unread;            /* the pid of one whose reader had left first */
+    bool unhooked;         /* its Python has not loaded the hook; the user was told */
+    int64_t waits_at_exit; /* then: since when it seems to wait in DGL's barrier; 0: it does not */
     struct rusage usage;
 };
 
@@ -62,6 +77,7 @@ struct machine {
     int master_port;
     struct jobdir job_dir; /* DGL_JOB_DIR here */
     char *python_hook;     /* folder of sitecustomize.py; NULL: none */
+    struct hooked *hooked; /* hooked.c's own; NULL: the hook cannot tell anything */
     struct shm shm;
     struct output *output; /* NULL before the start */
     char host[256];

@@ -18,6 +18,10 @@ bool pythonhook_wanted(const struct slice *slice);
  * which the caller frees, or NULL with err, a warning: then trainers run without it. */
 char *pythonhook_write(const struct jobdir *job_dir, struct err *err);
 
+/* The file in that folder by which the hook tells the keeper something, opened for reading; -1:
+ * there is none. */
+int pythonhook_listen(const char *folder);
+
 /* Puts the folder in front of the environment's PYTHONPATH. */
 void pythonhook_enter(struct strv *env, const char *folder);
 

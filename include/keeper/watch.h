@@ -26,6 +26,7 @@ struct watch_death {
     unsigned long long parent_start;
     pid_t top;    /* the child of this process that it descended from; itself for an orphan */
     bool proper;  /* the program that the top runs, through shells alone, or the top itself */
+    bool piped;   /* such a program, that prints into another pipe than its top */
     bool sampler; /* a worker of multiprocessing's "spawn", and its parent is such a program */
     long peak_kb; /* of a sampler: the most that was seen; 0: not known */
 };
@@ -44,6 +45,21 @@ int64_t watch_next_look(const struct watch *watch);
 
 /* The next death, or false. Each is told once. */
 bool watch_next_death(struct watch *watch, struct watch_death *death);
+
+/* The next look is at once, and the ones after it are as frequent as at first. */
+void watch_look_soon(struct watch *watch);
+
+/* When the newest program began (struct proc's start) that top, a shell, has run by shells alone;
+ * 0: none is known. */
+unsigned long long watch_newest_program(const struct watch *watch, pid_t top);
+
+/* Calls found for each Python that has run for so long, ms, and that no other Python has started.
+ */
+void watch_each_python(const struct watch *watch, int64_t now, int64_t age_ms,
+                       void (*found)(void *arg, pid_t top, pid_t pid), void *arg);
+
+/* Are parent and all above it, up to top, shells? */
+bool watch_is_behind_shells(pid_t parent, pid_t top);
 
 /* This process itself has just reaped pid. */
 void watch_reaped(struct watch *watch, pid_t pid, int status);

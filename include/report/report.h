@@ -51,6 +51,10 @@ void report_sentence(struct buf *out, const struct cause *cause);
  * frees. */
 char *report_had_failed(const struct cause *cause);
 
+/* The cause's own exception, else the last exception line of a Python traceback among its last
+ * lines; NULL when there is none. Borrowed. */
+const char *report_exception(const struct cause *cause);
+
 /* The block for the console: the sentence, hint, the last lines, where the log is; several whole
  * lines. */
 void report_cause_block(struct buf *out, const struct cause *cause);

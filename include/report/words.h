@@ -14,10 +14,6 @@ const char *words_how(enum how how);
 /* The number of the signal that a shell means by this exit code; 0: none. */
 int words_shell_signal(int exit_code);
 
-/* The cause's own exception, else the last exception line of a Python traceback among its last
- * lines; NULL when there is none. Borrowed. */
-const char *words_exception(const struct cause *cause);
-
 /* What often helps, with no text of the cause's own; NULL when nothing is known. Static. */
 const char *words_hint(const struct cause *cause);
 

@@ -21,6 +21,7 @@ enum how {
     HOW_LOST,          /* a machine fell silent; machine/host are the silent one's */
     HOW_PREEMPTED,     /* the pre-emption signal came to a rank; value: signal */
     HOW_LAUNCHER,      /* the launcher itself failed; text: why */
+    HOW_RAISED, /* a trainer has raised and waits in DGL's barrier at exit; text: since when */
     HOW_COUNT
 };
 

@@ -13,13 +13,16 @@
 #include "keeper/deaths.h"
 #include "keeper/explain.h"
 #include "keeper/failure.h"
+#include "keeper/hooked.h"
 #include "keeper/machine.h"
 #include "keeper/oom.h"
+#include "keeper/pipes.h"
 #include "keeper/reaping.h"
 #include "keeper/watch.h"
 #include "report/report.h"
 
 #define PARDON_MS    5000 /* in which a trainer may collect a worker that it has ended itself */
+#define UNHOOKED_MS  5000 /* in which a Python loads the hook */
 #define PENDING_MOST 64
 #define KINDS_MOST   10
 #define SLOWEST_MS   1000 /* looks, while samplers are watched */
@@ -108,12 +111,14 @@ static void say_kind(struct machine *m, const struct kind *kind)
     buf_free(&line);
 }
 
-/* What a shell ran and the shell has told on is no news. */
+/* What a shell ran, and the shell has told on or we have, is no news. */
 static bool is_told(const struct machine *m, const struct kind *kind)
 {
     const struct child *owner = kind->owner < 0 ? NULL : &m->children[kind->owner];
 
-    return kind->first.proper && owner != NULL && !owner->running && owner->status != 0;
+    if (!kind->first.proper || owner == NULL || owner->running)
+        return false;
+    return owner->status != 0 || kind->first.pid == owner->piped.pid;
 }
 
 void deaths_report(struct machine *m)
@@ -234,6 +239,8 @@ static void judge(struct machine *m, const struct watch_death *death)
         return; /* of the plan: wait tells */
     if (death->status == WATCH_UNKNOWN || death->status == 0)
         return;
+    if (death->piped && owner >= 0)
+        pipes_ended(m, owner, death->pid, death->status);
     if (death->sampler && m->slice->watch_samplers && owner >= 0 &&
         m->children[owner].plan->role == ROLE_TRAINER && m->children[owner].running)
         sampler_died(m, death, owner);
@@ -276,6 +283,28 @@ static void settle_due(struct machine *m, int64_t now)
     }
 }
 
+static void look_for_hook(void *arg, pid_t top, pid_t pid)
+{
+    struct machine *m = arg;
+    int owner = reaping_child_of(m, top);
+
+    if (owner >= 0)
+        hooked_look(m, owner, pid);
+}
+
+void deaths_look_soon(struct machine *m)
+{
+    if (m->deaths != NULL && m->deaths->watch != NULL)
+        watch_look_soon(m->deaths->watch);
+}
+
+unsigned long long deaths_newest_program(struct machine *m, pid_t top)
+{
+    struct deaths *d = m->deaths;
+
+    return d == NULL || d->watch == NULL ? 0 : watch_newest_program(d->watch, top);
+}
+
 static void rest(struct deaths *d)
 {
     watch_close(d->watch);
@@ -299,8 +328,11 @@ void deaths_tick(struct machine *m, int64_t now)
     }
     if (d->watch == NULL && (d->watch = watch_open()) == NULL)
         return;
-    if (now >= watch_next_look(d->watch))
+    if (now >= watch_next_look(d->watch)) {
         watch_look(d->watch, now, m->slice->watch_samplers ? SLOWEST_MS : IDLE_MS);
+        watch_each_python(d->watch, now, UNHOOKED_MS, look_for_hook, m);
+        hooked_tick(m, now);
+    }
     deaths_pump(m); /* deaths that no descriptor tells */
     settle_due(m, now);
 }

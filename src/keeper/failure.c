@@ -18,6 +18,7 @@
 #include "keeper/failure.h"
 #include "keeper/link.h"
 #include "keeper/machine.h"
+#include "keeper/pipes.h"
 #include "report/report.h"
 
 /* Within this time of the first bad end a heavier one is taken for the cause (design: death by
@@ -99,8 +100,7 @@ static int weight(bool killed, enum role role)
     return (killed ? ROLE_COUNT : 0) + (role == ROLE_SERVER ? 2 : role == ROLE_SAMPLER ? 1 : 0);
 }
 
-/* What the child has left in torch's error file; NULL: nothing. The caller frees. */
-static char *exception_of(struct machine *m, int i)
+char *failure_exception(struct machine *m, int i)
 {
     const struct child *child = &m->children[i];
     struct spawn_late late = {m->master_port, m->job_dir.folder.path, m->python_hook};
@@ -132,7 +132,7 @@ static struct cause *cause_of_end(struct machine *m, int i)
     struct cause *cause =
         failure_about(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value, code, text);
 
-    cause->exception = exception_of(m, i);
+    cause->exception = failure_exception(m, i);
     free(text);
     return cause;
 }
@@ -201,8 +201,12 @@ void failure_judge(struct machine *m, const int *ended, int n)
     for (int k = 0; k < n; k++) {
         int i = ended[k];
 
-        if (m->children[i].stopped || !ended_badly(&m->children[i]))
+        if (m->children[i].stopped)
             continue;
+        if (!ended_badly(&m->children[i])) {
+            pipes_judge(m, i);
+            continue;
+        }
         if (m->drained)
             warn_end(m, i);
         else

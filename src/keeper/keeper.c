@@ -19,6 +19,7 @@
 #include "keeper/deaths.h"
 #include "keeper/doing.h"
 #include "keeper/failure.h"
+#include "keeper/hooked.h"
 #include "keeper/keeper.h"
 #include "keeper/link.h"
 #include "keeper/machine.h"
@@ -27,7 +28,7 @@
 
 #define SOCKET_FD     3
 #define CLEAN_STEP_MS 5
-#define ENTRIES       4 /* of the poll, before those of the streams */
+#define ENTRIES       5 /* of the poll, before those of the streams */
 
 /* Fixed descriptors, so that nothing else can be left open: a copy of PMI_FD or of a PMIx socket
  * hides the rank's death from its MPI. */
@@ -110,8 +111,8 @@ static bool finished(const struct machine *m)
     return m->stage == STAGE_OVER && m->reported && (m->rank_gone || m->may_leave);
 }
 
-/* Room for the socket, the signals, shared memory, the descendants' deaths, and one entry a stream.
- */
+/* Room for the socket, the signals, shared memory, the descendants' deaths, the Python hook, and
+ * one entry a stream. */
 static void turn(struct machine *m, int signals, struct pollfd *entries)
 {
     size_t streams = 0;
@@ -121,6 +122,7 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
     entries[1] = (struct pollfd){.fd = signals, .events = POLLIN};
     entries[2] = (struct pollfd){.fd = shm_fd(&m->shm), .events = POLLIN};
     entries[3] = (struct pollfd){.fd = deaths_fd(m), .events = POLLIN};
+    entries[4] = (struct pollfd){.fd = hooked_fd(m), .events = POLLIN};
     if (m->output != NULL && m->stage != STAGE_OVER)
         streams = output_poll(m->output, entries + ENTRIES);
     poll(entries, ENTRIES + streams, clock_poll_timeout(clock_ms(), machine_deadline(m)));
@@ -131,6 +133,8 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
         shm_heard(&m->shm, clock_ms());
     if (m->output != NULL)
         output_pump(m->output, entries + ENTRIES, streams);
+    if (entries[4].revents != 0)
+        hooked_pump(m);
     if (entries[3].revents != 0)
         deaths_pump(m);
     if (entries[0].revents & (POLLIN | POLLHUP | POLLERR))

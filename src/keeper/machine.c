@@ -14,9 +14,11 @@
 #include "keeper/deaths.h"
 #include "keeper/doing.h"
 #include "keeper/failure.h"
+#include "keeper/hooked.h"
 #include "keeper/leaving.h"
 #include "keeper/link.h"
 #include "keeper/machine.h"
+#include "keeper/pipes.h"
 #include "keeper/proc.h"
 #include "keeper/rank.h"
 #include "keeper/starting.h"
@@ -189,6 +191,7 @@ void machine_tick(struct machine *m, int64_t now)
         stage_overdue(m);
     awaited_tick(m, now);
     deaths_tick(m, now);
+    pipes_tick(m, now);
     rank_tick(m, now);
     shm_tick(&m->shm, now, m->job_dir.fd);
 }
@@ -212,6 +215,7 @@ int64_t machine_deadline(const struct machine *m)
     first = earlier(first, m->stage_ends);
     first = earlier(first, m->silent_at);
     first = earlier(first, deaths_deadline(m));
+    first = earlier(first, pipes_deadline(m));
     first = earlier(first, rank_deadline(m));
     first = earlier(first, shm_deadline(&m->shm));
     if (m->output != NULL && !m->rank_gone)
@@ -250,6 +254,7 @@ static void clear(struct machine *m)
     cause_free(m->cause);
     cause_free(m->suspect.cause);
     deaths_free(m);
+    hooked_close(m);
     warnings_clear(&m->warnings);
     strv_free(&m->unkilled);
     free(m->children);

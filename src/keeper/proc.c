@@ -85,7 +85,9 @@ static char thread_state(pid_t pid, const char *thread)
 
     snprintf(path, sizeof path, "/proc/%d/task/%.20s/stat", (int)pid, thread);
     close = read_text(path, text, sizeof text) == 0 ? strrchr(text, ')') : NULL;
-    return close != NULL && close[1] == ' ' ? close[2] : '?';
+    if (close == NULL || close[1] != ' ')
+        return '?';
+    return close[2];
 }
 
 char proc_state(pid_t pid)

@@ -8,6 +8,7 @@
 #include "keeper/clearing.h"
 #include "keeper/deaths.h"
 #include "keeper/failure.h"
+#include "keeper/hooked.h"
 #include "keeper/leaving.h"
 #include "keeper/link.h"
 #include "keeper/machine.h"
@@ -35,6 +36,7 @@ void reaping_reap(struct machine *m)
     int status, n = 0;
     pid_t pid;
 
+    hooked_pump(m); /* what a child's Python has told came before that child's end */
     while ((pid = proc_reap(&status, &usage)) > 0) {
         int i = reaping_child_of(m, pid);
 

@@ -3,12 +3,14 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "keeper/awaited.h"
 #include "keeper/doing.h"
 #include "keeper/failure.h"
+#include "keeper/hooked.h"
 #include "keeper/jobdir.h"
 #include "keeper/link.h"
 #include "keeper/machine.h"
@@ -99,6 +101,7 @@ void starting_python_hook(struct machine *m)
     doing_end();
     if (m->python_hook == NULL)
         failure_warn(m, "%s", err.text);
+    hooked_open(m);
 }
 
 static enum how how_of(int code)
@@ -114,6 +117,7 @@ static int start_child(struct machine *m, int i)
     struct spawn_late late = {m->master_port, m->job_dir.folder.path, m->python_hook};
     struct spawned spawned = {0};
     struct err err = {0};
+    struct stat pipe;
 
     if (spawn_process(m->slice, child->plan, &m->origin, &late, &spawned, &err) != 0) {
         failure_raise(m, failure_about(m, i, how_of(err.code), spawned.error, err.code, err.text));
@@ -122,6 +126,7 @@ static int start_child(struct machine *m, int i)
     child->pid = spawned.pid;
     child->running = true;
     child->start = clock_ms();
+    child->pipe = fstat(spawned.output, &pipe) == 0 ? pipe.st_ino : 0;
     child->stream = output_add(m->output, child->plan->role, child->plan->id, spawned.output);
     return 0;
 }

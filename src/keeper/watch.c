@@ -30,6 +30,7 @@ struct entry {
     bool by_look; /* no pidfd before Linux 5.3: its death is seen at a look, unless it is reaped */
     bool dead;    /* such a one, and its death is still to be told */
     int64_t seen; /* clock_ms of the first look */
+    bool python;  /* that no other Python has started */
 };
 
 struct watch {
@@ -106,21 +107,37 @@ static size_t read_proc(pid_t pid, const char *name, char *text, size_t size)
     return len < 0 ? 0 : (size_t)len;
 }
 
-/* By its program: a script's own name stands in the place of its shell's. A zombie has none. */
+/* "" where it may not be seen. */
+static void read_link(pid_t pid, const char *name, char *text, size_t size)
+{
+    char path[48];
+    ssize_t len;
+
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    len = readlink(path, text, size - 1);
+    text[len < 0 ? 0 : len] = '\0';
+}
+
+/* The name of the program's file: a script's own name stands in the place of its interpreter's. A
+ * zombie has none. */
+static const char *program_of(const struct proc *proc, char *path, size_t size)
+{
+    const char *slash;
+
+    read_link(proc->pid, "exe", path, size);
+    if (path[0] == '\0')
+        return proc->name;
+    slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
 static bool is_shell(const struct proc *proc)
 {
     static const char *const shells[] = {"sh",   "bash",  "dash", "zsh",    "ksh",
                                          "mksh", "ksh93", "ash",  "busybox"};
-    char path[48], program[4096];
-    const char *name = proc->name;
-    ssize_t len;
+    char path[4096];
+    const char *name = program_of(proc, path, sizeof path);
 
-    snprintf(path, sizeof path, "/proc/%d/exe", (int)proc->pid);
-    len = readlink(path, program, sizeof program - 1);
-    if (len > 0) {
-        program[len] = '\0';
-        name = strrchr(program, '/') == NULL ? program : strrchr(program, '/') + 1;
-    }
     for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++) {
         if (strcmp(name, shells[i]) == 0)
             return true;
@@ -143,6 +160,39 @@ static bool is_proper(const struct procs *below, pid_t pid, pid_t top)
     return true;
 }
 
+static bool is_python(const struct proc *proc)
+{
+    char path[4096];
+
+    return strncmp(program_of(proc, path, sizeof path), "python", 6) == 0;
+}
+
+/* Not one that another one has started. */
+static bool is_first_python(const struct procs *below, const struct proc *proc)
+{
+    if (!is_python(proc))
+        return false;
+    while ((proc = procs_find(below, proc->parent)) != NULL) {
+        if (is_python(proc))
+            return false;
+    }
+    return true;
+}
+
+/* Its standard output or error is a pipe that is not its top's. */
+static bool is_piped(pid_t pid, pid_t top)
+{
+    char own[64], usual[64];
+
+    for (int fd = 1; fd <= 2; fd++) {
+        read_link(pid, fd == 1 ? "fd/1" : "fd/2", own, sizeof own);
+        read_link(top, fd == 1 ? "fd/1" : "fd/2", usual, sizeof usual);
+        if (strncmp(own, "pipe:", 5) == 0 && usual[0] != '\0' && strcmp(own, usual) != 0)
+            return true;
+    }
+    return false;
+}
+
 static bool is_spawned_worker(pid_t pid)
 {
     static const char mark[] = "multiprocessing.spawn";
@@ -156,6 +206,8 @@ static void look_closer(struct watch_death *who, const struct procs *below)
 {
     if (!who->sampler)
         who->proper = is_proper(below, who->pid, who->top);
+    if (who->proper && who->pid != who->top)
+        who->piped = is_piped(who->pid, who->top);
     if (!who->proper && is_spawned_worker(who->pid))
         who->sampler = is_proper(below, who->parent, who->top);
 }
@@ -293,8 +345,10 @@ static void describe(struct watch *watch, const struct procs *below, int64_t now
         if (proc == NULL || proc->zombie)
             continue;
         memcpy(entry->who.name, proc->name, sizeof proc->name);
-        if (entry->looks++ < EXEC_LOOKS || now - entry->seen <= EXEC_MS)
+        if (entry->looks++ < EXEC_LOOKS || now - entry->seen <= EXEC_MS) {
             look_closer(&entry->who, below);
+            entry->python = is_first_python(below, proc);
+        }
         if (entry->who.sampler)
             note_peak(&entry->who);
     }
@@ -364,6 +418,51 @@ void watch_reaped(struct watch *watch, pid_t pid, int status)
 
     if (entry != NULL)
         entry->who.status = status;
+}
+
+/* ---- programs ---- */
+
+void watch_look_soon(struct watch *watch)
+{
+    watch->every = LOOK_FIRST_MS;
+    watch->next = 0;
+}
+
+unsigned long long watch_newest_program(const struct watch *watch, pid_t top)
+{
+    unsigned long long newest = 0;
+
+    for (size_t i = 0; i < watch->n; i++) {
+        const struct watch_death *who = &watch->entries[i].who;
+
+        if (who->top == top && who->proper && who->start > newest)
+            newest = who->start;
+    }
+    return newest;
+}
+
+void watch_each_python(const struct watch *watch, int64_t now, int64_t age_ms,
+                       void (*found)(void *arg, pid_t top, pid_t pid), void *arg)
+{
+    for (size_t i = 0; i < watch->n; i++) {
+        const struct entry *entry = &watch->entries[i];
+
+        if (entry->python && entry->fd >= 0 && now - entry->seen >= age_ms)
+            found(arg, entry->who.top, entry->who.pid);
+    }
+}
+
+bool watch_is_behind_shells(pid_t parent, pid_t top)
+{
+    struct proc proc;
+
+    for (;;) {
+        if (proc_read(parent, &proc) != 0 || !is_shell(&proc))
+            return false;
+        if (parent == top)
+            return true;
+        parent = proc.parent;
+    }
 }
 
 /* ---- the trainer proper ---- */

@@ -41,7 +41,7 @@ static void add_last_lines(struct buf *out, const struct cause *cause)
 
 void report_cause_block(struct buf *out, const struct cause *cause)
 {
-    const char *exception = words_exception(cause);
+    const char *exception = report_exception(cause);
     const char *hint = words_hint(cause);
 
     buf_addf(out, "dgl-mpilaunch: the job %s: ",

@@ -77,6 +77,8 @@ static const struct numbered of_errno[] = {
 static const char *const of_how[HOW_COUNT] = {
     [HOW_LEFT_EARLY] = "does the script call 'dgl.distributed.initialize' in its servers too, and "
                        "does no trainer shut them down before all have ended?",
+    [HOW_RAISED] = "a PYTHONPATH of the command's own must keep what is in it: "
+                   "PYTHONPATH=/your/folder:$PYTHONPATH; python3 -E and -I leave it out",
     [HOW_CHECK_FAILED] = "no process of the job was started",
     [HOW_START_TIMEOUT] =
         "their log files tell what they were doing; a longer --start_timeout, or 0 "

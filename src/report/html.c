@@ -106,7 +106,7 @@ static void add_last_lines(struct buf *out, const struct cause *cause)
 
 static void add_cause(struct buf *out, const struct cause *cause)
 {
-    const char *exception = words_exception(cause);
+    const char *exception = report_exception(cause);
     const char *hint = words_hint(cause);
     struct buf sentence = {0};
 

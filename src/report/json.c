@@ -99,7 +99,7 @@ static void add_cause(cJSON *attempt, const struct cause *cause)
     add_number(object, "exit_code", cause_exit_code(cause), 0);
     add_number(object, "signal", by_signal ? cause->value : 0, 1);
     add_seconds(object, "age_s", cause->age_ms > 0 ? cause->age_ms : 0);
-    add_text(object, "exception", words_exception(cause));
+    add_text(object, "exception", report_exception(cause));
     add_texts(object, "last_lines", &cause->last_lines, LINES_MOST);
     add_hint(object, cause);
 }

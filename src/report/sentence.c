@@ -26,6 +26,7 @@ static const char *const hows[HOW_COUNT] = {
     [HOW_LOST] = "lost",
     [HOW_PREEMPTED] = "pre-empted",
     [HOW_LAUNCHER] = "launcher failed",
+    [HOW_RAISED] = "raised",
 };
 
 const char *words_how(enum how how)
@@ -84,7 +85,7 @@ static const char *exception_in(const struct strv *lines)
     return found;
 }
 
-const char *words_exception(const struct cause *cause)
+const char *report_exception(const struct cause *cause)
 {
     return cause->exception ? cause->exception : exception_in(&cause->last_lines);
 }
@@ -181,6 +182,7 @@ void report_sentence(struct buf *out, const struct cause *cause)
     case HOW_PREEMPTED:
         buf_addf(out, " was pre-empted by %s", report_signal_name(cause->value));
         break;
+    case HOW_RAISED: buf_addf(out, " has raised an exception and does not end"); break;
     case HOW_PARENT_GONE: buf_addf(out, " lost the process that had started it"); break;
     default: buf_addf(out, " failed"); break;
     }

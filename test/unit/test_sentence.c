@@ -94,6 +94,8 @@ static const struct {
      "would have waited 1800 s for it"},
     {&trainer, HOW_LEFT_EARLY, 0, NULL,
      "trainer 3 on vm2 (pid 4711) exited with code 0 before the trainers had ended"},
+    {&trainer, HOW_RAISED, 1, "it waits",
+     "trainer 3 on vm2 (pid 4711) has raised an exception and does not end: it waits"},
     {&trainer, HOW_EXEC_FAILED, ENOENT, "execve '/x/python3'",
      "trainer 3 on vm2 (pid 4711) could not be started: execve '/x/python3': No such file or "
      "directory"},
@@ -158,6 +160,7 @@ START_TEST(hints_fit_their_kinds)
         {HOW_EXITED, 126, "executable"},
         {HOW_SIGNALED, SIGBUS, "/dev/shm"},
         {HOW_LEFT_EARLY, 0, "dgl.distributed.initialize"},
+        {HOW_RAISED, 1, "PYTHONPATH"},
         {HOW_LOST, 0, "--lost_timeout"},
         {HOW_START_TIMEOUT, 0, "--start_timeout"},
         {HOW_TOLD_TO_STOP, SIGTERM, "sent it"},
@@ -218,7 +221,7 @@ static const char *exception_of(struct strv *v, const char *const *lines)
     for (; *lines; lines++)
         strv_add(v, *lines);
     cause.last_lines = *v;
-    return words_exception(&cause);
+    return report_exception(&cause);
 }
 
 START_TEST(the_exception_of_a_traceback_is_found)

@@ -1,0 +1,147 @@
+/* pipes: what a shell hides. As with its own option pipefail, but only for what ended badly last,
+ * so that the conditions of "if a | grep -q b", "a || b" and "a; b" stay the shell's.
+ */
+#include "keeper/pipes.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "keeper/deaths.h"
+#include "keeper/failure.h"
+#include "keeper/hooked.h"
+#include "keeper/link.h"
+#include "report/report.h"
+
+#define WAIT_MS 2000 /* for the rest of the pipe, and then the shell, to end as well */
+
+static unsigned long long ticks_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return ((unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / 1000000) *
+           (unsigned long long)sysconf(_SC_CLK_TCK) / 1000;
+}
+
+/* Its reader had left first: "a | head -1". Python ends with 120 when it cannot flush its output;
+ * by an exception, its hook says 141. */
+static bool is_unread(int status)
+{
+    if (WIFSIGNALED(status))
+        return WTERMSIG(status) == SIGPIPE;
+    return WEXITSTATUS(status) == 120 || WEXITSTATUS(status) == EXIT_SIGNAL_BASE + SIGPIPE;
+}
+
+void pipes_ended(struct machine *m, int i, pid_t pid, int status)
+{
+    struct child *child = &m->children[i];
+
+    if (m->stage != STAGE_TRAINERS || child->piped.pid == pid || child->unread == pid ||
+        child->plan->role == ROLE_SERVER)
+        return;
+    if (is_unread(status)) {
+        child->unread = (int)pid;
+        return;
+    }
+    child->piped =
+        (struct piped){.pid = (int)pid, .status = status, .at = clock_ms(), .ticks = ticks_now()};
+    deaths_look_soon(m); /* what the shell runs next may be short */
+}
+
+void pipes_went_on(struct machine *m, int i)
+{
+    m->children[i].piped = (struct piped){0};
+}
+
+static void look_for_others(struct machine *m, int i)
+{
+    const struct child *child = &m->children[i];
+
+    if (child->piped.pid != 0 && deaths_newest_program(m, child->pid) > child->piped.ticks)
+        pipes_went_on(m, i);
+}
+
+static void judge(struct machine *m, int i, const char *what)
+{
+    const struct child *child = &m->children[i];
+    bool killed = WIFSIGNALED(child->piped.status);
+    int value = killed ? WTERMSIG(child->piped.status) : WEXITSTATUS(child->piped.status);
+    char *why = killed ? deaths_explain(m, value, child->piped.pid, 0) : NULL;
+    char *text = mem_printf("%s%sits output goes through a pipe, and the shell that ran it (pid "
+                            "%d) %s",
+                            why == NULL ? "" : why, why == NULL ? "" : "; ", child->pid, what);
+    struct cause *cause = failure_about(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value,
+                                        killed ? EXIT_SIGNAL_BASE + value : value, text);
+
+    cause->pid = child->piped.pid;
+    cause->exception = failure_exception(m, i);
+    failure_suspect(m, cause, child->piped.at);
+    free(text);
+    free(why);
+}
+
+void pipes_judge(struct machine *m, int i)
+{
+    deaths_pump(m); /* they were before the shell's */
+    look_for_others(m, i);
+    if (m->children[i].piped.pid != 0 && m->stage == STAGE_TRAINERS)
+        judge(m, i, "ended with code 0");
+}
+
+static void say(struct machine *m, int i)
+{
+    struct child *child = &m->children[i];
+    struct buf line = {0};
+
+    buf_addf(&line, "%s %d on %s: a program (pid %d) whose output goes through a pipe ",
+             role_name(child->plan->role), child->plan->id, m->host, child->piped.pid);
+    if (WIFSIGNALED(child->piped.status))
+        buf_addf(&line, "was killed by %s", report_signal_name(WTERMSIG(child->piped.status)));
+    else
+        buf_addf(&line, "exited with code %d", WEXITSTATUS(child->piped.status));
+    buf_addf(&line, "; another one at that pipe goes on");
+    buf_add(&line, "", 1);
+    link_say(m, line.data);
+    failure_warn(m, "%s", line.data);
+    child->piped.told = true;
+    buf_free(&line);
+}
+
+static bool is_due(const struct child *child, int64_t now)
+{
+    return child->running && child->piped.pid != 0 && !child->piped.told &&
+           now >= child->piped.at + WAIT_MS;
+}
+
+void pipes_tick(struct machine *m, int64_t now)
+{
+    for (int i = 0; i < m->n && m->stage == STAGE_TRAINERS; i++) {
+        if (!is_due(&m->children[i], now))
+            continue;
+        look_for_others(m, i);
+        if (m->children[i].piped.pid == 0)
+            continue;
+        if (hooked_another_runs(m, i, m->children[i].piped.pid))
+            say(m, i);
+        else
+            judge(m, i, "waits for who else holds the pipe");
+        m->children[i].piped.told = true;
+    }
+}
+
+int64_t pipes_deadline(const struct machine *m)
+{
+    int64_t first = CLOCK_NEVER;
+
+    for (int i = 0; i < m->n && m->stage == STAGE_TRAINERS; i++) {
+        const struct child *child = &m->children[i];
+
+        if (is_due(child, CLOCK_NEVER - 1) && child->piped.at + WAIT_MS < first)
+            first = child->piped.at + WAIT_MS;
+    }
+    return first;
+}
