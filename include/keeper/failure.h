@@ -22,6 +22,11 @@ void failure_suspect(struct machine *m, struct cause *cause, int64_t since);
 /* The suspect, if there is one, becomes the cause. */
 void failure_decide(struct machine *m);
 
+/* Before anything is signalled: which children a signal is ending already. They dump core, perhaps,
+ * and others have died of it since: that end is the earlier one. true: there are such children, or
+ * descendants. */
+bool failure_note_dying(struct machine *m);
+
 /* What follows from the ends of these children, reaped together: n numbers in ended. */
 void failure_judge(struct machine *m, const int *ended, int n);
 

@@ -40,6 +40,7 @@ struct child {
     int stream; /* of output; -1: none */
     bool running;
     bool stopped;              /* we had signalled it while it ran */
+    int64_t dying;             /* before we did, a signal was ending it, since then; 0: none was */
     bool paused;               /* a signal has stopped it, and the user was told */
     int64_t start, ready, end; /* clock_ms; -1: never */
     int status;                /* as wait gives it, once it has ended */

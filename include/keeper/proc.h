@@ -16,6 +16,7 @@ struct proc {
     int threads;
     unsigned long long cpu; /* clock ticks of all its threads */
     long resident;          /* pages */
+    bool dying; /* a signal ends it: it dumps core, or is on its way from there to a zombie */
     bool zombie;
     int status; /* a zombie's, as wait gives it; 0 where it may not be seen (after setuid) */
     bool below; /* the root of the search, found while searching */

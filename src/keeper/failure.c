@@ -2,6 +2,7 @@
  * runs, a signal from outside; who leaves with 0 before its time is leaving.c's. What we have
  * signalled ourselves is never a cause; trouble in DRAIN is a warning.
  */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +20,19 @@
 #include "keeper/link.h"
 #include "keeper/machine.h"
 #include "keeper/pipes.h"
+#include "keeper/reaping.h"
 #include "report/report.h"
 
 /* Within this time of the first bad end a heavier one is taken for the cause (design: death by
  * signal before an exit code, a server before a trainer). */
 #define JUDGE_MS 50
+
+/* A core is being written: whoever waits for the process has its end later than its peers have
+ * theirs. How long it has been dying is not known; longer, it is taken for, than its end and an
+ * alarm from its peers' machine take where all are slow. What dies after the alarm does so by our
+ * hand. */
+#define DYING_AGE_MS  5000
+#define DYING_WAIT_MS 10000 /* for the end of one, before another's end is the cause */
 
 void failure_warn(struct machine *m, const char *format, ...)
 {
@@ -151,12 +160,35 @@ static void consider(struct machine *m, struct suspect candidate)
     cause_free(loser.cause);
 }
 
+/* By a signal that nobody sends to all of a job's processes, and that DGL does not make of a lost
+ * connection or of TERM (SIGABRT). */
+static bool crashed(const struct child *child)
+{
+    int signal = WIFSIGNALED(child->status) ? WTERMSIG(child->status) : 0;
+
+    return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
+           signal == SIGSYS;
+}
+
+/* Since when it was dying: one that has dumped core had begun to before its peers lost it. */
+static int64_t death_of(const struct child *child)
+{
+    if (!crashed(child))
+        return child->end;
+    if (child->dying != 0)
+        return child->dying;
+    return WCOREDUMP(child->status) ? child->end - DYING_AGE_MS : child->end;
+}
+
+/* While one that was dying is waited for, others may end as well: they are later. */
 static void consider_child(struct machine *m, int i)
 {
     const struct child *child = &m->children[i];
     int w = weight(WIFSIGNALED(child->status), child->plan->role);
+    int64_t since = death_of(child);
 
-    consider(m, (struct suspect){.weight = w, .child = i, .since = child->end});
+    if (m->suspect.weight < 0 || since <= m->suspect.since + JUDGE_MS)
+        consider(m, (struct suspect){.weight = w, .child = i, .since = since});
 }
 
 void failure_suspect(struct machine *m, struct cause *cause, int64_t since)
@@ -169,10 +201,41 @@ void failure_suspect(struct machine *m, struct cause *cause, int64_t since)
         consider(m, (struct suspect){w, -1, cause, since});
 }
 
+bool failure_note_dying(struct machine *m)
+{
+    struct procs left = {0};
+    bool found = false;
+
+    ending_left(&left);
+    for (size_t k = 0; k < left.n; k++) {
+        int i = left.items[k].dying ? reaping_child_of(m, left.items[k].pid) : -1;
+
+        found = found || left.items[k].dying;
+        if (i >= 0 && m->children[i].running && m->children[i].dying == 0)
+            m->children[i].dying = clock_ms() - DYING_AGE_MS;
+    }
+    procs_free(&left);
+    return found;
+}
+
+/* Is the first to die perhaps one that has not ended yet? */
+static bool awaits_dying(struct machine *m)
+{
+    int64_t now = clock_ms();
+
+    if (m->suspect.weight < 0 || m->stage >= STAGE_STOP ||
+        now >= m->suspect.since + DYING_WAIT_MS || !failure_note_dying(m))
+        return false;
+    m->judge_ends = now + JUDGE_MS;
+    return true;
+}
+
 void failure_decide(struct machine *m)
 {
     struct suspect suspect = m->suspect;
 
+    if (awaits_dying(m))
+        return;
     m->suspect = (struct suspect){.weight = -1};
     m->judge_ends = CLOCK_NEVER;
     if (suspect.weight < 0)
@@ -196,12 +259,19 @@ static void warn_end(struct machine *m, int i)
                      WEXITSTATUS(child->status));
 }
 
+/* Once everything is being stopped, an end that had begun before counts only where it is a crash.
+ */
+static bool is_ours(const struct machine *m, const struct child *child)
+{
+    return child->stopped || (m->stage >= STAGE_STOP && child->dying != 0 && !crashed(child));
+}
+
 void failure_judge(struct machine *m, const int *ended, int n)
 {
     for (int k = 0; k < n; k++) {
         int i = ended[k];
 
-        if (m->children[i].stopped)
+        if (is_ours(m, &m->children[i]))
             continue;
         if (!ended_badly(&m->children[i])) {
             pipes_judge(m, i);

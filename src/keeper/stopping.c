@@ -22,8 +22,9 @@
 
 static void mark_stopped(struct machine *m)
 {
+    failure_note_dying(m);
     for (int i = 0; i < m->n; i++)
-        m->children[i].stopped |= m->children[i].running;
+        m->children[i].stopped |= m->children[i].running && m->children[i].dying == 0;
 }
 
 /* The servers that run: their pids, in an array that the caller frees; *n: how many. */

@@ -9,7 +9,9 @@
  *   print T, printerr T, noeol T, lines N WIDTH
  *   sleep S, forever, wait FILE  until FILE is there
  *   exit N, kill SIGNAL, ignore SIGNAL
- *   touch FILE, dump NAME        dump: what this process sees, its pid too, in NAME.ROLE-ID
+ *   crash SIGNAL                 as kill, with a core file where the limits allow one
+ *   hold FIFO, lose FIFO         makes and holds it; touches FIFO.open, and waits until nobody
+ * holds it touch FILE, dump NAME        dump: what this process sees, its pid too, in NAME.ROLE-ID
  *   allocate MIB, shm NAME MIB   shm: a segment as DGL makes it, mapped, and left behind
  *   worker A, B, C               a child that looks like a DataLoader's worker of Python's
  *                                multiprocessing, and whose script is A; B; C
@@ -32,6 +34,7 @@
 #include <strings.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -185,6 +188,33 @@ static void do_kill(char *rest)
     kill(getpid(), fake_signal(rest));
 }
 
+static void do_crash(char *rest)
+{
+    fflush(NULL);
+    kill(getpid(), fake_signal(rest));
+}
+
+static void do_hold(char *rest)
+{
+    if (mkfifo(rest, 0600) != 0 || open(rest, O_RDWR | O_CLOEXEC) < 0)
+        fake_die(FAKE_BAD_SCRIPT, "%s: %s", rest, strerror(errno));
+}
+
+static void do_touch(char *rest);
+
+static void do_lose(char *rest)
+{
+    char name[512], byte;
+    int fd;
+
+    while ((fd = open(rest, O_RDONLY | O_CLOEXEC)) < 0)
+        poll(NULL, 0, 5);
+    snprintf(name, sizeof name, "%s.open", rest);
+    do_touch(name);
+    while (read(fd, &byte, 1) > 0)
+        ;
+}
+
 static void do_ignore(char *rest)
 {
     signal(fake_signal(rest), SIG_IGN);
@@ -329,7 +359,8 @@ static const struct action {
     {"dump", 1, do_dump},         {"touch", 1, do_touch},       {"wait", 1, do_wait},
     {"allocate", 1, do_allocate}, {"shm", 1, do_shm},           {"catch", 1, do_catch},
     {"await", 1, do_await},       {"attempt", 1, do_attempt},   {"worker", 1, do_worker},
-    {"bomb", 1, do_bomb},         {"limit", 1, do_limit},
+    {"bomb", 1, do_bomb},         {"limit", 1, do_limit},       {"crash", 1, do_crash},
+    {"hold", 1, do_hold},         {"lose", 1, do_lose},
 };
 
 static char *trim(char *text)

@@ -117,3 +117,14 @@ def test_a_traceback_shows_its_exception_first(solo):
     result = it.run()
     block = result.err[result.err.rfind("dgl-mpilaunch: the job"):]
     assert 0 < block.find("exception: ValueError: bad") < block.find("last lines"), result.said
+
+
+def test_the_one_that_dumps_core_died_first(job):
+    """Its sockets close before it is a zombie, so that the others have ended by then."""
+    it = job("trainer 1: hold pipe; allocate 300; wait pipe.open; crash SEGV",
+             "trainer 0: lose pipe; exit 9", machines=2, num_servers=0, part_config=None)
+    words = it.words()
+    it.words = lambda: ["sh", "-c", "ulimit -c unlimited && exec \"$@\"", "sh", *words]
+    result = it.run()
+    assert result.code == 139, result.said
+    names(result, "trainer 1 on vm1", "SIGSEGV")

@@ -191,6 +191,61 @@ START_TEST(a_stopped_child_is_told)
 }
 END_TEST
 
+/* ---- core dumps ---- */
+
+static void allow_cores(void)
+{
+    struct rlimit most = {RLIM_INFINITY, RLIM_INFINITY};
+
+    getrlimit(RLIMIT_CORE, &most);
+    most.rlim_cur = most.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_CORE, &most), 0);
+}
+
+/* Its sockets and pipes close 0.1 s and more before it is a zombie. */
+START_TEST(who_dumps_core_died_first)
+{
+    allow_cores();
+    make_slice(0, 2, "trainer 0: hold pipe; allocate 300; wait pipe.open; crash SEGV",
+               "trainer 1: lose pipe; exit 9", NULL);
+    go_until_trainers();
+    finish();
+    ck_assert_int_eq(seen.failed->id, 0);
+    ck_assert_int_eq(seen.failed->how, HOW_SIGNALED);
+    ck_assert_int_eq(seen.failed->value, SIGSEGV);
+}
+END_TEST
+
+/* On another machine: this one is told to stop while it dumps. */
+START_TEST(who_dumps_core_when_told_to_stop_died_before)
+{
+    allow_cores();
+    make_slice(0, 2, "trainer 0: hold pipe; allocate 300; wait pipe.open; crash SEGV",
+               "trainer 1: lose pipe; touch lost; forever", NULL);
+    go_until_trainers();
+    until(exists("lost"));
+    send_two(MESSAGE_STOP, 0, 0);
+    finish();
+    ck_assert_ptr_nonnull(seen.failed);
+    ck_assert_int_eq(seen.failed->id, 0);
+    ck_assert_int_eq(seen.failed->code, 139);
+    ck_assert_int_ge(seen.failed->age_ms, 900);
+}
+END_TEST
+
+START_TEST(what_is_stopped_dumps_no_core)
+{
+    allow_cores();
+    make_slice(0, 2, "trainer 0: catch TERM; touch up; await TERM; crash ABRT",
+               "trainer 1: wait up; exit 3", NULL);
+    go_until_trainers();
+    finish();
+    ck_assert_int_eq(seen.failed->code, 3);
+    ck_assert_int_eq(outcome_of(ROLE_TRAINER, 0)->signal, SIGABRT);
+    ck_assert(!exists("core"));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -205,6 +260,9 @@ int main(void)
         many_kinds_are_counted,
         an_error_file_gives_the_exception,
         a_stopped_child_is_told,
+        who_dumps_core_died_first,
+        who_dumps_core_when_told_to_stop_died_before,
+        what_is_stopped_dumps_no_core,
     };
 
     return rig_run("deaths", tests, sizeof tests / sizeof tests[0]);
