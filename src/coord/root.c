@@ -22,8 +22,8 @@
 enum {
     FILES_ROOM = 128, /* bytes of the longest name in the run folder: logs/HOST.trainer-ID.N.log */
     WAITING_TERMINAL_MS = 1000,
-    LEFT_GRACE_MS =
-        10000, /* DGL tells all servers to leave at once; this is how far apart they do */
+    LEFT_GRACE_MS = 10000, /* DGL tells all servers to leave at once; how far apart they do is
+                              --exit_timeout, and this at least */
 };
 
 /* ---- run folder ---- */
@@ -312,6 +312,8 @@ static void tick_waiting(struct root *root, int64_t now)
 
 void root_left(struct root *root, int from, struct cause *cause)
 {
+    int64_t exit_timeout = root->job->options.exit_timeout_ms;
+
     if (!root->has_left[from]) {
         root->has_left[from] = true;
         root->n_left++;
@@ -319,7 +321,8 @@ void root_left(struct root *root, int from, struct cause *cause)
     if (!root->left) {
         root->left = cause;
         root->left_came = clock_ms();
-        root->left_deadline = root->left_came + LEFT_GRACE_MS;
+        root->left_deadline =
+            root->left_came + (exit_timeout > LEFT_GRACE_MS ? exit_timeout : LEFT_GRACE_MS);
     } else {
         cause_free(cause);
     }

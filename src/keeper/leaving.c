@@ -14,7 +14,8 @@
 #include "keeper/machine.h"
 #include "keeper/stopping.h"
 
-/* Servers leave one after the other, and perhaps before the trainers' processes have ended. */
+/* Servers leave one after the other, as the memory of their graphs is freed, and perhaps before the
+ * trainers' processes have ended: --exit_timeout, and this at least. */
 #define LEAVE_TOGETHER_MS 10000
 
 static int64_t patience(const struct machine *m)
@@ -52,7 +53,7 @@ static void server_left(struct machine *m, int i)
     }
     if (m->left_first < 0) {
         m->left_first = i;
-        m->left_ends = clock_ms() + LEAVE_TOGETHER_MS;
+        m->left_ends = clock_ms() + patience(m);
     }
 }
 

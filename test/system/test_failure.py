@@ -74,8 +74,10 @@ def test_all_servers_that_leave_with_0_too_early(job):
 
 
 def test_one_server_that_leaves_with_0_too_early(job):
-    """DGL's servers are told to leave together; 10 s is what the others get."""
-    result = job("server 1: listen; sleep 0.5; exit 0", "trainer: forever", machines=2).run()
+    """DGL's servers are told to leave together; --exit_timeout, 10 s at least, is what the others
+    get."""
+    result = job("server 1: listen; sleep 0.5; exit 0", "trainer: forever", machines=2,
+                 exit_timeout=1).run()
     assert result.code == 125, result.said
     names(result, "server 1", "vm1", "before the trainers had ended")
 

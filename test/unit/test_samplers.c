@@ -105,11 +105,26 @@ START_TEST(test_one_outstays_the_servers)
 }
 END_TEST
 
+/* It frees a large graph, while a trainer is in an exit handler. */
+START_TEST(test_a_server_that_needs_long_to_leave)
+{
+    make_slice(2, 1, "server 0: listen; wait go", "server 1: listen; wait go; sleep 10.3",
+               "trainer: touch go; sleep 10.5", NULL);
+    go_until_trainers();
+    drain();
+    ck_assert_ptr_null(seen.failed);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {test_they_run_with_the_trainers, test_one_is_killed,
-                                  test_one_leaves_alone,           test_they_outstay,
-                                  test_one_outstays_the_other,     test_one_outstays_the_servers};
+    const TTest *const tests[] = {test_they_run_with_the_trainers,
+                                  test_one_is_killed,
+                                  test_one_leaves_alone,
+                                  test_they_outstay,
+                                  test_one_outstays_the_other,
+                                  test_one_outstays_the_servers,
+                                  test_a_server_that_needs_long_to_leave};
 
     return rig_run("samplers", tests, sizeof tests / sizeof tests[0]);
 }
