@@ -2,8 +2,12 @@
  * before the servers of their machine, whose handler for TERM would else meet a storm of
  * reconnects; all of them have kill_grace together.
  */
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -45,39 +49,6 @@ static int64_t servers_share(const struct machine *m)
     int64_t half = m->slice == NULL ? 0 : m->slice->kill_grace_ms / 2;
 
     return half < SERVERS_MS ? half : SERVERS_MS;
-}
-
-/* Is nothing but servers left? */
-void stopping_look(struct machine *m)
-{
-    size_t n;
-    pid_t *servers = running_servers(m, &n);
-    int clients = proc_count(servers, n);
-
-    free(servers);
-    if (clients == 0)
-        machine_event(m, EVENT_DONE);
-}
-
-/* Reaped first: what ended before we signalled it did so by itself. */
-void stopping_clients(struct machine *m)
-{
-    size_t n;
-    pid_t *servers;
-
-    machine_forget_deadlines(m);
-    reaping_reap(m);
-    failure_decide(m);
-    if (m->stage != STAGE_STOP)
-        return;
-    mark_stopped(m);
-    shm_note(&m->shm, m->job_dir.fd);
-    servers = running_servers(m, &n);
-    proc_sweep(SIGTERM, servers, n);
-    free(servers);
-    m->stop_ends = clock_ms() + (m->slice == NULL ? 0 : m->slice->kill_grace_ms);
-    m->stage_ends = m->stop_ends - servers_share(m);
-    stopping_look(m);
 }
 
 /* ---- what not even KILL ends ---- */
@@ -173,7 +144,99 @@ static bool kill_is_vain(struct machine *m, const struct procs *left)
     return ending_is_vain(&m->ending, now);
 }
 
+/* ---- what outlives a good job ---- */
+
+/* The helpers of Python's multiprocessing end with their parent, by themselves. */
+static bool is_helper(pid_t pid)
+{
+    static const char mark[] = "multiprocessing.";
+    char path[32], words[4096];
+    ssize_t len;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    len = fd < 0 ? -1 : read(fd, words, sizeof words);
+    if (fd >= 0)
+        close(fd);
+    return len <= 0 || memmem(words, (size_t)len, mark, sizeof mark - 1) != NULL;
+}
+
+static void say_outlives(struct machine *m, const struct procs *left, const struct proc *proc)
+{
+    char *who = describe(m, left, proc);
+    char *line =
+        mem_printf("%s on %s still ran when the trainers and servers had ended, and gets "
+                   "SIGTERM, then SIGKILL after --kill_grace; a trainer must wait for what "
+                   "it has started (an upload, a checkpoint)",
+                   who, m->host);
+
+    failure_warn(m, "%s", line);
+    link_say(m, line);
+    free(line);
+    free(who);
+}
+
+/* All processes of the plan have ended well, and these are about to be ended: wandb's upload, an
+ * asynchronous checkpoint. */
+static void say_what_outlives(struct machine *m)
+{
+    struct procs left = {0};
+    size_t said = 0;
+
+    if (m->cause != NULL || m->told || !m->drained)
+        return;
+    ending_left(&left);
+    for (size_t i = 0; i < left.n; i++) {
+        const struct proc *proc = &left.items[i];
+        int child = reaping_child_of(m, proc->pid);
+
+        if ((child >= 0 && m->children[child].running) || is_helper(proc->pid))
+            continue;
+        if (said++ < UNKILLED_MOST)
+            say_outlives(m, &left, proc);
+    }
+    if (said > UNKILLED_MOST)
+        failure_warn(m, "%zu more processes on %s outlived the trainers", said - UNKILLED_MOST,
+                     m->host);
+    procs_free(&left);
+}
+
 /* ---- who gets which signal ---- */
+
+/* Is nothing but servers left? */
+void stopping_look(struct machine *m)
+{
+    size_t n;
+    pid_t *servers = running_servers(m, &n);
+    int clients = proc_count(servers, n);
+
+    free(servers);
+    if (clients == 0)
+        machine_event(m, EVENT_DONE);
+}
+
+/* Reaped first: what ended before we signalled it did so by itself. */
+void stopping_clients(struct machine *m)
+{
+    size_t n;
+    pid_t *servers;
+
+    machine_forget_deadlines(m);
+    reaping_reap(m);
+    failure_decide(m);
+    if (m->stage != STAGE_STOP)
+        return;
+    say_what_outlives(m);
+    mark_stopped(m);
+    shm_note(&m->shm, m->job_dir.fd);
+    servers = running_servers(m, &n);
+    proc_sweep(SIGTERM, servers, n);
+    free(servers);
+    m->stop_ends = clock_ms() + (m->slice == NULL ? 0 : m->slice->kill_grace_ms);
+    m->stage_ends = m->stop_ends - servers_share(m);
+    stopping_look(m);
+}
 
 /* The samplers that run, and what is below them. */
 static void find_samplers(const struct machine *m, struct procs *found)

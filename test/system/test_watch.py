@@ -118,3 +118,13 @@ def test_a_stopped_trainer_is_told(solo):
     lines = result.err.splitlines()
     assert f"{who} is stopped by SIGSTOP; the job waits for it" in lines, result.said
     assert f"{who} continues" in lines, result.said
+
+
+def test_what_outlives_a_good_job_is_named(job):
+    """As an upload in the background: it is ended, and nobody would know."""
+    it = job("trainer 1: connect; fork daemon", SERVE, machines=2)
+    result = it.run()
+    assert result.code == 0, result.said
+    line, = warnings_of(result)
+    assert line.startswith("fake (pid ") and "on vm1 still ran when the trainers" in line, line
+    assert "a trainer must wait for what it has started" in result.err, result.said
