@@ -47,7 +47,7 @@ struct slice {
     char *log_dir;          /* absolute, or NULL: no log files */
     int log_required;       /* 1: --run_dir was given, so that a missing folder is an error */
     int attempt;            /* 0, then one more after each restart */
-    int watch_samplers;     /* 1: trainers' samplers are watched */
+    int watch_samplers;     /* how many each trainer has that are watched; 0: none are */
     int python_hook;        /* 1: trainers' Python gets the exception hook */
     int preempt_signal;     /* 0: none */
     int private_shm;        /* enum private_shm */

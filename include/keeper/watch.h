@@ -27,13 +27,21 @@ struct watch_death {
     pid_t top;    /* the child of this process that it descended from; itself for an orphan */
     bool proper;  /* the program that the top runs, through shells alone, or the top itself */
     bool piped;   /* such a program, that prints into another pipe than its top */
-    bool sampler; /* a worker of multiprocessing's "spawn", and its parent is such a program */
-    long peak_kb; /* of a sampler: the most that was seen; 0: not known */
+    bool worker;  /* of multiprocessing's "spawn" */
+    bool sampler; /* such a worker, and one of DGL's own as far as can be seen; see watch_pools */
+    long peak_kb; /* of a worker: the most that was seen; 0: not known */
 };
 
 /* NULL where the kernel gives no epoll descriptor. */
 struct watch *watch_open(void);
 void watch_close(struct watch *watch); /* NULL is fine */
+
+/* Each trainer has a pool of so many samplers, made before it does anything else (dist_context.py
+ * initialize), which connect to the servers: n ports from port on at ip (dotted). A worker that was
+ * seen with such a connection is one. One that was not is one while its parent's pool is not
+ * complete, if the parent is a program or was itself seen with such a connection, that is, runs
+ * behind a wrapper (timeout, torchrun). Any later worker is the script's own. */
+void watch_pools(struct watch *watch, const char *ip, int port, int n, int samplers);
 
 /* Readable when one has died. */
 int watch_fd(const struct watch *watch);
@@ -58,14 +66,7 @@ unsigned long long watch_newest_program(const struct watch *watch, pid_t top);
 void watch_each_python(const struct watch *watch, int64_t now, int64_t age_ms,
                        void (*found)(void *arg, pid_t top, pid_t pid), void *arg);
 
-/* Are parent and all above it, up to top, shells? */
-bool watch_is_behind_shells(pid_t parent, pid_t top);
-
 /* This process itself has just reaped pid. */
 void watch_reaped(struct watch *watch, pid_t pid, int status);
-
-/* The trainer proper where the command of the plan runs by a shell: the oldest live process that
- * planned runs through shells alone; planned itself where it is no shell, or runs nothing. */
-pid_t watch_trainer_of(pid_t planned);
 
 #endif

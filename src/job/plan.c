@@ -113,7 +113,7 @@ static void add_care(struct slice *slice, const struct job *job)
     const struct options *o = &job->options;
 
     slice->attempt = job->attempt;
-    slice->watch_samplers = o->watch_samplers && o->num_samplers > 0 && !o->sampler_cmd;
+    slice->watch_samplers = o->watch_samplers && !o->sampler_cmd ? o->num_samplers : 0;
     slice->python_hook = o->python_hook;
     slice->preempt_signal = o->preempt_signal;
     slice->private_shm = o->private_shm;

@@ -312,6 +312,14 @@ static void rest(struct deaths *d)
     d->n_pending = 0;
 }
 
+static bool begin(const struct machine *m, struct deaths *d)
+{
+    d->watch = watch_open();
+    if (d->watch != NULL)
+        watch_pools(d->watch, m->slice->ip, m->slice->port, m->n_servers, m->slice->watch_samplers);
+    return d->watch != NULL;
+}
+
 void deaths_tick(struct machine *m, int64_t now)
 {
     struct deaths *d;
@@ -326,7 +334,7 @@ void deaths_tick(struct machine *m, int64_t now)
         rest(d);
         return;
     }
-    if (d->watch == NULL && (d->watch = watch_open()) == NULL)
+    if (d->watch == NULL && !begin(m, d))
         return;
     if (now >= watch_next_look(d->watch)) {
         watch_look(d->watch, now, m->slice->watch_samplers ? SLOWEST_MS : IDLE_MS);

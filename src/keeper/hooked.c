@@ -17,7 +17,7 @@
 #include "keeper/pipes.h"
 #include "keeper/proc.h"
 #include "keeper/pythonhook.h"
-#include "keeper/watch.h"
+#include "keeper/program.h"
 #include "report/report.h"
 
 #define KNOWN_MOST 4096 /* Pythons; more are not remembered */
@@ -94,7 +94,7 @@ static void on_loaded(struct machine *m, int i, const struct told *told)
         h->known = mem_realloc(h->known, h->n + 1, sizeof *h->known);
         h->known[h->n++] = (struct python){told->pid, told->parent, i};
     }
-    if (m->children[i].piped.pid != 0 && watch_is_behind_shells(told->parent, m->children[i].pid))
+    if (m->children[i].piped.pid != 0 && program_is_behind_shells(told->parent, m->children[i].pid))
         pipes_went_on(m, i);
 }
 
@@ -104,7 +104,7 @@ static void on_ended(struct machine *m, int i, const struct told *told)
     const struct child *child = &m->children[i];
 
     if (told->pid != child->pid && is_piped(child, told) &&
-        watch_is_behind_shells(told->parent, child->pid))
+        program_is_behind_shells(told->parent, child->pid))
         pipes_ended(m, i, told->pid, told->code << 8);
 }
 

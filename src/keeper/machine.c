@@ -23,7 +23,7 @@
 #include "keeper/rank.h"
 #include "keeper/starting.h"
 #include "keeper/stopping.h"
-#include "keeper/watch.h"
+#include "keeper/program.h"
 
 #define PROBE_FIRST_MS 50
 #define FLUSH_MS       5000 /* OVER after a failure: for console credit */
@@ -145,7 +145,7 @@ static void preempt_child(const struct child *child, int signal)
 {
     struct proc trainer;
 
-    if (proc_read(watch_trainer_of(child->pid), &trainer) == 0)
+    if (proc_read(program_trainer_of(child->pid), &trainer) == 0)
         proc_signal(&trainer, signal);
 }
 

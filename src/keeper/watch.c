@@ -2,6 +2,7 @@
  * died is field 52 of a zombie's stat, or what its pidfd still tells when the parent has reaped it
  * (Linux 6.15); its parent alone is told by wait. Decides nothing.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@
 #include "base/clock.h"
 #include "base/kernel.h"
 #include "base/mem.h"
+#include "keeper/connections.h"
+#include "keeper/program.h"
 #include "keeper/watch.h"
 
 #define LOOK_FIRST_MS 50
@@ -31,6 +34,8 @@ struct entry {
     bool dead;    /* such a one, and its death is still to be told */
     int64_t seen; /* clock_ms of the first look */
     bool python;  /* that no other Python has started */
+    bool client;  /* was seen with a connection to a server */
+    int clients;  /* its workers that were */
 };
 
 struct watch {
@@ -39,6 +44,9 @@ struct watch {
     size_t n, most;
     int every;
     int64_t next;
+    struct in_addr ip; /* of this machine's servers */
+    int port, servers; /* 0: none that can be seen */
+    int samplers;      /* a trainer */
 };
 
 /* <linux/pidfd.h> of Linux 6.15, its first version; Debian 12's headers are older. */
@@ -92,135 +100,22 @@ int64_t watch_next_look(const struct watch *watch)
 
 /* ---- who they are ---- */
 
-static size_t read_proc(pid_t pid, const char *name, char *text, size_t size)
-{
-    char path[48];
-    ssize_t len;
-    int fd;
-
-    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    len = fd < 0 ? -1 : read(fd, text, size - 1);
-    if (fd >= 0)
-        close(fd);
-    text[len < 0 ? 0 : len] = '\0';
-    return len < 0 ? 0 : (size_t)len;
-}
-
-/* "" where it may not be seen. */
-static void read_link(pid_t pid, const char *name, char *text, size_t size)
-{
-    char path[48];
-    ssize_t len;
-
-    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-    len = readlink(path, text, size - 1);
-    text[len < 0 ? 0 : len] = '\0';
-}
-
-/* The name of the program's file: a script's own name stands in the place of its interpreter's. A
- * zombie has none. */
-static const char *program_of(const struct proc *proc, char *path, size_t size)
-{
-    const char *slash;
-
-    read_link(proc->pid, "exe", path, size);
-    if (path[0] == '\0')
-        return proc->name;
-    slash = strrchr(path, '/');
-    return slash == NULL ? path : slash + 1;
-}
-
-static bool is_shell(const struct proc *proc)
-{
-    static const char *const shells[] = {"sh",   "bash",  "dash", "zsh",    "ksh",
-                                         "mksh", "ksh93", "ash",  "busybox"};
-    char path[4096];
-    const char *name = program_of(proc, path, sizeof path);
-
-    for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++) {
-        if (strcmp(name, shells[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Is pid a program that top runs, with nothing but shells from top to it? */
-static bool is_proper(const struct procs *below, pid_t pid, pid_t top)
-{
-    const struct proc *proc = procs_find(below, pid);
-
-    if (proc == NULL || is_shell(proc))
-        return false;
-    while (proc->pid != top) {
-        proc = procs_find(below, proc->parent);
-        if (proc == NULL || !is_shell(proc))
-            return false;
-    }
-    return true;
-}
-
-static bool is_python(const struct proc *proc)
-{
-    char path[4096];
-
-    return strncmp(program_of(proc, path, sizeof path), "python", 6) == 0;
-}
-
-/* Not one that another one has started. */
-static bool is_first_python(const struct procs *below, const struct proc *proc)
-{
-    if (!is_python(proc))
-        return false;
-    while ((proc = procs_find(below, proc->parent)) != NULL) {
-        if (is_python(proc))
-            return false;
-    }
-    return true;
-}
-
-/* Its standard output or error is a pipe that is not its top's. */
-static bool is_piped(pid_t pid, pid_t top)
-{
-    char own[64], usual[64];
-
-    for (int fd = 1; fd <= 2; fd++) {
-        read_link(pid, fd == 1 ? "fd/1" : "fd/2", own, sizeof own);
-        read_link(top, fd == 1 ? "fd/1" : "fd/2", usual, sizeof usual);
-        if (strncmp(own, "pipe:", 5) == 0 && usual[0] != '\0' && strcmp(own, usual) != 0)
-            return true;
-    }
-    return false;
-}
-
-static bool is_spawned_worker(pid_t pid)
-{
-    static const char mark[] = "multiprocessing.spawn";
-    char words[4096];
-    size_t len = read_proc(pid, "cmdline", words, sizeof words);
-
-    return memmem(words, len, mark, sizeof mark - 1) != NULL;
-}
-
 static void look_closer(struct watch_death *who, const struct procs *below)
 {
-    if (!who->sampler)
-        who->proper = is_proper(below, who->pid, who->top);
+    if (!who->worker)
+        who->proper = program_is_proper(below, who->pid, who->top);
     if (who->proper && who->pid != who->top)
-        who->piped = is_piped(who->pid, who->top);
-    if (!who->proper && is_spawned_worker(who->pid))
-        who->sampler = is_proper(below, who->parent, who->top);
+        who->piped = program_is_piped(who->pid, who->top);
+    if (!who->proper)
+        who->worker = program_is_worker(who->pid);
 }
 
 static void note_peak(struct watch_death *who)
 {
-    char status[4096];
-    const char *peak;
+    long peak = program_peak_kb(who->pid);
 
-    read_proc(who->pid, "status", status, sizeof status);
-    peak = strstr(status, "\nVmHWM:");
-    if (peak != NULL && strtol(peak + 7, NULL, 10) > who->peak_kb)
-        who->peak_kb = strtol(peak + 7, NULL, 10);
+    if (peak > who->peak_kb)
+        who->peak_kb = peak;
 }
 
 /* ---- the table ---- */
@@ -347,11 +242,74 @@ static void describe(struct watch *watch, const struct procs *below, int64_t now
         memcpy(entry->who.name, proc->name, sizeof proc->name);
         if (entry->looks++ < EXEC_LOOKS || now - entry->seen <= EXEC_MS) {
             look_closer(&entry->who, below);
-            entry->python = is_first_python(below, proc);
+            entry->python = program_is_first_python(below, proc);
         }
-        if (entry->who.sampler)
+        if (entry->who.worker)
             note_peak(&entry->who);
     }
+}
+
+/* ---- trainers and their pools ---- */
+
+void watch_pools(struct watch *watch, const char *ip, int port, int n, int samplers)
+{
+    watch->servers = inet_aton(ip, &watch->ip) != 0 ? n : 0;
+    watch->port = port;
+    watch->samplers = samplers;
+}
+
+static struct entry *parent_of(const struct watch *watch, const struct entry *worker)
+{
+    struct entry *parent = find(watch, worker->who.parent, watch->n);
+
+    return parent != NULL && parent->who.start == worker->who.parent_start ? parent : NULL;
+}
+
+/* A worker of which it is not known whether it is the script's. */
+static bool is_open(const struct watch *watch, const struct entry *entry,
+                    const struct entry *parent)
+{
+    return entry->fd >= 0 && entry->who.worker && !entry->client && parent != NULL &&
+           parent->clients < watch->samplers;
+}
+
+static void look_at_worker(const struct connections *connections, struct entry *worker,
+                           struct entry *parent)
+{
+    if (!parent->client)
+        parent->client = connections_has(connections, parent->who.pid) > 0;
+    worker->client = connections_has(connections, worker->who.pid) > 0;
+    parent->clients += worker->client;
+}
+
+/* Reads the connections only where there is somebody to look at. */
+static void look_at_pools(struct watch *watch)
+{
+    struct connections connections = {0};
+    bool have_read = false;
+
+    for (size_t i = 0; i < watch->n && watch->servers > 0; i++) {
+        struct entry *entry = &watch->entries[i], *parent = parent_of(watch, entry);
+
+        if (!is_open(watch, entry, parent))
+            continue;
+        if (!have_read)
+            connections_read(&connections, watch->ip, watch->port, watch->servers);
+        have_read = true;
+        look_at_worker(&connections, entry, parent);
+    }
+    connections_free(&connections);
+}
+
+/* Where the parent has died too, all that is left is what was seen of the worker itself. */
+static bool is_sampler(const struct watch *watch, const struct entry *entry)
+{
+    const struct entry *parent = parent_of(watch, entry);
+
+    if (!entry->who.worker || entry->client)
+        return entry->client;
+    return parent != NULL && parent->clients < watch->samplers &&
+           (parent->who.proper || parent->client);
 }
 
 /* While the interval grows (14 looks in 5 s) births matter more than the share. */
@@ -372,6 +330,7 @@ void watch_look(struct watch *watch, int64_t now, int slowest)
     proc_below(getpid(), &below);
     take_in(watch, &below, now);
     describe(watch, &below, now);
+    look_at_pools(watch);
     procs_free(&below);
     set_next(watch, now, clock_cpu_us() - before, slowest);
 }
@@ -406,6 +365,7 @@ bool watch_next_death(struct watch *watch, struct watch_death *death)
     if (entry->who.name[0] == '\0' && proc_read(entry->who.pid, &now) == 0)
         memcpy(entry->who.name, now.name, sizeof now.name);
     *death = entry->who;
+    death->sampler = is_sampler(watch, entry);
     if (death->status == WATCH_UNKNOWN)
         death->status = status_of(entry);
     bury(watch, entry);
@@ -450,42 +410,4 @@ void watch_each_python(const struct watch *watch, int64_t now, int64_t age_ms,
         if (entry->python && entry->fd >= 0 && now - entry->seen >= age_ms)
             found(arg, entry->who.top, entry->who.pid);
     }
-}
-
-bool watch_is_behind_shells(pid_t parent, pid_t top)
-{
-    struct proc proc;
-
-    for (;;) {
-        if (proc_read(parent, &proc) != 0 || !is_shell(&proc))
-            return false;
-        if (parent == top)
-            return true;
-        parent = proc.parent;
-    }
-}
-
-/* ---- the trainer proper ---- */
-
-pid_t watch_trainer_of(pid_t planned)
-{
-    const struct proc *oldest = NULL;
-    struct procs below = {0};
-    struct proc root;
-    pid_t found;
-
-    if (proc_read(planned, &root) != 0 || !is_shell(&root))
-        return planned;
-    proc_below(root.parent, &below); /* planned is among them */
-    for (size_t i = 0; i < below.n; i++) {
-        const struct proc *proc = &below.items[i];
-
-        if (proc->zombie || !is_proper(&below, proc->pid, planned))
-            continue;
-        if (oldest == NULL || proc->start < oldest->start)
-            oldest = proc;
-    }
-    found = oldest == NULL ? planned : oldest->pid;
-    procs_free(&below);
-    return found;
 }

@@ -121,7 +121,7 @@ struct slice *message_unpack_slice(const char *data, size_t len)
     slice->cpus = field_int(&u, 0, INT_MAX);
     slice->log_required = field_int(&u, 0, 1);
     slice->attempt = field_int(&u, 0, INT_MAX);
-    slice->watch_samplers = field_int(&u, 0, 1);
+    slice->watch_samplers = field_int(&u, 0, INT_MAX);
     slice->python_hook = field_int(&u, 0, 1);
     slice->preempt_signal = field_int(&u, 0, NSIG - 1);
     slice->private_shm = field_int(&u, PRIVATE_SHM_OFF, PRIVATE_SHM_ON);

@@ -6,6 +6,7 @@
  * that it starts in a millisecond. Exits 0 after the last action, 98 for a bad script.
  *
  *   listen, serve, connect       as DGL's servers and clients do; serve returns when all have gone
+ *   join                         as connect, but for this process alone, not for its samplers too
  *   print T, printerr T, noeol T, lines N WIDTH
  *   sleep S, forever, wait FILE  until FILE is there
  *   exit N, kill SIGNAL, ignore SIGNAL
@@ -106,7 +107,13 @@ static void do_serve(char *rest)
 static void do_connect(char *rest)
 {
     (void)rest;
-    net_connect();
+    net_connect(true);
+}
+
+static void do_join(char *rest)
+{
+    (void)rest;
+    net_connect(false);
 }
 
 static void do_print(char *rest)
@@ -360,7 +367,7 @@ static const struct action {
     {"allocate", 1, do_allocate}, {"shm", 1, do_shm},           {"catch", 1, do_catch},
     {"await", 1, do_await},       {"attempt", 1, do_attempt},   {"worker", 1, do_worker},
     {"bomb", 1, do_bomb},         {"limit", 1, do_limit},       {"crash", 1, do_crash},
-    {"hold", 1, do_hold},         {"lose", 1, do_lose},
+    {"hold", 1, do_hold},         {"lose", 1, do_lose},         {"join", 0, do_join},
 };
 
 static char *trim(char *text)

@@ -2,6 +2,8 @@
 #ifndef FAKE_FAKE_H
 #define FAKE_FAKE_H
 
+#include <stdbool.h>
+
 #define FAKE_REFUSED    99 /* a server did not take a connection */
 #define FAKE_BAD_SCRIPT 98
 
@@ -23,7 +25,7 @@ int fake_env_int(const char *name, int fallback);
 /* net.c: a DGL server's and a DGL client's connections. */
 void net_listen(void);
 void net_serve(void);
-void net_connect(void);
+void net_connect(bool for_samplers);
 
 /* tree.c: descendants. how: "plain", "session stubborn", ...; see fake.c. */
 void tree_fork(const char *how);

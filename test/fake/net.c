@@ -123,8 +123,8 @@ void net_serve(void)
 }
 
 /* A trainer's sampler workers connect too, and DGL_NUM_CLIENT counts them: here the trainer does it
- * in their place. The connections stay open until this process ends. */
-void net_connect(void)
+ * in their place, if for_samplers. The connections stay open until this process ends. */
+void net_connect(bool for_samplers)
 {
     const char *role = getenv("DGL_ROLE");
     int per_machine = fake_env_int("DGL_NUM_SERVER", 0), times = 1, n;
@@ -132,7 +132,7 @@ void net_connect(void)
 
     if (per_machine == 0)
         return;
-    if (role != NULL && strcmp(role, "client") == 0)
+    if (for_samplers && role != NULL && strcmp(role, "client") == 0)
         times += fake_env_int("DGL_NUM_SAMPLER", 0);
     n = read_ip_config(&lines);
     for (int i = 0; i < n * per_machine * times; i++) {

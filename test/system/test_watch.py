@@ -128,3 +128,32 @@ def test_what_outlives_a_good_job_is_named(job):
     line, = warnings_of(result)
     assert line.startswith("fake (pid ") and "on vm1 still ran when the trainers" in line, line
     assert "a trainer must wait for what it has started" in result.err, result.said
+
+
+POOL = "trainer: join; worker join, forever; sleep 1.5; "
+
+
+def test_a_worker_of_the_scripts_own(solo):
+    """The pool is complete: an evaluation's worker may be killed."""
+    it = solo(POOL.replace("forever", "sleep 4") + "worker sleep 0.5, kill KILL; sleep 2", SERVE, num_samplers=1)
+    result = it.run()
+    assert result.code == 0, result.said
+    line, = [line for line in warnings_of(result) if "SIGKILL" in line]
+    assert "started by trainer 0" in line
+
+
+def test_a_sampler_that_has_connected(solo):
+    it = solo(POOL.replace("forever", "sleep 3, kill SEGV") + "forever", SERVE, num_samplers=1)
+    result = it.run()
+    assert result.code == 139, result.said
+    is_sampler(result, "trainer 0")
+
+
+def test_a_sampler_behind_a_wrapper(solo):
+    """Its parent is known for a trainer by its connections."""
+    it = solo(num_samplers=1)
+    script = POOL.replace("forever", "sleep 3, kill SEGV") + "forever"
+    it.command = [f"timeout 100 {it.build}/fake '{script}' '{SERVE}'; true"]
+    result = it.run()
+    assert result.code == 139, result.said
+    is_sampler(result, "trainer 0")

@@ -104,7 +104,7 @@ static struct slice *random_slice(uint64_t *seed)
     s->kill_grace_ms = random_below(seed, 100000);
     s->lost_timeout_ms = (int64_t)1 << 53;
     s->attempt = random_below(seed, 100);
-    s->watch_samplers = random_below(seed, 2);
+    s->watch_samplers = random_below(seed, 9);
     s->python_hook = random_below(seed, 2);
     s->preempt_signal = random_below(seed, 32);
     s->private_shm = random_below(seed, 3);
@@ -253,7 +253,7 @@ START_TEST(values_out_of_range_are_refused)
     CHECK_REFUSED(s, cpus, -1);
     CHECK_REFUSED(s, log_required, 2);
     CHECK_REFUSED(s, attempt, -1);
-    CHECK_REFUSED(s, watch_samplers, 2);
+    CHECK_REFUSED(s, watch_samplers, -1);
     CHECK_REFUSED(s, python_hook, -1);
     CHECK_REFUSED(s, preempt_signal, 65);
     CHECK_REFUSED(s, private_shm, 3);

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/program.h"
 #include "keeper/watch.h"
 #include "unit.h"
 
@@ -27,6 +28,7 @@ static void begin(void)
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     watch = watch_open();
+    watch_pools(watch, "127.0.0.1", 1, 0, 9);
     ck_assert_ptr_nonnull(watch);
 }
 
@@ -239,14 +241,14 @@ START_TEST(the_trainer_proper_is_below_its_shells)
     do {
         ck_assert_msg(clock_ms() < end, "no trainer proper: %s", proc.name);
         poll(NULL, 0, 10);
-        proper = watch_trainer_of(shell);
+        proper = program_trainer_of(shell);
         ck_assert_int_eq(proc_read(proper, &proc), 0);
     } while (strcmp(proc.name, "sleep") != 0);
-    ck_assert_int_eq(watch_trainer_of(proper), proper); /* no shell */
+    ck_assert_int_eq(program_trainer_of(proper), proper); /* no shell */
     watch_look(watch, clock_ms(), 100);
     kill(proper, SIGKILL);
     ck_assert(next_death().proper);
-    ck_assert_int_eq(watch_trainer_of(999999999), 999999999);
+    ck_assert_int_eq(program_trainer_of(999999999), 999999999);
 }
 END_TEST
 
@@ -268,12 +270,12 @@ START_TEST(a_script_is_a_shell)
         execl(path, path, (char *)NULL);
         _exit(99);
     }
-    while (watch_trainer_of(shell) == shell) {
+    while (program_trainer_of(shell) == shell) {
         ck_assert_msg(clock_ms() < end, "no trainer proper");
         poll(NULL, 0, 10);
     }
     unlink(path);
-    kill(watch_trainer_of(shell), SIGKILL);
+    kill(program_trainer_of(shell), SIGKILL);
 }
 END_TEST
 

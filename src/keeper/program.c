@@ -1,0 +1,166 @@
+/* program: what a process runs, as far as /proc shows: a shell, a Python, multiprocessing's worker;
+ * and which program is behind a shell. Knows nothing of the job.
+ */
+#include "keeper/program.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static size_t read_proc(pid_t pid, const char *name, char *text, size_t size)
+{
+    char path[48];
+    ssize_t len;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    len = fd < 0 ? -1 : read(fd, text, size - 1);
+    if (fd >= 0)
+        close(fd);
+    text[len < 0 ? 0 : len] = '\0';
+    return len < 0 ? 0 : (size_t)len;
+}
+
+/* "" where it may not be seen. */
+static void read_link(pid_t pid, const char *name, char *text, size_t size)
+{
+    char path[48];
+    ssize_t len;
+
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    len = readlink(path, text, size - 1);
+    text[len < 0 ? 0 : len] = '\0';
+}
+
+/* The name of the program's file: a script's own name stands in the place of its interpreter's. A
+ * zombie has none. */
+static const char *program_of(const struct proc *proc, char *path, size_t size)
+{
+    const char *slash;
+
+    read_link(proc->pid, "exe", path, size);
+    if (path[0] == '\0')
+        return proc->name;
+    slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
+static bool is_shell(const struct proc *proc)
+{
+    static const char *const shells[] = {"sh",   "bash",  "dash", "zsh",    "ksh",
+                                         "mksh", "ksh93", "ash",  "busybox"};
+    char path[4096];
+    const char *name = program_of(proc, path, sizeof path);
+
+    for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++) {
+        if (strcmp(name, shells[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Is pid a program that top runs, with nothing but shells from top to it? */
+bool program_is_proper(const struct procs *below, pid_t pid, pid_t top)
+{
+    const struct proc *proc = procs_find(below, pid);
+
+    if (proc == NULL || is_shell(proc))
+        return false;
+    while (proc->pid != top) {
+        proc = procs_find(below, proc->parent);
+        if (proc == NULL || !is_shell(proc))
+            return false;
+    }
+    return true;
+}
+
+static bool is_python(const struct proc *proc)
+{
+    char path[4096];
+
+    return strncmp(program_of(proc, path, sizeof path), "python", 6) == 0;
+}
+
+/* Not one that another one has started. */
+bool program_is_first_python(const struct procs *below, const struct proc *proc)
+{
+    if (!is_python(proc))
+        return false;
+    while ((proc = procs_find(below, proc->parent)) != NULL) {
+        if (is_python(proc))
+            return false;
+    }
+    return true;
+}
+
+/* Its standard output or error is a pipe that is not its top's. */
+bool program_is_piped(pid_t pid, pid_t top)
+{
+    char own[64], usual[64];
+
+    for (int fd = 1; fd <= 2; fd++) {
+        read_link(pid, fd == 1 ? "fd/1" : "fd/2", own, sizeof own);
+        read_link(top, fd == 1 ? "fd/1" : "fd/2", usual, sizeof usual);
+        if (strncmp(own, "pipe:", 5) == 0 && usual[0] != '\0' && strcmp(own, usual) != 0)
+            return true;
+    }
+    return false;
+}
+
+bool program_is_worker(pid_t pid)
+{
+    static const char mark[] = "multiprocessing.spawn";
+    char words[4096];
+    size_t len = read_proc(pid, "cmdline", words, sizeof words);
+
+    return memmem(words, len, mark, sizeof mark - 1) != NULL;
+}
+
+long program_peak_kb(pid_t pid)
+{
+    char status[4096];
+    const char *peak;
+
+    read_proc(pid, "status", status, sizeof status);
+    peak = strstr(status, "\nVmHWM:");
+    return peak == NULL ? 0 : strtol(peak + 7, NULL, 10);
+}
+
+bool program_is_behind_shells(pid_t parent, pid_t top)
+{
+    struct proc proc;
+
+    for (;;) {
+        if (proc_read(parent, &proc) != 0 || !is_shell(&proc))
+            return false;
+        if (parent == top)
+            return true;
+        parent = proc.parent;
+    }
+}
+
+pid_t program_trainer_of(pid_t planned)
+{
+    const struct proc *oldest = NULL;
+    struct procs below = {0};
+    struct proc root;
+    pid_t found;
+
+    if (proc_read(planned, &root) != 0 || !is_shell(&root))
+        return planned;
+    proc_below(root.parent, &below); /* planned is among them */
+    for (size_t i = 0; i < below.n; i++) {
+        const struct proc *proc = &below.items[i];
+
+        if (proc->zombie || !program_is_proper(&below, proc->pid, planned))
+            continue;
+        if (oldest == NULL || proc->start < oldest->start)
+            oldest = proc;
+    }
+    found = oldest == NULL ? planned : oldest->pid;
+    procs_free(&below);
+    return found;
+}
