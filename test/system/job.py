@@ -3,6 +3,7 @@
 Every job has a deadline, and proves at its end that nothing is left of it.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -67,6 +68,15 @@ def write_partition(folder, parts, name="graph"):
             (folder / f"part{part}" / file).touch()
         known[f"part-{part}"] = {key: f"part{part}/{file}" for key, file in PART.items()}
     (folder / f"{name}.json").write_text(json.dumps(known))
+
+
+def open_files(pid):
+    """What the process has open, by path; it may close some meanwhile."""
+    links = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    return links
 
 
 def plain_environment():
@@ -272,9 +282,8 @@ class Job:
 
     def job_dir(self, machine):
         """The launcher's folder of this job on a machine, while it runs."""
-        held = f"/proc/{self.keeper_on(machine)}/fd"
-        links = [os.readlink(f"{held}/{fd}") for fd in os.listdir(held)]
-        path, = [link for link in links if os.path.basename(link).startswith(FOLDER)]
+        path, = [link for link in open_files(self.keeper_on(machine))
+                 if os.path.basename(link).startswith(FOLDER)]
         if path.startswith("/dev/shm/"):
             return self.shm(machine) / os.path.basename(path)
         return pathlib.Path(path)
