@@ -19,8 +19,12 @@ struct folder {
 #define FOLDER_RANDOM 32 /* hex digits: 128 bits, so that nobody can make it before us */
 
 /* Makes PARENT/PREFIX followed by random digits, mode 0700. A parent in which others could replace
- * it is refused. Returns its descriptor, which the caller closes, or -1 with err (EXIT_MACHINE). */
+ * it is refused. Returns its descriptor, which the caller closes, or -1 with err (EXIT_MACHINE).
+ * One thread, since it sets the umask. */
 int folder_make(struct folder *folder, const char *parent, const char *prefix, struct err *err);
+
+/* mkdirat with mode 0700 whatever the umask is. One thread. 0, or -1 with errno. */
+int folder_make_private(int parent, const char *name);
 
 /* Opens it again. -1: what its path leads to now is another one, not ours, or open to others. */
 int folder_open(const struct folder *folder);

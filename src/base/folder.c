@@ -52,6 +52,16 @@ static int random_name(char *name, size_t size, const char *prefix)
     return 0;
 }
 
+/* A umask may take even the owner's rights. */
+int folder_make_private(int parent, const char *name)
+{
+    mode_t users = umask(077);
+    int rc = mkdirat(parent, name, 0700);
+
+    umask(users);
+    return rc;
+}
+
 static int make_in(struct folder *folder, int parent, const char *path, const char *prefix,
                    struct err *err)
 {
@@ -63,7 +73,7 @@ static int make_in(struct folder *folder, int parent, const char *path, const ch
     if (random_name(name, sizeof name, prefix) != 0)
         return cannot_make(path, strerror(errno), err);
     full = mem_printf("%s/%s", path, name);
-    if (mkdirat(parent, name, 0700) != 0)
+    if (folder_make_private(parent, name) != 0)
         cannot_make(full, strerror(errno), err);
     else if ((fd = folder_find(folder, parent, name, full)) < 0)
         cannot_make(

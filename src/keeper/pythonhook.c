@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -31,7 +30,7 @@ static int write_in(int job_dir, struct err *err)
 {
     int fd = -1, rc;
 
-    if (mkdirat(job_dir, FOLDER, 0700) == 0)
+    if (folder_make_private(job_dir, FOLDER) == 0)
         fd = openat(job_dir, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return err_set(err, EXIT_MACHINE, "cannot make the folder '" FOLDER "': %s",
