@@ -79,7 +79,7 @@ struct outcome {
     int cpus;
     struct process_outcome *processes;
     int n_processes;
-    struct strv unkilled; /* "trainer 3 (pid 4711, state D)": what not even KILL has ended */
+    struct strv unkilled;     /* "trainer 3 (pid 4711, state D)": what not even KILL has ended */
     struct warnings warnings; /* trouble in DRAIN, log file not writable, ... */
     struct cause *cause;      /* NULL: none here */
 };

@@ -68,8 +68,7 @@ void launch_look(struct launch *launch, char **envp)
     struct cpus cpus;
 
     cpus_look(&cpus, envp);
-    *launch = (struct launch){
-        .by = "", .one_each = "", .size = 1, .cpus = cpus_count(&cpus)};
+    *launch = (struct launch){.by = "", .one_each = "", .size = 1, .cpus = cpus_count(&cpus)};
     for (size_t i = 0; i < sizeof(managers) / sizeof(managers[0]); i++) {
         const struct manager *m = &managers[i];
 

@@ -16,9 +16,8 @@ import time
 from cluster import read_bytes
 from killcells import (ANY_FAILURE, CUT, CUT_OFF, DRAIN, EXIT, FORKED, GOES_ON, KILL_GRACE, LOADING,
                        LOST_TIMEOUT, PRINTING, SILENCES, TRAINING)
-from job import wait_until
 from leftovers import describe
-from patience import Deadline
+from patience import Deadline, wait_until
 
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGSTOP": signal.SIGSTOP,
            "segfault": signal.SIGSEGV}
@@ -115,7 +114,7 @@ def bring_to_stage(cell, job):
     time.sleep(SETTLE)
     if cell.stage == PRINTING:
         touch(job, "print")
-        wait_until(lambda: os.fstat(job.stdout).st_size > SHOWN, PATIENCE, "the trainer prints")
+        wait_until(lambda: os.fstat(job.stdout).st_size > SHOWN, "the trainer prints")
 
 
 def pid_in(job, name):

@@ -275,7 +275,7 @@ def test_job_folder_that_hangs_at_the_end(make, hanging):
     it.start().wait_for("up")
     hang("opendir")
     (it.workspace / "go").touch()
-    result, _ = it.end(30)
+    result, _ = it.end()
     assert result.code == 0, result.said
     assert f"('{temporary}/" in result.err and "could not be removed" in result.err, result.said
 
@@ -324,7 +324,7 @@ def test_no_attempt_beside_a_trainer_that_not_even_kill_ends(make, hanging, tmp_
     it.start().wait_for("up")
     hang("getattr lookup access hard")
     (it.workspace / "go").touch()
-    result, left = it.end(60)
+    result, left = it.end()
     assert result.code == 3 and left, result.said
     assert len(result.report["attempts"]) == 1, result.said
     assert "starting again" not in result.err, result.said

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from job import wait_until
+from patience import wait_until
 from odd import well
 
 NOBODY = 65534
@@ -106,7 +106,7 @@ def test_the_next_attempts_folder_cannot_be_taken(solo):
     it = solo("server: serve", "trainer: dump up; attempt 0 exit 3; connect", private_shm="off",
               max_restarts=1, restart_delay=1)
     start_among_others(it)
-    wait_until(lambda: it.failed_attempts() == 1, 20, "the first attempt has failed")
+    wait_until(lambda: it.failed_attempts() == 1, "the first attempt has failed")
     made = it.temporary / f"dgl-mpilaunch-{job_id(it)}-0"
     with attacker("import os, sys; os.mkdir(sys.argv[1]); print('made')", made) as process:
         assert process.stdout.readline() == "made\n"

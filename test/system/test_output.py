@@ -204,7 +204,7 @@ def test_a_reader_that_pauses_gets_all_of_a_good_job(solo, tmp_path):
         it.stdout = write
         it.start()
         os.close(write)
-        wait_until(lambda: "all ended well" in said.read_text(), 20, "the summary",
+        wait_until(lambda: "all ended well" in said.read_text(), "the summary",
                    said.read_text)
         assert it.process.poll() is None
         assert len(out.readlines()) == 40000

@@ -215,11 +215,11 @@ def test_the_next_job_sweeps_what_a_dead_one_left(solo, tmp_path, after):
     if after == "dead":
         kill_all_of(first)
         first.process.communicate(timeout=30)
-        wait_until(lambda: not marked(first.marker), 10, "the first job has gone")
+        wait_until(lambda: not marked(first.marker), "the first job has gone")
         assert in_machines(first) == {(0, "first")} and left.exists()
     up(second)
     if after == "dead":
-        wait_until(lambda: not left.exists(), 10, "the folder is swept")
+        wait_until(lambda: not left.exists(), "the folder is swept")
         assert in_machines(first) == {(0, "second")}
         first.remove_temporary()
     else:

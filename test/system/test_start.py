@@ -168,7 +168,7 @@ def test_a_foreign_connection_to_a_server_is_told(job, tmp_path):
     with subprocess.Popen(it.cluster.words("on", "3", sys.executable, "-c", SCANNER,
                                            it.cluster.ips[1]), stdin=subprocess.PIPE) as scanner:
         try:
-            wait_until(lambda: "no machine of this job" in said.read_text(), 20, "the warning",
+            wait_until(lambda: "no machine of this job" in said.read_text(), "the warning",
                        said.read_text)
         finally:
             scanner.stdin.close()
