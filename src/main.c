@@ -28,13 +28,17 @@
 /* --help and --version need neither MPI nor a job; the first rank answers for all. */
 static int answer(const struct options *options, const struct launch *launch)
 {
-    if (launch->rank)
-        return EXIT_OK;
-    if (options->help)
-        options_help(stdout);
-    else
-        printf("dgl-mpilaunch %s\n", PACKAGE_VERSION);
-    return fflush(stdout) ? EXIT_LAUNCHER : EXIT_OK;
+    bool failed = false;
+
+    if (!launch->rank) {
+        if (options->help)
+            options_help(stdout);
+        else
+            printf("dgl-mpilaunch %s\n", PACKAGE_VERSION);
+        failed = fflush(stdout);
+    }
+    launch_await_others();
+    return failed ? EXIT_LAUNCHER : EXIT_OK;
 }
 
 static int print_plan(const struct job *job)
@@ -167,17 +171,21 @@ static _Noreturn void leave_early(const struct err *err)
     launch_leave_early(err->code);
 }
 
-/* As --help: the first rank prints, and needs no MPI for it. The others have the same command line,
- * and leave at once. */
+/* As --help: the first rank prints, and needs no MPI for it. The others have the same command line.
+ */
 static int dry_run(struct options *options, const struct launch *launch, struct err *err)
 {
     struct job job;
+    int code = EXIT_OK;
 
-    if (launch->rank)
-        return EXIT_OK;
-    if (err->code || load(&job, options, environ, err))
-        leave_early(err);
-    return print_plan(&job);
+    if (!launch->rank && (err->code || load(&job, options, environ, err))) {
+        log_error("%s", err->text);
+        code = err->code;
+    } else if (!launch->rank) {
+        code = print_plan(&job);
+    }
+    launch_await_others();
+    return code;
 }
 
 int main(int argc, char **argv)

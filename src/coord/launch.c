@@ -160,13 +160,27 @@ _Noreturn void launch_abort(int code)
     _exit(code);
 }
 
+static const char pmi_init[] = "cmd=init pmi_version=1 pmi_subversion=1\n";
+
 _Noreturn void launch_leave_early(int code)
 {
     int fd = hydras_fd();
 
-    if (fd >= 0 && dprintf(fd, "cmd=init pmi_version=1 pmi_subversion=1\n") > 0)
+    if (fd >= 0 && dprintf(fd, "%s", pmi_init) > 0)
         await_hydra(fd);
     launch_abort(code);
+}
+
+void launch_await_others(void)
+{
+    const char *const words[] = {pmi_init, "cmd=barrier_in\n", "cmd=finalize\n"};
+    int fd = hydras_fd();
+
+    for (size_t i = 0; fd >= 0 && i < sizeof(words) / sizeof(words[0]); i++) {
+        if (dprintf(fd, "%s", words[i]) < 0)
+            return;
+        await_hydra(fd);
+    }
 }
 
 int launch_check(const struct launch *launch, int world_size, const char *mpi_name, struct err *err)
