@@ -52,7 +52,7 @@ def test_the_parent_goes(make):
 
 def test_a_sampler_that_dies(solo):
     """Seen at the next look through /proc, which finds a zombie."""
-    it = old(solo("server: serve", "trainer: connect; worker sleep 1, kill SEGV; forever",
+    it = old(solo("server: serve", "trainer: connect; worker sleep 2, kill SEGV; forever",
                   num_samplers=1))
     result = it.run()
     assert result.code == 139 and result.cause["role"] == "sampler", result.said

@@ -27,7 +27,7 @@ def is_sampler(result, name):
 
 @pytest.mark.parametrize("name, code", [("KILL", 137), ("SEGV", 139), ("ABRT", 134)])
 def test_a_killed_sampler(job, name, code):
-    it = job(f"trainer 1: connect; print working; worker sleep 1, kill {name}; forever",
+    it = job(f"trainer 1: connect; print working; worker sleep 2, kill {name}; forever",
              "trainer: connect; worker forever; forever", SERVE, num_samplers=1, machines=2)
     result = it.run()
     assert result.code == code, result.said
@@ -37,7 +37,7 @@ def test_a_killed_sampler(job, name, code):
 
 @pytest.mark.parametrize("end, code", [("kill TERM", 143), ("kill HUP", 129), ("exit 3", 3)])
 def test_a_sampler_that_ends_badly_by_itself(solo, end, code):
-    result = solo(f"trainer: connect; worker sleep 1, {end}; forever", SERVE, num_samplers=1).run()
+    result = solo(f"trainer: connect; worker sleep 2, {end}; forever", SERVE, num_samplers=1).run()
     assert result.code == code, result.said
     is_sampler(result, "trainer 0")
     assert result.seconds > 5, "the trainer had no time to collect it"
@@ -52,7 +52,7 @@ def test_a_pool_that_its_trainer_has_ended(solo):
 
 
 def test_the_switch(solo):
-    result = solo("trainer: connect; worker sleep 1, kill SEGV; sleep 2", SERVE, num_samplers=1,
+    result = solo("trainer: connect; worker sleep 2, kill SEGV; sleep 3.5", SERVE, num_samplers=1,
                   watch_samplers="off").run()
     assert result.code == 0, result.said
     line, = warnings_of(result)
@@ -60,14 +60,14 @@ def test_the_switch(solo):
 
 
 def test_no_samplers_are_asked_for(solo):
-    result = solo("trainer: connect; worker sleep 1, kill KILL; sleep 2", SERVE).run()
+    result = solo("trainer: connect; worker sleep 2, kill KILL; sleep 3.5", SERVE).run()
     assert result.code == 0, result.said
     assert len(warnings_of(result)) == 1
 
 
 def test_a_sampler_below_a_shell(solo):
     it = solo(num_samplers=1)
-    it.command = [f"cd . && {it.build}/fake 'trainer: worker sleep 1, kill SEGV; forever' "
+    it.command = [f"cd . && {it.build}/fake 'trainer: worker sleep 2, kill SEGV; forever' "
                   "'server: listen; forever'; true"]
     result = it.run()
     assert result.code == 139, result.said

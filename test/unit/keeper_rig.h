@@ -104,9 +104,8 @@ static void make_slice(int servers, int trainers, ...)
     slice->exit_timeout_ms = 20000;
     slice->kill_grace_ms = 300;
     strv_add(&slice->set, marker);
-    strv_add(
-        &slice->set,
-        "ASAN_OPTIONS=handle_segv=0:handle_sigbus=0:detect_leaks=0"); /* dies as told, at once */
+    strv_add(&slice->set, /* the fake dies as it is told */
+             "ASAN_OPTIONS=handle_segv=0:handle_sigbus=0:detect_leaks=0:disable_coredump=0");
     strv_add(&slice->set, "DGL_IP_CONFIG=ip_config.txt");
     strv_addf(&slice->set, "DGL_NUM_SERVER=%d", servers);
     strv_addf(&slice->set, "DGL_NUM_CLIENT=%d", trainers);
