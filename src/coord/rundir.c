@@ -55,7 +55,9 @@ int rundir_make(const char *path, struct err *err)
     char *folder = without_slash(path), *parent = above(folder);
     int rc = file_make_folders(parent, BY_UMASK, err);
 
-    if (!rc)
+    if (rc)
+        err_wrap(err, "cannot make the folder '%s'", folder);
+    else
         rc = make(folder, PRIVATE, err);
     free(folder);
     free(parent);

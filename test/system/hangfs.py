@@ -11,11 +11,12 @@ import struct
 import sys
 
 LOOKUP, FORGET, GETATTR, SETATTR, READLINK, SYMLINK, MKDIR, UNLINK = 1, 2, 3, 4, 5, 6, 9, 10
-RENAME, OPEN, READ, WRITE, RELEASE, FLUSH, INIT, OPENDIR = 12, 14, 15, 16, 18, 25, 26, 27
+RENAME, OPEN, READ, WRITE, RELEASE, FLUSH, INIT = 12, 14, 15, 16, 18, 25, 26
+OPENDIR, READDIR = 27, 28
 ACCESS, CREATE, INTERRUPT, BATCH_FORGET, RENAME2 = 34, 35, 36, 42, 45
 NAMES = {LOOKUP: "lookup", GETATTR: "getattr", OPEN: "open", READ: "read", WRITE: "write",
-         CREATE: "create", MKDIR: "mkdir", OPENDIR: "opendir", RENAME2: "rename",
-         ACCESS: "access"}
+         CREATE: "create", MKDIR: "mkdir", OPENDIR: "opendir", READDIR: "readdir",
+         RENAME2: "rename", ACCESS: "access"}
 NEVER_CACHED = 0
 
 

@@ -301,7 +301,7 @@ def judge(cell, job, result, measured):
 def run(cell, job, as_typed=True, script=None):
     """job: not started. as_typed: mpirun has its own defaults, and the launcher the times that the
     limits are made for; else both hurry. script: in the place of script_of."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     job.script, measured = script or script_of(cell), Measured(job.mpi)
     job.options.update(options_of(cell, as_typed, job.build))
     if as_typed:

