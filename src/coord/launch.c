@@ -171,9 +171,11 @@ _Noreturn void launch_leave_early(int code)
     launch_abort(code);
 }
 
+static const char pmi_finalize[] = "cmd=finalize\n";
+
 void launch_await_others(void)
 {
-    const char *const words[] = {pmi_init, "cmd=barrier_in\n", "cmd=finalize\n"};
+    const char *const words[] = {pmi_init, "cmd=barrier_in\n", pmi_finalize};
     int fd = hydras_fd();
 
     for (size_t i = 0; fd >= 0 && i < sizeof(words) / sizeof(words[0]); i++) {
@@ -181,6 +183,14 @@ void launch_await_others(void)
             return;
         await_hydra(fd);
     }
+}
+
+void launch_finalize(void)
+{
+    int fd = hydras_fd();
+
+    if (fd >= 0 && dprintf(fd, "%s", pmi_finalize) > 0)
+        await_hydra(fd);
 }
 
 int launch_check(const struct launch *launch, int world_size, const char *mpi_name, struct err *err)

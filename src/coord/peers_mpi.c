@@ -402,8 +402,10 @@ static _Noreturn void mpi_leave(struct peers *p, int code, bool outside)
         leave_after_signal(p, world_rank, code);
     if (of(p)->kind == KIND_MPICH && of(p)->several)
         leave_by_one_abort(p, world_rank, code);
-    if (of(p)->kind == KIND_MPICH)
+    if (of(p)->kind == KIND_MPICH) {
+        launch_finalize();
         _exit(code);
+    }
     be_gone_within(LEAVE_MS, world_rank ? 0 : code);
     MPI_Finalize();
     exit(world_rank ? 0 : code);
