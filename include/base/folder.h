@@ -37,6 +37,10 @@ int folder_find(struct folder *folder, int parent, const char *name, const char 
  * mount. True: nothing of it is left. None, or one that folder_open refuses: nothing is done. */
 bool folder_remove(const struct folder *folder);
 
+/* The same, but the file of that name in it goes last, once there is nothing else: where this is
+ * not to be, or is interrupted, the file still says whose the folder is. */
+bool folder_remove_last(const struct folder *folder, const char *last);
+
 /* A regular file in it that this user alone can have written: the descriptor, for reading, or -1.
  */
 int folder_open_file(int folder, const char *name);

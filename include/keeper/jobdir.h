@@ -32,10 +32,17 @@ bool jobdir_is_name(const char *name);
  * -1: no such folder, or it cannot be proved. */
 int jobdir_find_dead(struct jobdir *dir, int parent, const char *name, const char *path);
 
-/* Removes it with all that is in it, and closes it. None is fine. */
+/* Removes it with all that is in it, and closes it. What has to stay, or is left when this is
+ * killed, is known for a dead job's. None is fine. */
 void jobdir_end(struct jobdir *dir);
+
+/* The same of one that another process has made. */
+void jobdir_remove(const struct folder *folder);
 
 /* Closes it; it stays. */
 void jobdir_close(struct jobdir *dir);
+
+/* Closes its descriptors alone. A forked process that has them too keeps the lock. */
+void jobdir_let_go(struct jobdir *dir);
 
 #endif

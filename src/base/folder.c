@@ -159,8 +159,9 @@ struct level {
 };
 
 struct walk {
-    int fd;    /* of the last level */
-    int mount; /* that all of them must be in */
+    int fd;           /* of the last level */
+    int mount;        /* that all of them must be in */
+    const char *last; /* in the first level: is left there; NULL: none */
     struct level *levels;
     size_t n;
 };
@@ -183,6 +184,11 @@ static int mount_of(int fd)
     return mount;
 }
 
+static bool is_here_or_above(const struct dirent *entry)
+{
+    return strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+}
+
 /* Removes the files of the last level, and notes its folders. */
 static void remove_files(struct walk *walk)
 {
@@ -194,7 +200,8 @@ static void remove_files(struct walk *walk)
     if (listing == NULL && copy >= 0)
         close(copy);
     while (listing != NULL && (entry = readdir(listing)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+        if (is_here_or_above(entry) ||
+            (walk->n == 1 && walk->last != NULL && strcmp(entry->d_name, walk->last) == 0))
             continue;
         if (unlinkat(walk->fd, entry->d_name, 0) != 0 && errno != ENOENT)
             strv_add(&level->below, entry->d_name);
@@ -260,9 +267,9 @@ static bool go_up(struct walk *walk)
 }
 
 /* Takes fd over. */
-static void empty(int fd, const struct stat *st)
+static void empty(int fd, const struct stat *st, const char *last)
 {
-    struct walk walk = {.fd = -1, .mount = mount_of(fd)};
+    struct walk walk = {.fd = -1, .mount = mount_of(fd), .last = last};
     bool here = true;
 
     enter(&walk, fd, st, NULL);
@@ -284,7 +291,34 @@ static void empty(int fd, const struct stat *st)
     free(walk.levels);
 }
 
-bool folder_remove(const struct folder *folder)
+static bool holds_only(int fd, const char *name)
+{
+    int copy = openat(fd, ".", OPEN_FLAGS);
+    DIR *listing = copy < 0 ? NULL : fdopendir(copy);
+    bool only = listing != NULL;
+    struct dirent *entry;
+
+    if (listing == NULL && copy >= 0)
+        close(copy);
+    while (only && (entry = readdir(listing)) != NULL)
+        only = is_here_or_above(entry) || strcmp(entry->d_name, name) == 0;
+    if (listing != NULL)
+        closedir(listing);
+    return only;
+}
+
+static void remove_last(const struct folder *folder, const char *last)
+{
+    int fd = folder_open(folder);
+
+    if (fd < 0)
+        return;
+    if (holds_only(fd, last))
+        unlinkat(fd, last, 0);
+    close(fd);
+}
+
+bool folder_remove_last(const struct folder *folder, const char *last)
 {
     int fd = folder_open(folder);
     struct stat st;
@@ -295,6 +329,13 @@ bool folder_remove(const struct folder *folder)
         close(fd);
         return false;
     }
-    empty(fd, &st);
+    empty(fd, &st, last);
+    if (last != NULL)
+        remove_last(folder, last);
     return rmdir(folder->path) == 0; /* at worst another empty folder of that name */
+}
+
+bool folder_remove(const struct folder *folder)
+{
+    return folder_remove_last(folder, NULL);
 }

@@ -13,6 +13,7 @@
 #include "base/watchdog.h"
 #include "coord/state.h"
 #include "keeper/doing.h"
+#include "keeper/jobdir.h"
 #include "keeper/shm.h"
 #include "report/report.h"
 #include "wire/pack.h"
@@ -140,7 +141,7 @@ void coord_remove_files(struct coord *c)
         shm_clean_after(fd);
         close(fd);
     }
-    folder_remove(&c->run.job_dir);
+    jobdir_remove(&c->run.job_dir);
     watchdog_end();
     folder_clear(&c->run.job_dir);
     free(why);

@@ -58,19 +58,29 @@ int jobdir_make(struct jobdir *dir, const char *parent, const char *job_id, stru
     return 0;
 }
 
-void jobdir_close(struct jobdir *dir)
+void jobdir_let_go(struct jobdir *dir)
 {
     if (dir->fd >= 0)
         close(dir->fd);
     if (dir->lock >= 0)
         close(dir->lock);
+    dir->fd = dir->lock = -1;
+}
+
+void jobdir_close(struct jobdir *dir)
+{
+    jobdir_let_go(dir);
     folder_clear(&dir->folder);
-    *dir = JOBDIR_NONE;
+}
+
+void jobdir_remove(const struct folder *folder)
+{
+    folder_remove_last(folder, OWN);
 }
 
 void jobdir_end(struct jobdir *dir)
 {
-    folder_remove(&dir->folder);
+    jobdir_remove(&dir->folder);
     jobdir_close(dir);
 }
 

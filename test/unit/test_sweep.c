@@ -2,12 +2,15 @@
 #include "keeper/sweep.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "keeper/jobdir.h"
 #include "remove.h"
 #include "unit.h"
@@ -111,5 +114,40 @@ START_TEST(what_others_may_write_to)
 }
 END_TEST
 
+/* A sweep, or a keeper at its end, may be killed in the middle. */
+START_TEST(what_is_left_half_removed)
+{
+    struct jobdir dir;
+    char *path, *point, *file;
+    bool alone =
+        unshare(CLONE_NEWNS) == 0 && mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0;
+
+    if (geteuid() == 0 && !alone) {
+        printf("left out: no mount namespace is to be had\n");
+        return;
+    }
+    dir = begin();
+    path = strdup(dir.folder.path);
+    point = mem_printf("%s/stubborn", path);
+    file = mem_printf("%s/file", point);
+    ck_assert_int_eq(mkdir(point, 0700), 0);
+    if (geteuid() == 0)
+        ck_assert_int_eq(mount("none", point, "tmpfs", 0, NULL), 0);
+    else
+        ck_assert_int_eq(mkdir(file, 0700) == 0 && chmod(point, 0500) == 0, 1);
+    jobdir_close(&dir);
+    ck_assert(stays(path));
+    if (geteuid() == 0)
+        ck_assert_int_eq(umount(point), 0);
+    else
+        ck_assert_int_eq(chmod(point, 0700), 0);
+    ck_assert(!stays(path));
+    free(path);
+    free(point);
+    free(file);
+    unit_remove(parent);
+}
+END_TEST
+
 UNIT_MAIN("sweep", a_job_that_lives, a_job_that_is_dead, what_is_not_proved_to_be_dead,
-          what_others_may_write_to)
+          what_others_may_write_to, what_is_left_half_removed)
