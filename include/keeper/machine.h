@@ -107,6 +107,7 @@ struct machine {
     struct ending ending;   /* of what has had KILL */
     struct strv unkilled;   /* as in the outcome */
     pid_t clearing;         /* OVER: removes what the attempt has left; 0: has ended */
+    pid_t sweeping;         /* removes what dead jobs have left; 0: has ended, or was not begun */
     struct waiting waiting; /* the last MESSAGE_WAITING, once one was sent */
     bool told_waiting;
 

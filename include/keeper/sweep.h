@@ -4,14 +4,15 @@
 #ifndef KEEPER_SWEEP_H
 #define KEEPER_SWEEP_H
 
+#include <sys/types.h>
+
 /* Removes the folders of dead jobs in parent and what they name. A job is dead only where it can be
  * proved: its folder is ours and private, and the file in it that says whose it is was written
  * since this machine's start and is locked by nobody. Blocks as long as the file system does. */
 void sweep_dead(const char *parent);
 
 /* The same of where jobs' folders are made, in a child process, which may wait; nobody waits for
- * it.
- */
-void sweep_begin(void);
+ * it. Returns its pid; -1: there is none. */
+pid_t sweep_begin(void);
 
 #endif

@@ -9,15 +9,25 @@
 #include "base/clock.h"
 #include "keeper/doing.h"
 #include "keeper/failure.h"
+#include "keeper/hooked.h"
 #include "keeper/jobdir.h"
 #include "keeper/stopping.h"
 
 #define LOOK_MS 1000
 
+/* The folder says what of shared memory is the job's, and goes after it. */
 static void clear(struct machine *m)
 {
-    jobdir_end(&m->job_dir);
     shm_remove(&m->shm);
+    jobdir_end(&m->job_dir);
+}
+
+/* What is in a private /dev/shm lives as long as one descriptor leads there. */
+static void let_go(struct machine *m)
+{
+    hooked_close(m);
+    jobdir_let_go(&m->job_dir);
+    shm_forget(&m->shm);
 }
 
 /* A copy of the socket would hide the keeper's death from its rank, one of stderr the rank's from
@@ -41,7 +51,7 @@ void clearing_begin(struct machine *m)
         clear_apart(m);
     if (pid < 0)
         clear(m);
-    shm_forget(&m->shm);
+    let_go(m);
     m->clearing = pid < 0 ? 0 : pid;
     ending_begin(&m->ending, clock_ms());
     m->stage_ends = pid < 0 ? CLOCK_NEVER : clock_ms() + LOOK_MS;
@@ -72,7 +82,7 @@ void clearing_look(struct machine *m)
     failure_warn(m,
                  "what the job has left on %s ('%s', shared memory) could not be removed: the file "
                  "system does not answer",
-                 m->host, m->job_dir.fd < 0 ? "" : m->job_dir.folder.path);
+                 m->host, m->job_dir.folder.path == NULL ? "" : m->job_dir.folder.path);
     stopping_note_unkilled(m);
     m->clearing = 0;
     m->stage_ends = CLOCK_NEVER;

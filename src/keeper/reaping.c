@@ -40,6 +40,8 @@ void reaping_reap(struct machine *m)
     while ((pid = proc_reap(&status, &usage)) > 0) {
         int i = reaping_child_of(m, pid);
 
+        if (pid == m->sweeping)
+            m->sweeping = 0;
         if (clearing_reaped(m, pid))
             continue;
         if (i < 0 || !m->children[i].running) {

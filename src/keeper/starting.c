@@ -85,7 +85,8 @@ int starting_prepare(struct machine *m)
     rc = begin_shm(m) != 0 || make_job_dir(m) != 0 ? -1 : 0;
     doing_end();
     if (rc == 0 && m->slice->attempt == 0 && m->shm.segments != NULL)
-        sweep_begin(); /* the machine's own /dev/shm and TMPDIR are used, and looked after */
+        m->sweeping =
+            sweep_begin(); /* the machine's own /dev/shm and TMPDIR are used, and looked after */
     return rc;
 }
 

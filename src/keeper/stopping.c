@@ -191,7 +191,8 @@ static void say_what_outlives(struct machine *m)
         const struct proc *proc = &left.items[i];
         int child = reaping_child_of(m, proc->pid);
 
-        if ((child >= 0 && m->children[child].running) || is_helper(proc->pid))
+        if ((child >= 0 && m->children[child].running) || proc->pid == m->sweeping ||
+            is_helper(proc->pid))
             continue;
         if (said++ < UNKILLED_MOST)
             say_outlives(m, &left, proc);

@@ -43,13 +43,13 @@ void sweep_dead(const char *parent)
 
 /* It keeps neither the socket to the rank, whose end tells that the keeper has died, nor the lock
  * of this job's own folder. */
-void sweep_begin(void)
+pid_t sweep_begin(void)
 {
-    pid_t parent = getpid();
+    pid_t parent = getpid(), pid = fork();
     sigset_t none;
 
-    if (fork() != 0)
-        return;
+    if (pid != 0)
+        return pid;
     sigemptyset(&none);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0);
