@@ -14,7 +14,8 @@ bool program_is_proper(const struct procs *below, pid_t pid, pid_t top);
 /* A Python that no other one has started? */
 bool program_is_first_python(const struct procs *below, const struct proc *proc);
 
-/* Is its standard output or error a pipe that is not its top's? */
+/* Is its standard output or error a pipe that is not its top's, and its input none? One that reads
+ * from such a pipe is a filter: grep's 1 says that it has found nothing. */
 bool program_is_piped(pid_t pid, pid_t top);
 
 /* A worker of multiprocessing's "spawn"? */

@@ -96,18 +96,19 @@ bool program_is_first_python(const struct procs *below, const struct proc *proc)
     return true;
 }
 
-/* Its standard output or error is a pipe that is not its top's. */
-bool program_is_piped(pid_t pid, pid_t top)
+static bool is_own_pipe(pid_t pid, pid_t top, const char *fd)
 {
     char own[64], usual[64];
 
-    for (int fd = 1; fd <= 2; fd++) {
-        read_link(pid, fd == 1 ? "fd/1" : "fd/2", own, sizeof own);
-        read_link(top, fd == 1 ? "fd/1" : "fd/2", usual, sizeof usual);
-        if (strncmp(own, "pipe:", 5) == 0 && usual[0] != '\0' && strcmp(own, usual) != 0)
-            return true;
-    }
-    return false;
+    read_link(pid, fd, own, sizeof own);
+    read_link(top, fd, usual, sizeof usual);
+    return strncmp(own, "pipe:", 5) == 0 && usual[0] != '\0' && strcmp(own, usual) != 0;
+}
+
+bool program_is_piped(pid_t pid, pid_t top)
+{
+    return !is_own_pipe(pid, top, "fd/0") &&
+           (is_own_pipe(pid, top, "fd/1") || is_own_pipe(pid, top, "fd/2"));
 }
 
 bool program_is_worker(pid_t pid)

@@ -47,7 +47,8 @@ GOOD = [f"{FAIL} || python3 -c pass",
         f"{FAIL}; true",
         "yes | python3 -c pass; yes | head -1",
         "python3 -c 'while 1: print(1)' 2>&1 | head -1",
-        "X=$(python3 -c 'print(1)' | cat); [ $X = 1 ]"]
+        "X=$(python3 -c 'print(1)' | cat); [ $X = 1 ]",
+        "(sleep 0.5; echo FutureWarning) | grep -v FutureWarning | tee log"]
 
 
 def test_what_a_shell_may_hide(solo):
