@@ -1,6 +1,7 @@
 /* clearing: the forked process that removes, and how long it is waited for. */
 #include "keeper/clearing.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -32,26 +33,36 @@ static void let_go(struct machine *m)
 
 /* A copy of the socket would hide the keeper's death from its rank, one of stderr the rank's from
  * MPICH. */
-static _Noreturn void clear_apart(struct machine *m)
+static _Noreturn void clear_apart(struct machine *m, const int let_go_first[2])
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    char none;
 
     if (null >= 0)
         dup2(null, STDERR_FILENO);
     close(m->socket);
+    close(let_go_first[1]);
+    while (read(let_go_first[0], &none, 1) < 0 && errno == EINTR)
+        ; /* the end comes when the keeper holds nothing any more, so that the memory goes here */
     clear(m);
     _exit(0);
 }
 
 void clearing_begin(struct machine *m)
 {
+    int let_go_first[2] = {-1, -1}; /* without it the keeper may be the last to let go */
+    int rc = pipe2(let_go_first, O_CLOEXEC);
     pid_t pid = fork();
 
     if (pid == 0)
-        clear_apart(m);
+        clear_apart(m, let_go_first);
     if (pid < 0)
         clear(m);
     let_go(m);
+    if (rc == 0)
+        close(let_go_first[0]);
+    if (rc == 0)
+        close(let_go_first[1]);
     m->clearing = pid < 0 ? 0 : pid;
     ending_begin(&m->ending, clock_ms());
     m->stage_ends = pid < 0 ? CLOCK_NEVER : clock_ms() + LOOK_MS;
