@@ -6,14 +6,15 @@
 
 #include <stdint.h>
 
-#include "keeper/machine.h"
+#include "keeper/state.h"
 
 #define AWAITED_SILENT_MS 30000 /* a trainer that prints nothing for so long is told as silent */
 
 /* Who it is at this moment. */
 struct waiting awaited_now(const struct machine *m, int64_t now);
 
-/* Tells rank 0, if somebody else is awaited than it was told last. Sets m->silent_at. */
+/* Tells rank 0, if somebody else is awaited than it was told last. Sets m->timers[TIMER_SILENCE].
+ */
 void awaited_tick(struct machine *m, int64_t now);
 
 #endif

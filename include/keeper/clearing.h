@@ -5,7 +5,7 @@
 #ifndef KEEPER_CLEARING_H
 #define KEEPER_CLEARING_H
 
-#include "keeper/machine.h"
+#include "keeper/state.h"
 
 /* At the entry of OVER, when no process is left. Then m->clearing is its pid; 0: it was done here.
  */

@@ -2,7 +2,7 @@
 #ifndef KEEPER_DEATHS_H
 #define KEEPER_DEATHS_H
 
-#include "keeper/machine.h"
+#include "keeper/state.h"
 
 /* A descriptor that is readable when one has died, then pump; -1: none now. Begins and rests by
  * itself as the stage asks for. */
@@ -12,13 +12,5 @@ void deaths_tick(struct machine *m, int64_t now);
 int64_t deaths_deadline(const struct machine *m);
 void deaths_reaped(struct machine *m, pid_t pid, int status); /* an orphan, by us */
 void deaths_report(struct machine *m);                        /* its lines become warnings */
-void deaths_free(struct machine *m);
-
-/* As watch_look_soon and watch_newest_program. */
-void deaths_look_soon(struct machine *m);
-unsigned long long deaths_newest_program(struct machine *m, pid_t top);
-
-/* What is known about a death by signal; NULL: nothing. The caller frees. */
-char *deaths_explain(struct machine *m, int signal, pid_t pid, int64_t peak_kb);
 
 #endif

@@ -1,8 +1,8 @@
-/* link: messages between a keeper and its rank. The keeper's own. */
+/* link: what a keeper sends to its rank. The keeper's own. */
 #ifndef KEEPER_LINK_H
 #define KEEPER_LINK_H
 
-#include "keeper/machine.h"
+#include "keeper/state.h"
 
 void link_send(struct machine *m, enum message_type type, const void *data, size_t len);
 void link_send_u32(struct machine *m, enum message_type type, uint32_t value);
@@ -11,12 +11,16 @@ void link_send_outcome(struct machine *m);
 /* The rank is to remove it when this process is killed: told at once, before anything is in it. */
 void link_send_folder(struct machine *m, const struct folder *folder);
 void link_say(struct machine *m, const char *text); /* a sentence for the user, at once */
+/* A sentence for the report, with the outcome. */
+void link_warn(struct machine *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Where no rank says it: a line to stderr, and at the end to the folder of the log files. Takes
  * line over. */
 void link_say_alone(struct machine *m, char *line);
 /* When nothing is left to be ended: the folder of the log files may hang. */
 void link_write_last_words(const struct machine *m);
-void link_read(struct machine *m);  /* reads and obeys; at EOF says that the rank has died */
-void link_write(struct machine *m); /* writes what can be written */
+/* Writes what can be written. */
+void link_write(struct machine *m);
+/* The rank is gone, and says nothing more: said alone, and EVENT_FAIL or EVENT_HURRY. */
+void link_lost(struct machine *m);
 
 #endif

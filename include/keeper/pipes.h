@@ -4,16 +4,17 @@
 #ifndef KEEPER_PIPES_H
 #define KEEPER_PIPES_H
 
-#include "keeper/machine.h"
+#include "keeper/state.h"
 
 /* pid, which shells alone of child i ran, and whose output goes through a pipe, ended with status
  * (as wait gives it; not 0). */
 void pipes_ended(struct machine *m, int i, pid_t pid, int status);
 
-/* The shell of child i runs something else since: what failed before is its own business. */
-void pipes_went_on(struct machine *m, int i);
+/* What the trainers' Python has told (m->hooked.fd is readable). */
+void pipes_hear(struct machine *m);
 
-/* Child i has ended with 0: a suspect follows where what it ran in front of a pipe did not. */
+/* Child i has ended with 0: a suspect follows where what it ran in front of a pipe did not.
+ * After deaths_pump: they were before the shell's. */
 void pipes_judge(struct machine *m, int i);
 
 void pipes_tick(struct machine *m, int64_t now);

@@ -4,7 +4,7 @@
 #ifndef KEEPER_STARTING_H
 #define KEEPER_STARTING_H
 
-#include "keeper/machine.h"
+#include "keeper/state.h"
 
 /* Output, shared memory, the job's folder; then the Python hook of trainers and samplers. 0, or -1
  * after a failure was raised. */
@@ -15,7 +15,7 @@ void starting_python_hook(struct machine *m);
 int starting_all(struct machine *m, bool servers);
 
 /* Looks who LISTENs; EVENT_READY when all servers do. start_timeout is over for the others. */
-void starting_probe(struct machine *m, int64_t now);
+void starting_probe(struct machine *m);
 void starting_overdue(struct machine *m);
 
 #endif

@@ -2,9 +2,9 @@
 #ifndef KEEPER_STOPPING_H
 #define KEEPER_STOPPING_H
 
-#include "keeper/machine.h"
+#include "keeper/state.h"
 
-/* Entries of STOP, STOP_SERVERS and KILL. */
+/* Entries of STOP, STOP_SERVERS and KILL. STOP and KILL: after what has ended has been reaped. */
 void stopping_clients(struct machine *m);
 void stopping_servers(struct machine *m);
 void stopping_all(struct machine *m);

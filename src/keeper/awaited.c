@@ -13,7 +13,7 @@ static enum role awaited_role(const struct machine *m)
 
 static bool is_awaited(const struct machine *m, const struct child *child)
 {
-    if (machine_is_server(child))
+    if (state_is_server(child))
         return m->stage == STAGE_SERVERS && child->ready < 0;
     return m->stage == STAGE_TRAINERS && child->running;
 }
@@ -77,13 +77,12 @@ void awaited_tick(struct machine *m, int64_t now)
     struct waiting w;
     struct buf data = {0};
 
-    m->silent_at = next_silence(m, now);
+    m->timers[TIMER_SILENCE] = next_silence(m, now);
     if (m->stage < STAGE_SERVERS || m->stage >= STAGE_STOP)
         return;
     w = awaited_now(m, now);
-    if (m->told_waiting && is_same(&m->waiting, &w))
+    if (m->waiting.left >= 0 && is_same(&m->waiting, &w))
         return;
-    m->told_waiting = true;
     m->waiting = w;
     message_pack_waiting(&data, &w);
     link_send(m, MESSAGE_WAITING, data.data, data.len);

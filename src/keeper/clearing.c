@@ -9,9 +9,9 @@
 
 #include "base/clock.h"
 #include "keeper/doing.h"
-#include "keeper/failure.h"
 #include "keeper/hooked.h"
 #include "keeper/jobdir.h"
+#include "keeper/link.h"
 #include "keeper/stopping.h"
 
 #define LOOK_MS 1000
@@ -65,7 +65,7 @@ void clearing_begin(struct machine *m)
         close(let_go_first[1]);
     m->clearing = pid < 0 ? 0 : pid;
     ending_begin(&m->ending, clock_ms());
-    m->stage_ends = pid < 0 ? CLOCK_NEVER : clock_ms() + LOOK_MS;
+    m->timers[TIMER_STAGE] = pid < 0 ? CLOCK_NEVER : clock_ms() + LOOK_MS;
 }
 
 bool clearing_reaped(struct machine *m, pid_t pid)
@@ -73,7 +73,7 @@ bool clearing_reaped(struct machine *m, pid_t pid)
     if (m->clearing == 0 || pid != m->clearing)
         return false;
     m->clearing = 0;
-    m->stage_ends = CLOCK_NEVER;
+    m->timers[TIMER_STAGE] = CLOCK_NEVER;
     return true;
 }
 
@@ -86,15 +86,15 @@ void clearing_look(struct machine *m)
     if (ending_look(&m->ending, &left, now))
         doing_progress();
     procs_free(&left);
-    m->stage_ends = now + LOOK_MS;
+    m->timers[TIMER_STAGE] = now + LOOK_MS;
     if (!ending_is_vain(&m->ending, now))
         return;
     kill(m->clearing, SIGKILL); /* of use where only a network file system holds it */
-    failure_warn(m,
-                 "what the job has left on %s ('%s', shared memory) could not be removed: the file "
-                 "system does not answer",
-                 m->host, m->job_dir.folder.path == NULL ? "" : m->job_dir.folder.path);
+    link_warn(m,
+              "what the job has left on %s ('%s', shared memory) could not be removed: the file "
+              "system does not answer",
+              m->host, m->job_dir.folder.path == NULL ? "" : m->job_dir.folder.path);
     stopping_note_unkilled(m);
     m->clearing = 0;
-    m->stage_ends = CLOCK_NEVER;
+    m->timers[TIMER_STAGE] = CLOCK_NEVER;
 }

@@ -11,14 +11,11 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "keeper/deaths.h"
-#include "keeper/explain.h"
+#include "keeper/evidence.h"
 #include "keeper/failure.h"
 #include "keeper/hooked.h"
-#include "keeper/machine.h"
-#include "keeper/oom.h"
+#include "keeper/link.h"
 #include "keeper/pipes.h"
-#include "keeper/reaping.h"
-#include "keeper/watch.h"
 #include "report/report.h"
 
 #define PARDON_MS    5000 /* in which a trainer may collect a worker that it has ended itself */
@@ -27,7 +24,6 @@
 #define KINDS_MOST   10
 #define SLOWEST_MS   1000 /* looks, while samplers are watched */
 #define IDLE_MS      5000 /* looks for the report's lines alone */
-#define SHM          "/dev/shm"
 
 /* A sampler that died in a way that its trainer may have wanted. */
 struct pending {
@@ -42,8 +38,6 @@ struct kind {
 };
 
 struct deaths {
-    struct watch *watch; /* NULL: not now */
-    struct oom *oom;
     struct pending pending[PENDING_MOST];
     struct kind kinds[KINDS_MOST];
     int n_pending, n_kinds, n_more;
@@ -107,7 +101,7 @@ static void say_kind(struct machine *m, const struct kind *kind)
     add_end(&line, kind->first.status);
     if (kind->count > 1)
         buf_addf(&line, ", and %d more like it", kind->count - 1);
-    failure_warn(m, "%.*s", (int)line.len, line.data);
+    link_warn(m, "%.*s", (int)line.len, line.data);
     buf_free(&line);
 }
 
@@ -132,8 +126,7 @@ void deaths_report(struct machine *m)
             say_kind(m, &d->kinds[i]);
     }
     if (d->n_more > 0)
-        failure_warn(m, "%d more descendants of the processes on %s ended badly", d->n_more,
-                     m->host);
+        link_warn(m, "%d more descendants of the processes on %s ended badly", d->n_more, m->host);
     d->n_kinds = d->n_more = 0;
 }
 
@@ -162,7 +155,7 @@ static char *sampler_text(struct machine *m, const struct watch_death *death, in
     char *why = NULL, *text;
 
     if (WIFSIGNALED(death->status))
-        why = deaths_explain(m, WTERMSIG(death->status), death->pid, death->peak_kb);
+        why = evidence_explain(m, WTERMSIG(death->status), death->pid, death->peak_kb);
     text = mem_printf("%s%strainer %d (pid %d), whose sampler it was, would have waited 1800 s "
                       "for it",
                       why == NULL ? "" : why, why == NULL ? "" : "; ", m->children[owner].plan->id,
@@ -177,8 +170,8 @@ static void fail(struct machine *m, const struct watch_death *death, int owner, 
     bool killed = WIFSIGNALED(death->status);
     int value = killed ? WTERMSIG(death->status) : WEXITSTATUS(death->status);
     char *text = sampler_text(m, death, owner);
-    struct cause *cause = failure_about(m, owner, killed ? HOW_SIGNALED : HOW_EXITED, value,
-                                        killed ? EXIT_SIGNAL_BASE + value : value, text);
+    struct cause *cause = evidence_cause(m, owner, killed ? HOW_SIGNALED : HOW_EXITED, value,
+                                         killed ? EXIT_SIGNAL_BASE + value : value, text);
 
     cause->role = ROLE_SAMPLER;
     cause->id = -1;
@@ -210,7 +203,7 @@ static void note_unless_light(struct machine *m, const struct watch_death *death
 static void settle(struct machine *m, const struct pending *pending)
 {
     const struct watch_death *death = &pending->death;
-    int owner = reaping_child_of(m, death->top);
+    int owner = state_child_of(m, death->top);
 
     if (owner >= 0 && m->children[owner].running && is_uncollected(death) &&
         lives(death->parent, death->parent_start))
@@ -233,7 +226,7 @@ static void sampler_died(struct machine *m, const struct watch_death *death, int
 
 static void judge(struct machine *m, const struct watch_death *death)
 {
-    int owner = reaping_child_of(m, death->top);
+    int owner = state_child_of(m, death->top);
 
     if (death->pid == death->top && owner >= 0)
         return; /* of the plan: wait tells */
@@ -252,22 +245,21 @@ static void judge(struct machine *m, const struct watch_death *death)
 
 int deaths_fd(const struct machine *m)
 {
-    return m->deaths == NULL || m->deaths->watch == NULL ? -1 : watch_fd(m->deaths->watch);
+    return m->watch == NULL ? -1 : watch_fd(m->watch);
 }
 
 void deaths_pump(struct machine *m)
 {
     struct watch_death death;
 
-    while (m->deaths != NULL && m->deaths->watch != NULL && is_time(m) &&
-           watch_next_death(m->deaths->watch, &death))
+    while (m->watch != NULL && is_time(m) && watch_next_death(m->watch, &death))
         judge(m, &death);
 }
 
 void deaths_reaped(struct machine *m, pid_t pid, int status)
 {
-    if (m->deaths != NULL && m->deaths->watch != NULL)
-        watch_reaped(m->deaths->watch, pid, status);
+    if (m->watch != NULL)
+        watch_reaped(m->watch, pid, status);
 }
 
 static void settle_due(struct machine *m, int64_t now)
@@ -286,59 +278,45 @@ static void settle_due(struct machine *m, int64_t now)
 static void look_for_hook(void *arg, pid_t top, pid_t pid)
 {
     struct machine *m = arg;
-    int owner = reaping_child_of(m, top);
+    int owner = state_child_of(m, top);
 
-    if (owner >= 0)
-        hooked_look(m, owner, pid);
+    if (owner < 0)
+        return;
+    pipes_hear(m);
+    hooked_look(m, owner, pid);
 }
 
-void deaths_look_soon(struct machine *m)
+static void rest(struct machine *m)
 {
-    if (m->deaths != NULL && m->deaths->watch != NULL)
-        watch_look_soon(m->deaths->watch);
+    watch_close(m->watch);
+    m->watch = NULL;
+    deaths(m)->n_pending = 0;
 }
 
-unsigned long long deaths_newest_program(struct machine *m, pid_t top)
+static bool begin(struct machine *m)
 {
-    struct deaths *d = m->deaths;
-
-    return d == NULL || d->watch == NULL ? 0 : watch_newest_program(d->watch, top);
-}
-
-static void rest(struct deaths *d)
-{
-    watch_close(d->watch);
-    d->watch = NULL;
-    d->n_pending = 0;
-}
-
-static bool begin(const struct machine *m, struct deaths *d)
-{
-    d->watch = watch_open();
-    if (d->watch != NULL)
-        watch_pools(d->watch, m->slice->ip, m->slice->port, m->n_servers, m->slice->watch_samplers);
-    return d->watch != NULL;
+    m->watch = watch_open();
+    if (m->watch != NULL)
+        watch_pools(m->watch, m->slice->ip, m->slice->port, m->n_servers, m->slice->watch_samplers);
+    return m->watch != NULL;
 }
 
 void deaths_tick(struct machine *m, int64_t now)
 {
-    struct deaths *d;
-
     if (m->stage == STAGE_IDLE)
         return;
-    d = deaths(m);
-    if (d->oom == NULL)
-        d->oom = oom_open("");
-    oom_tick(d->oom, now);
+    if (m->oom == NULL)
+        m->oom = oom_open("");
+    oom_tick(m->oom, now);
     if (!is_time(m)) {
-        rest(d);
+        rest(m);
         return;
     }
-    if (d->watch == NULL && !begin(m, d))
+    if (m->watch == NULL && !begin(m))
         return;
-    if (now >= watch_next_look(d->watch)) {
-        watch_look(d->watch, now, m->slice->watch_samplers ? SLOWEST_MS : IDLE_MS);
-        watch_each_python(d->watch, now, UNHOOKED_MS, look_for_hook, m);
+    if (now >= watch_next_look(m->watch)) {
+        watch_look(m->watch, now, m->slice->watch_samplers ? SLOWEST_MS : IDLE_MS);
+        watch_each_python(m->watch, now, UNHOOKED_MS, look_for_hook, m);
         hooked_tick(m, now);
     }
     deaths_pump(m); /* deaths that no descriptor tells */
@@ -347,27 +325,13 @@ void deaths_tick(struct machine *m, int64_t now)
 
 int64_t deaths_deadline(const struct machine *m)
 {
-    const struct deaths *d = m->deaths;
     int64_t look, pardon;
 
-    if (d == NULL || d->watch == NULL || !is_time(m))
+    if (m->watch == NULL || !is_time(m))
         return CLOCK_NEVER;
-    look = watch_next_look(d->watch);
-    pardon = d->n_pending == 0 ? CLOCK_NEVER : d->pending[0].died + PARDON_MS;
+    look = watch_next_look(m->watch);
+    pardon = m->deaths == NULL || m->deaths->n_pending == 0
+                 ? CLOCK_NEVER
+                 : m->deaths->pending[0].died + PARDON_MS;
     return look < pardon ? look : pardon;
-}
-
-void deaths_free(struct machine *m)
-{
-    if (m->deaths == NULL)
-        return;
-    rest(m->deaths);
-    oom_close(m->deaths->oom);
-    free(m->deaths);
-    m->deaths = NULL;
-}
-
-char *deaths_explain(struct machine *m, int signal, pid_t pid, int64_t peak_kb)
-{
-    return explain_signal(signal, pid, peak_kb, deaths(m)->oom, SHM);
 }

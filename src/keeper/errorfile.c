@@ -1,6 +1,8 @@
 /* errorfile: the JSON that torch's @record leaves behind when its function raised. Written by the
  * user's process: whatever is in it, it can at most be no help.
  */
+#include "keeper/errorfile.h"
+
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -13,7 +15,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "job/json.h"
-#include "keeper/explain.h"
 
 #define FILE_MOST (1 << 20)
 #define TEXT_MOST 1000
@@ -51,7 +52,7 @@ static char *message_of(const cJSON *root)
     return NULL;
 }
 
-char *explain_error_file(const char *path, int64_t since)
+char *errorfile_read(const char *path, int64_t since)
 {
     struct err err = {0};
     struct buf text = {0};

@@ -2,25 +2,15 @@
  * runs, a signal from outside; who leaves with 0 before its time is leaving.c's. What we have
  * signalled ourselves is never a cause; trouble in DRAIN is a warning.
  */
+#include "keeper/failure.h"
+
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/mem.h"
-#include "keeper/deaths.h"
-#include "keeper/doing.h"
-#include "keeper/explain.h"
-#include "keeper/failure.h"
+#include "keeper/evidence.h"
 #include "keeper/link.h"
-#include "keeper/machine.h"
-#include "keeper/pipes.h"
-#include "keeper/reaping.h"
 #include "report/report.h"
 
 /* Within this time of the first bad end a heavier one is taken for the cause (design: death by
@@ -34,42 +24,6 @@
 #define DYING_AGE_MS  5000
 #define DYING_WAIT_MS 10000 /* for the end of one, before another's end is the cause */
 
-void failure_warn(struct machine *m, const char *format, ...)
-{
-    va_list args;
-    char *text;
-    int len;
-
-    va_start(args, format);
-    len = vasprintf(&text, format, args);
-    va_end(args);
-    if (len < 0)
-        return;
-    warnings_add(&m->warnings, text, -clock_ms());
-    free(text);
-}
-
-struct cause *failure_about(struct machine *m, int i, enum how how, int value, int code,
-                            const char *text)
-{
-    struct cause *cause = mem_calloc(1, sizeof *cause);
-
-    cause->how = how;
-    cause->machine = m->slice == NULL ? -1 : m->slice->machine;
-    cause->host = mem_strdup(m->host);
-    cause->role = i < 0 ? ROLE_LAUNCHER : m->children[i].plan->role;
-    cause->id = i < 0 ? -1 : m->children[i].plan->id;
-    cause->pid = i < 0 ? (int)getpid() : m->children[i].pid;
-    cause->value = value;
-    cause->code = code;
-    cause->text = mem_strdup(text);
-    if (i >= 0 && m->output != NULL && m->children[i].stream >= 0) {
-        cause->log = mem_strdup(output_log(m->output, m->children[i].stream));
-        output_last_lines(m->output, m->children[i].stream, &cause->last_lines);
-    }
-    return cause;
-}
-
 static void raise_at(struct machine *m, struct cause *cause, int64_t since)
 {
     if (m->cause != NULL) {
@@ -79,7 +33,7 @@ static void raise_at(struct machine *m, struct cause *cause, int64_t since)
     m->cause = cause;
     m->failed_at = since;
     link_send_cause(m, MESSAGE_FAILED, cause, since);
-    machine_event(m, EVENT_FAIL);
+    state_add(m, EVENT_FAIL);
 }
 
 /* What is found once everything is being stopped is our own doing. */
@@ -94,7 +48,7 @@ void failure_raise(struct machine *m, struct cause *cause)
 void failure_told_to_stop(struct machine *m, int signal)
 {
     failure_raise(m,
-                  failure_about(m, -1, HOW_TOLD_TO_STOP, signal, EXIT_SIGNAL_BASE + signal, NULL));
+                  evidence_cause(m, -1, HOW_TOLD_TO_STOP, signal, EXIT_SIGNAL_BASE + signal, NULL));
 }
 
 static bool ended_badly(const struct child *child)
@@ -109,50 +63,13 @@ static int weight(bool killed, enum role role)
     return (killed ? ROLE_COUNT : 0) + (role == ROLE_SERVER ? 2 : role == ROLE_SAMPLER ? 1 : 0);
 }
 
-char *failure_exception(struct machine *m, int i)
-{
-    const struct child *child = &m->children[i];
-    struct spawn_late late = {m->master_port, m->job_dir.folder.path, m->python_hook};
-    int64_t since = time(NULL) - (clock_ms() - child->start) / 1000 - 1;
-    char *path = NULL, *exception = NULL;
-    struct strv env = {0};
-
-    spawn_environment(m->slice, child->plan, &m->origin, &late, &env);
-    if (strv_env_get(&env, "TORCHELASTIC_ERROR_FILE") != NULL)
-        path = file_join(m->slice->workspace, strv_env_get(&env, "TORCHELASTIC_ERROR_FILE"));
-    if (path != NULL) {
-        doing_begin(DOING_WORK, "reading the error file '%s'", path);
-        exception = explain_error_file(path, since);
-        doing_end();
-    }
-    free(path);
-    strv_free(&env);
-    return exception;
-}
-
-/* A shell passes a signal on as an exit code, and its usage holds its children's. */
-static struct cause *cause_of_end(struct machine *m, int i)
-{
-    const struct child *child = &m->children[i];
-    bool killed = WIFSIGNALED(child->status);
-    int value = killed ? WTERMSIG(child->status) : WEXITSTATUS(child->status);
-    int code = killed ? EXIT_SIGNAL_BASE + value : value;
-    char *text = deaths_explain(m, code - EXIT_SIGNAL_BASE, child->pid, child->usage.ru_maxrss);
-    struct cause *cause =
-        failure_about(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value, code, text);
-
-    cause->exception = failure_exception(m, i);
-    free(text);
-    return cause;
-}
-
 /* Takes candidate's cause over. */
 static void consider(struct machine *m, struct suspect candidate)
 {
     struct suspect loser = candidate;
 
     if (m->suspect.weight < 0)
-        m->judge_ends = candidate.since + JUDGE_MS;
+        m->timers[TIMER_JUDGE] = candidate.since + JUDGE_MS;
     if (candidate.weight > m->suspect.weight) {
         loser = m->suspect;
         m->suspect = candidate;
@@ -208,7 +125,7 @@ bool failure_note_dying(struct machine *m)
 
     ending_left(&left);
     for (size_t k = 0; k < left.n; k++) {
-        int i = left.items[k].dying ? reaping_child_of(m, left.items[k].pid) : -1;
+        int i = left.items[k].dying ? state_child_of(m, left.items[k].pid) : -1;
 
         found = found || left.items[k].dying;
         if (i >= 0 && m->children[i].running && m->children[i].dying == 0)
@@ -218,15 +135,14 @@ bool failure_note_dying(struct machine *m)
     return found;
 }
 
-/* Is the first to die perhaps one that has not ended yet? */
-static bool awaits_dying(struct machine *m)
+bool failure_awaits_dying(struct machine *m)
 {
     int64_t now = clock_ms();
 
     if (m->suspect.weight < 0 || m->stage >= STAGE_STOP ||
         now >= m->suspect.since + DYING_WAIT_MS || !failure_note_dying(m))
         return false;
-    m->judge_ends = now + JUDGE_MS;
+    m->timers[TIMER_JUDGE] = now + JUDGE_MS;
     return true;
 }
 
@@ -234,14 +150,12 @@ void failure_decide(struct machine *m)
 {
     struct suspect suspect = m->suspect;
 
-    if (awaits_dying(m))
-        return;
     m->suspect = (struct suspect){.weight = -1};
-    m->judge_ends = CLOCK_NEVER;
+    m->timers[TIMER_JUDGE] = CLOCK_NEVER;
     if (suspect.weight < 0)
         return;
     if (suspect.cause == NULL)
-        suspect.cause = cause_of_end(m, suspect.child);
+        suspect.cause = evidence_of_end(m, suspect.child);
     raise_at(m, suspect.cause, suspect.since);
 }
 
@@ -250,13 +164,13 @@ static void warn_end(struct machine *m, int i)
     const struct child *child = &m->children[i];
 
     if (WIFSIGNALED(child->status))
-        failure_warn(m, "%s %d (pid %d) on %s was ended by %s after all trainers had ended well",
-                     role_name(child->plan->role), child->plan->id, child->pid, m->host,
-                     report_signal_name(WTERMSIG(child->status)));
+        link_warn(m, "%s %d (pid %d) on %s was ended by %s after all trainers had ended well",
+                  role_name(child->plan->role), child->plan->id, child->pid, m->host,
+                  report_signal_name(WTERMSIG(child->status)));
     else
-        failure_warn(m, "%s %d (pid %d) on %s exited with %d after all trainers had ended well",
-                     role_name(child->plan->role), child->plan->id, child->pid, m->host,
-                     WEXITSTATUS(child->status));
+        link_warn(m, "%s %d (pid %d) on %s exited with %d after all trainers had ended well",
+                  role_name(child->plan->role), child->plan->id, child->pid, m->host,
+                  WEXITSTATUS(child->status));
 }
 
 /* Once everything is being stopped, an end that had begun before counts only where it is a crash.
@@ -266,20 +180,15 @@ static bool is_ours(const struct machine *m, const struct child *child)
     return child->stopped || (m->stage >= STAGE_STOP && child->dying != 0 && !crashed(child));
 }
 
-void failure_judge(struct machine *m, const int *ended, int n)
+bool failure_judge(struct machine *m, int i)
 {
-    for (int k = 0; k < n; k++) {
-        int i = ended[k];
-
-        if (is_ours(m, &m->children[i]))
-            continue;
-        if (!ended_badly(&m->children[i])) {
-            pipes_judge(m, i);
-            continue;
-        }
-        if (m->drained)
-            warn_end(m, i);
-        else
-            consider_child(m, i);
-    }
+    if (is_ours(m, &m->children[i]))
+        return true;
+    if (!ended_badly(&m->children[i]))
+        return false;
+    if (m->reached == STAGE_DRAIN)
+        warn_end(m, i);
+    else
+        consider_child(m, i);
+    return true;
 }

@@ -12,60 +12,29 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "keeper/evidence.h"
 #include "keeper/failure.h"
 #include "keeper/link.h"
-#include "keeper/pipes.h"
 #include "keeper/proc.h"
 #include "keeper/pythonhook.h"
-#include "keeper/program.h"
 #include "report/report.h"
 
 #define KNOWN_MOST 4096 /* Pythons; more are not remembered */
 
-struct python {
-    pid_t pid, parent;
-    int child;
-};
-
-struct hooked {
-    int fd;
-    char text[1024]; /* a line that is not complete yet */
-    size_t len;
-    struct python *known;
-    size_t n;
-};
-
 void hooked_open(struct machine *m)
 {
-    int fd = m->python_hook == NULL ? -1 : pythonhook_listen(m->python_hook);
-
-    if (fd < 0)
-        return;
-    m->hooked = mem_calloc(1, sizeof *m->hooked);
-    m->hooked->fd = fd;
+    if (m->python_hook != NULL)
+        m->hooked.fd = pythonhook_listen(m->python_hook);
 }
 
 void hooked_close(struct machine *m)
 {
-    if (m->hooked == NULL)
-        return;
-    close(m->hooked->fd);
-    free(m->hooked->known);
-    free(m->hooked);
-    m->hooked = NULL;
-}
-
-int hooked_fd(const struct machine *m)
-{
-    return m->hooked == NULL ? -1 : m->hooked->fd;
+    if (m->hooked.fd >= 0)
+        close(m->hooked.fd);
+    m->hooked.fd = -1;
 }
 
 /* ---- what is told ---- */
-
-struct told {
-    int rank, pid, parent, code;
-    unsigned long long pipes[2];
-};
 
 static int trainer_of(const struct machine *m, int rank)
 {
@@ -76,82 +45,63 @@ static int trainer_of(const struct machine *m, int rank)
     return -1;
 }
 
-/* Does it print into a pipe that is not ours? */
-static bool is_piped(const struct child *child, const struct told *told)
+static void remember(struct hooked *h, const struct told *told)
 {
-    for (int k = 0; k < 2; k++) {
-        if (told->pipes[k] != 0 && child->pipe != 0 && told->pipes[k] != child->pipe)
+    if (h->n >= KNOWN_MOST)
+        return;
+    h->known = mem_realloc(h->known, h->n + 1, sizeof *h->known);
+    h->known[h->n++] = (struct python){told->pid, told->parent, told->child};
+}
+
+static bool is_told(struct machine *m, const char *line, struct told *told)
+{
+    char word[16];
+    int rank;
+
+    if (sscanf(line, "%15s %d %d %d %llu %llu %d", word, &rank, &told->pid, &told->parent,
+               &told->pipes[0], &told->pipes[1], &told->code) != 7)
+        return false;
+    told->child = trainer_of(m, rank);
+    if (told->child < 0 || told->pid <= 1 || told->parent < 1 || m->children[told->child].pid == 0)
+        return false;
+    told->loaded = strcmp(word, "loaded") == 0;
+    if (told->loaded)
+        remember(&m->hooked, told);
+    return told->loaded ||
+           (strcmp(word, "ended") == 0 && told->code > 0 && told->code <= UINT8_MAX);
+}
+
+/* A line of the hook's is shorter than the text. */
+static bool next_line(struct hooked *h, char *line)
+{
+    char *end;
+    ssize_t n;
+
+    while ((end = memchr(h->text, '\n', h->len)) == NULL) {
+        if (h->len == sizeof h->text)
+            h->len = 0;
+        n = h->fd < 0 ? -1 : read(h->fd, h->text + h->len, sizeof h->text - h->len);
+        if (n <= 0)
+            return false;
+        h->len += (size_t)n;
+    }
+    *end = '\0';
+    n = end + 1 - h->text;
+    memcpy(line, h->text, (size_t)n);
+    h->len -= (size_t)n;
+    memmove(h->text, h->text + n, h->len);
+    return true;
+}
+
+bool hooked_next(struct machine *m, struct told *told)
+{
+    char line[sizeof m->hooked.text];
+
+    while (next_line(&m->hooked, line)) {
+        if (is_told(m, line, told))
             return true;
     }
     return false;
-}
-
-static void on_loaded(struct machine *m, int i, const struct told *told)
-{
-    struct hooked *h = m->hooked;
-
-    if (h->n < KNOWN_MOST) {
-        h->known = mem_realloc(h->known, h->n + 1, sizeof *h->known);
-        h->known[h->n++] = (struct python){told->pid, told->parent, i};
-    }
-    if (m->children[i].piped.pid != 0 && program_is_behind_shells(told->parent, m->children[i].pid))
-        pipes_went_on(m, i);
-}
-
-/* Of the planned process itself wait tells. */
-static void on_ended(struct machine *m, int i, const struct told *told)
-{
-    const struct child *child = &m->children[i];
-
-    if (told->pid != child->pid && is_piped(child, told) &&
-        program_is_behind_shells(told->parent, child->pid))
-        pipes_ended(m, i, told->pid, told->code << 8);
-}
-
-static void on_line(struct machine *m, const char *line)
-{
-    struct told told;
-    char word[16];
-    int i;
-
-    if (sscanf(line, "%15s %d %d %d %llu %llu %d", word, &told.rank, &told.pid, &told.parent,
-               &told.pipes[0], &told.pipes[1], &told.code) != 7)
-        return;
-    i = trainer_of(m, told.rank);
-    if (i < 0 || told.pid <= 1 || told.parent < 1 || m->children[i].pid == 0)
-        return;
-    if (strcmp(word, "loaded") == 0)
-        on_loaded(m, i, &told);
-    else if (strcmp(word, "ended") == 0 && told.code > 0 && told.code <= UINT8_MAX)
-        on_ended(m, i, &told);
-}
-
-static void take_lines(struct machine *m)
-{
-    struct hooked *h = m->hooked;
-    char *end;
-
-    while ((end = memchr(h->text, '\n', h->len)) != NULL) {
-        size_t len = (size_t)(end - h->text) + 1;
-
-        *end = '\0';
-        on_line(m, h->text);
-        h->len -= len;
-        memmove(h->text, h->text + len, h->len);
-    }
-    if (h->len == sizeof h->text)
-        h->len = 0; /* no line of the hook's */
-}
-
-void hooked_pump(struct machine *m)
-{
-    struct hooked *h = m->hooked;
-    ssize_t n;
-
-    while (h != NULL && (n = read(h->fd, h->text + h->len, sizeof h->text - h->len)) > 0) {
-        h->len += (size_t)n;
-        take_lines(m);
-    }
 }
 
 /* ---- who runs with it, and who without ---- */
@@ -165,9 +115,9 @@ static bool lives(pid_t pid)
 
 bool hooked_another_runs(const struct machine *m, int i, pid_t pid)
 {
-    const struct hooked *h = m->hooked;
+    const struct hooked *h = &m->hooked;
 
-    for (size_t k = 0; h != NULL && k < h->n; k++) {
+    for (size_t k = 0; k < h->n; k++) {
         if (h->known[k].child == i && h->known[k].pid != pid && h->known[k].parent != pid &&
             lives(h->known[k].pid))
             return true;
@@ -178,7 +128,7 @@ bool hooked_another_runs(const struct machine *m, int i, pid_t pid)
 /* One in a pid namespace of its own gives other numbers. */
 static bool has_hook(const struct machine *m, int i, pid_t pid)
 {
-    const struct hooked *h = m->hooked;
+    const struct hooked *h = &m->hooked;
 
     for (size_t k = 0; k < h->n; k++) {
         if (h->known[k].pid == pid || (h->known[k].child == i && !lives(h->known[k].pid)))
@@ -192,9 +142,8 @@ void hooked_look(struct machine *m, int i, pid_t pid)
     struct child *child = &m->children[i];
     char *text;
 
-    if (m->hooked == NULL || child->unhooked || child->plan->role != ROLE_TRAINER)
+    if (m->hooked.fd < 0 || child->unhooked || child->plan->role != ROLE_TRAINER)
         return;
-    hooked_pump(m);
     if (has_hook(m, i, pid))
         return;
     child->unhooked = true;
@@ -203,7 +152,7 @@ void hooked_look(struct machine *m, int i, pid_t pid)
         "replaced, or it runs with -E or -I. An exception in it may leave it waiting in DGL's "
         "barrier at exit. Write PYTHONPATH=/your/folder:$PYTHONPATH, or --python_hook off",
         child->plan->id, m->host, (int)pid);
-    failure_warn(m, "%s", text);
+    link_warn(m, "%s", text);
     link_say(m, text);
     free(text);
 }
@@ -233,7 +182,7 @@ static bool waits_at_exit(const struct cause *cause)
 static void look_at_exit(struct machine *m, int i, int64_t now)
 {
     struct child *child = &m->children[i];
-    struct cause *cause = failure_about(m, i, HOW_RAISED, 1, 1, NULL);
+    struct cause *cause = evidence_cause(m, i, HOW_RAISED, 1, 1, NULL);
 
     if (!waits_at_exit(cause)) {
         child->waits_at_exit = 0;

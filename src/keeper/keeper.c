@@ -18,13 +18,11 @@
 #include "base/mem.h"
 #include "keeper/deaths.h"
 #include "keeper/doing.h"
-#include "keeper/failure.h"
-#include "keeper/hooked.h"
 #include "keeper/keeper.h"
 #include "keeper/link.h"
 #include "keeper/machine.h"
+#include "keeper/pipes.h"
 #include "keeper/proc.h"
-#include "keeper/reaping.h"
 
 #define SOCKET_FD     3
 #define CLEAN_STEP_MS 5
@@ -86,21 +84,17 @@ static void on_signals(struct machine *m, int fd)
             told = (int)info.ssi_signo;
     }
     if (told != 0)
-        failure_told_to_stop(m, told);
+        machine_told_to_stop(m, told);
     if (child)
-        reaping_reap(m);
-    if (child)
-        reaping_look_paused(m);
+        machine_reap(m);
 }
 
 static void report_over(struct machine *m)
 {
-    bool force = m->rank_gone || clock_ms() >= m->flush_ends;
-
-    if (m->output != NULL && !output_finish(m->output, force))
+    if (m->output != NULL && !output_finish(m->output, m->reporting == REPORT_NOW))
         return;
-    m->reported = true;
-    m->flush_ends = CLOCK_NEVER;
+    m->reporting = REPORT_SENT;
+    m->timers[TIMER_FLUSH] = CLOCK_NEVER;
     deaths_report(m);
     link_send_outcome(m);
     link_send_u32(m, MESSAGE_REACHED, REACHED_OVER);
@@ -108,7 +102,7 @@ static void report_over(struct machine *m)
 
 static bool finished(const struct machine *m)
 {
-    return m->stage == STAGE_OVER && m->reported && (m->rank_gone || m->may_leave);
+    return m->stage == STAGE_OVER && m->reporting == REPORT_SENT && m->rank.state >= RANK_DONE;
 }
 
 /* Room for the socket, the signals, shared memory, the descendants' deaths, the Python hook, and
@@ -117,12 +111,12 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
 {
     size_t streams = 0;
 
-    entries[0] = (struct pollfd){.fd = m->rank_gone ? -1 : m->socket,
+    entries[0] = (struct pollfd){.fd = m->rank.state == RANK_GONE ? -1 : m->socket,
                                  .events = (short)(POLLIN | (m->out.len > 0 ? POLLOUT : 0))};
     entries[1] = (struct pollfd){.fd = signals, .events = POLLIN};
     entries[2] = (struct pollfd){.fd = shm_fd(&m->shm), .events = POLLIN};
     entries[3] = (struct pollfd){.fd = deaths_fd(m), .events = POLLIN};
-    entries[4] = (struct pollfd){.fd = hooked_fd(m), .events = POLLIN};
+    entries[4] = (struct pollfd){.fd = m->hooked.fd, .events = POLLIN};
     if (m->output != NULL && m->stage != STAGE_OVER)
         streams = output_poll(m->output, entries + ENTRIES);
     poll(entries, ENTRIES + streams, clock_poll_timeout(clock_ms(), machine_deadline(m)));
@@ -134,11 +128,11 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
     if (m->output != NULL)
         output_pump(m->output, entries + ENTRIES, streams);
     if (entries[4].revents != 0)
-        hooked_pump(m);
+        pipes_hear(m);
     if (entries[3].revents != 0)
         deaths_pump(m);
     if (entries[0].revents & (POLLIN | POLLHUP | POLLERR))
-        link_read(m);
+        machine_obey(m);
     if (m->output != NULL)
         output_tick(m->output, clock_ms());
     machine_tick(m, clock_ms());
@@ -157,7 +151,7 @@ static _Noreturn void live(pid_t rank, int socket, const struct spawn_origin *or
 
     if (signals < 0)
         _exit(EXIT_LAUNCHER);
-    machine_init(&m, rank, socket, origin);
+    state_init(&m, rank, socket, origin);
     while (!finished(&m)) {
         if (room < m.n + ENTRIES) {
             room = m.n + ENTRIES;
@@ -167,7 +161,7 @@ static _Noreturn void live(pid_t rank, int socket, const struct spawn_origin *or
     }
     free(entries);
     link_write_last_words(&m);
-    machine_free(&m);
+    state_free(&m);
     _exit(EXIT_OK);
 }
 

@@ -3,16 +3,16 @@
  * in DGL's barrier at exit (dist_context.py exit_client). So a stage ends here, and whoever leaves
  * alone is a failure.
  */
+#include "keeper/leaving.h"
+
 #include <stdlib.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/evidence.h"
 #include "keeper/failure.h"
-#include "keeper/leaving.h"
 #include "keeper/link.h"
-#include "keeper/machine.h"
-#include "keeper/stopping.h"
 
 /* Servers leave one after the other, as the memory of their graphs is freed, and perhaps before the
  * trainers' processes have ended: --exit_timeout, and this at least. */
@@ -36,24 +36,24 @@ static bool ended_well(const struct child *child)
  * too early. */
 static void all_left(struct machine *m)
 {
-    struct cause *cause = failure_about(m, m->left_first, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, NULL);
+    struct cause *cause = evidence_cause(m, m->left_first, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, NULL);
 
     link_send_cause(m, MESSAGE_LEFT, cause, m->children[m->left_first].end);
     cause_free(cause);
-    m->left_ends = m->stage == STAGE_TRAINERS && machine_running(m, ROLE_TRAINER)
-                       ? clock_ms() + patience(m)
-                       : CLOCK_NEVER;
+    m->timers[TIMER_LEFT] = m->stage == STAGE_TRAINERS && state_running(m, ROLE_TRAINER)
+                                ? clock_ms() + patience(m)
+                                : CLOCK_NEVER;
 }
 
 static void server_left(struct machine *m, int i)
 {
     if (m->stage == STAGE_SERVERS || m->stage == STAGE_LISTENING) {
-        failure_raise(m, failure_about(m, i, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, NULL));
+        failure_raise(m, evidence_cause(m, i, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, NULL));
         return;
     }
     if (m->left_first < 0) {
         m->left_first = i;
-        m->left_ends = clock_ms() + patience(m);
+        m->timers[TIMER_LEFT] = clock_ms() + patience(m);
     }
 }
 
@@ -63,15 +63,14 @@ void leaving_servers_overdue(struct machine *m)
     long long seconds = (clock_ms() - first->end) / 1000;
     char *text;
 
-    m->left_ends = CLOCK_NEVER;
-    if (machine_running(m, ROLE_SERVER))
+    if (state_running(m, ROLE_SERVER))
         text = mem_printf("server %d left %lld s ago and other servers of this machine did not",
                           first->plan->id, seconds);
     else
         text = mem_printf("all servers of this machine have left, the first %lld s ago, and "
                           "trainers still run",
                           seconds);
-    failure_raise(m, failure_about(m, m->left_first, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, text));
+    failure_raise(m, evidence_cause(m, m->left_first, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, text));
     free(text);
 }
 
@@ -80,10 +79,10 @@ void leaving_servers_overdue(struct machine *m)
 /* After the trainers it is as it should be. */
 static void sampler_left(struct machine *m, int i)
 {
-    if (m->sampler_left >= 0 || !machine_running(m, ROLE_TRAINER))
+    if (m->sampler_left >= 0 || !state_running(m, ROLE_TRAINER))
         return;
     m->sampler_left = i;
-    m->samplers_end = clock_ms() + patience(m);
+    m->timers[TIMER_SAMPLERS] = clock_ms() + patience(m);
 }
 
 static void sampler_left_alone(struct machine *m)
@@ -93,32 +92,38 @@ static void sampler_left_alone(struct machine *m)
                             "DGL's barrier at exit waits for every sampler",
                             first->plan->id, (long long)(clock_ms() - first->end) / 1000);
 
-    failure_raise(m, failure_about(m, m->sampler_left, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, text));
+    failure_raise(m, evidence_cause(m, m->sampler_left, HOW_LEFT_EARLY, 0, EXIT_LAUNCHER, text));
     free(text);
 }
 
-static void warn_stays(struct machine *m, const struct child *sampler)
+/* Those that are about to be stopped. */
+static void warn_who_stays(struct machine *m, enum role role)
 {
-    failure_warn(m,
-                 "sampler %d (pid %d) on %s had not left %lld s after the trainers ended, and was "
-                 "stopped",
-                 sampler->plan->id, sampler->pid, m->host,
-                 (long long)(m->slice->exit_timeout_ms / 1000));
+    for (int i = 0; i < m->n; i++) {
+        const struct child *child = &m->children[i];
+
+        if (child->plan->role == role && child->running && !child->stopped)
+            link_warn(m,
+                      "%s %d (pid %d) on %s had not left %lld s after the trainers ended, and was "
+                      "stopped",
+                      role_name(role), child->plan->id, child->pid, m->host,
+                      (long long)(m->slice->exit_timeout_ms / 1000));
+    }
 }
 
-void leaving_samplers_overdue(struct machine *m)
+bool leaving_samplers_overdue(struct machine *m)
 {
-    m->samplers_end = CLOCK_NEVER;
-    if (machine_running(m, ROLE_TRAINER)) {
+    if (state_running(m, ROLE_TRAINER)) {
         sampler_left_alone(m);
-        return;
+        return false;
     }
-    for (int i = 0; i < m->n; i++) {
-        if (machine_is_sampler(&m->children[i]) && m->children[i].running &&
-            !m->children[i].stopped)
-            warn_stays(m, &m->children[i]);
-    }
-    stopping_samplers(m);
+    warn_who_stays(m, ROLE_SAMPLER);
+    return true;
+}
+
+void leaving_drain_overdue(struct machine *m)
+{
+    warn_who_stays(m, ROLE_SERVER);
 }
 
 /* ---- stages ---- */
@@ -126,17 +131,17 @@ void leaving_samplers_overdue(struct machine *m)
 /* Nothing but servers is left to run, or not even they. */
 static void look_for_done(struct machine *m)
 {
-    bool clients = machine_running(m, ROLE_TRAINER) || machine_running(m, ROLE_SAMPLER);
-    bool servers = machine_running(m, ROLE_SERVER);
+    bool clients = state_running(m, ROLE_TRAINER) || state_running(m, ROLE_SAMPLER);
+    bool servers = state_running(m, ROLE_SERVER);
 
     if (m->suspect.weight >= 0)
         return;
     if (m->stage == STAGE_TRAINERS && !clients) {
         if (!servers)
-            m->left_ends = CLOCK_NEVER;
-        machine_event(m, EVENT_DONE);
+            m->timers[TIMER_LEFT] = CLOCK_NEVER;
+        state_add(m, EVENT_DONE);
     } else if (m->stage == STAGE_DRAIN && !servers) {
-        machine_event(m, EVENT_DONE);
+        state_add(m, EVENT_DONE);
     }
 }
 
@@ -154,12 +159,12 @@ static bool has_ended(const struct machine *m, const int *ended, int n, enum rol
  * no failure any more. */
 static void await_samplers(struct machine *m, const int *ended, int n)
 {
-    if (!has_ended(m, ended, n, ROLE_TRAINER) || machine_running(m, ROLE_TRAINER) ||
-        !machine_running(m, ROLE_SAMPLER))
+    if (!has_ended(m, ended, n, ROLE_TRAINER) || state_running(m, ROLE_TRAINER) ||
+        !state_running(m, ROLE_SAMPLER))
         return;
-    m->samplers_end = clock_ms() + m->slice->exit_timeout_ms;
-    if (!machine_running(m, ROLE_SERVER))
-        m->left_ends = CLOCK_NEVER;
+    m->timers[TIMER_SAMPLERS] = clock_ms() + m->slice->exit_timeout_ms;
+    if (!state_running(m, ROLE_SERVER))
+        m->timers[TIMER_LEFT] = CLOCK_NEVER;
 }
 
 void leaving_judge(struct machine *m, const int *ended, int n)
@@ -171,14 +176,14 @@ void leaving_judge(struct machine *m, const int *ended, int n)
 
         if (!ended_well(child))
             continue;
-        if (machine_is_server(child)) {
+        if (state_is_server(child)) {
             server_left(m, ended[k]);
             server = true;
-        } else if (machine_is_sampler(child)) {
+        } else if (state_is_sampler(child)) {
             sampler_left(m, ended[k]);
         }
     }
-    if (server && m->stage < STAGE_DRAIN && !machine_running(m, ROLE_SERVER))
+    if (server && m->left_first >= 0 && m->stage < STAGE_DRAIN && !state_running(m, ROLE_SERVER))
         all_left(m);
     await_samplers(m, ended, n);
     look_for_done(m);

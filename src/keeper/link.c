@@ -1,10 +1,12 @@
-/* link: the keeper's end of the socketpair. Turns messages into events and what happens here into
- * messages; knows when nobody listens any more. Never blocks.
+/* link: what a keeper sends to its rank, and says where there is none any more. Never blocks.
  */
+#include "keeper/link.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,19 +16,13 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "keeper/failure.h"
-#include "keeper/link.h"
-#include "keeper/machine.h"
-#include "keeper/rank.h"
 #include "wire/pack.h"
 
-#define READ_PIECE   65536
-#define READ_ROUNDS  64
 #define LAST_WORDS_S 3
 
 void link_send(struct machine *m, enum message_type type, const void *data, size_t len)
 {
-    if (!m->rank_gone)
+    if (m->rank.state != RANK_GONE)
         message_frame(&m->out, type, data, len);
 }
 
@@ -62,6 +58,21 @@ void link_send_folder(struct machine *m, const struct folder *folder)
 void link_say(struct machine *m, const char *text)
 {
     link_send(m, MESSAGE_NOTICE, text, strlen(text));
+}
+
+void link_warn(struct machine *m, const char *format, ...)
+{
+    va_list args;
+    char *text;
+    int len;
+
+    va_start(args, format);
+    len = vasprintf(&text, format, args);
+    va_end(args);
+    if (len < 0)
+        return;
+    warnings_add(&m->warnings, text, -clock_ms());
+    free(text);
 }
 
 static int64_t milliseconds(const struct timeval *t)
@@ -171,151 +182,41 @@ void link_say_alone(struct machine *m, char *line)
     m->last_words = line;
 }
 
-static void lost(struct machine *m)
+void link_lost(struct machine *m)
 {
     bool left_alone, had_processes;
 
-    if (m->rank_gone)
+    if (m->rank.state == RANK_GONE)
         return;
-    left_alone = m->stage != STAGE_IDLE && !m->may_leave && m->last_words == NULL;
+    left_alone = m->stage != STAGE_IDLE && m->rank.state != RANK_DONE && m->last_words == NULL;
     had_processes = m->stage != STAGE_IDLE && m->stage != STAGE_OVER;
-    m->rank_gone = true;
+    m->rank.state = RANK_GONE;
+    m->timers[TIMER_FLUSH] = 0; /* nobody gives credit any more */
     m->out.len = 0;
     if (m->output != NULL)
         output_mute(m->output);
     /* killed while it ended the job: by a second Ctrl-C, and nobody waits for us any more */
-    machine_event(m, m->told && !m->origin.escalates ? EVENT_HURRY : EVENT_FAIL);
+    state_add(m, m->told && !m->origin.escalates ? EVENT_HURRY : EVENT_FAIL);
     if (left_alone)
         link_say_alone(m, mem_printf("dgl-mpilaunch: %s: the rank of this machine has died%s\n",
                                      m->host, had_processes ? "; ending its processes" : ""));
     let_go_of_stderr();
 }
 
-static int take_plan(struct machine *m, const char *data, size_t len)
-{
-    if (m->stage == STAGE_OVER && m->reported)
-        machine_again(m);
-    if (m->slice != NULL || (m->slice = message_unpack_slice(data, len)) == NULL)
-        return -1;
-    rank_watch(m);
-    snprintf(m->host, sizeof m->host, "%s", m->slice->host == NULL ? "" : m->slice->host);
-    m->n = m->slice->n_processes;
-    m->children = mem_calloc((size_t)m->n + 1, sizeof *m->children);
-    m->servers = mem_calloc((size_t)m->n + 1, sizeof *m->servers);
-    for (int i = 0; i < m->n; i++) {
-        const struct process_plan *plan = &m->slice->processes[i];
-
-        m->children[i] =
-            (struct child){.plan = plan, .stream = -1, .start = -1, .ready = -1, .end = -1};
-        if (plan->role == ROLE_SERVER)
-            m->servers[m->n_servers++].port = plan->port;
-    }
-    return 0;
-}
-
-/* A GO that a stop has overtaken is for a stage that is gone. */
-static int take_go(struct machine *m, struct unpack *payload)
-{
-    static const enum stage from[] = {
-        [GO_SERVERS] = STAGE_IDLE, [GO_TRAINERS] = STAGE_LISTENING, [GO_DRAIN] = STAGE_ENDED};
-    uint32_t go = unpack_u32(payload), port = unpack_u32(payload);
-
-    if (payload->bad || go > GO_DRAIN || port > UINT16_MAX || m->slice == NULL)
-        return -1;
-    if (m->stage != from[go])
-        return 0;
-    if (go == GO_TRAINERS)
-        m->master_port = (int)port;
-    machine_event(m, EVENT_GO);
-    return 0;
-}
-
-/* A message that is one number. */
-static int take_number(struct machine *m, enum message_type type, struct unpack *payload)
-{
-    uint32_t value = unpack_u32(payload);
-
-    if (payload->bad)
-        return -1;
-    if (type == MESSAGE_STOP)
-        machine_told_to_stop(m, value != 0);
-    else if (type == MESSAGE_PREEMPT)
-        machine_preempt(m, (int)value);
-    else if (m->output != NULL)
-        output_credit(m->output, value);
-    return 0;
-}
-
-static int take(struct machine *m, enum message_type type, const char *data, size_t len)
-{
-    struct unpack payload = {data, len, false};
-
-    switch (type) {
-    case MESSAGE_PLAN: return take_plan(m, data, len);
-    case MESSAGE_GO: return take_go(m, &payload);
-    case MESSAGE_STOP:
-    case MESSAGE_CREDIT:
-    case MESSAGE_PREEMPT: return take_number(m, type, &payload);
-    case MESSAGE_PING: link_send(m, MESSAGE_PONG, NULL, 0); return 0;
-    case MESSAGE_LEAVE: m->may_leave = true; return 0;
-    default: return -1;
-    }
-}
-
-static void take_all(struct machine *m)
-{
-    enum message_type type;
-    const char *data;
-    size_t len;
-    int rc;
-
-    while ((rc = message_next(&m->in, &type, &data, &len)) == 1) {
-        rc = take(m, type, data, len);
-        buf_consume(&m->in, MESSAGE_HEADER + len);
-        if (rc != 0)
-            break;
-    }
-    if (rc < 0) {
-        m->in.len = 0;
-        failure_raise(m, failure_about(m, -1, HOW_LAUNCHER, 0, EXIT_LAUNCHER,
-                                       "the rank sent its keeper a message that cannot be read"));
-    }
-}
-
-void link_read(struct machine *m)
-{
-    for (int round = 0; round < READ_ROUNDS && !m->rank_gone; round++) {
-        ssize_t n = read(m->socket, buf_reserve(&m->in, READ_PIECE), READ_PIECE);
-
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            break;
-        if (n <= 0) {
-            take_all(m); /* LEAVE may be the last word */
-            lost(m);
-            return;
-        }
-        m->in.len += (size_t)n;
-        rank_heard(m);
-    }
-    take_all(m);
-}
-
+/* Who cannot be written to may have said something before it went: rank_read finds that, and then
+ * its end. */
 void link_write(struct machine *m)
 {
     size_t at = 0;
 
-    while (at < m->out.len && !m->rank_gone) {
+    while (at < m->out.len) {
         ssize_t n = send(m->socket, m->out.data + at, m->out.len - at, MSG_NOSIGNAL);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
             break;
-        if (n < 0) {
-            lost(m);
-            return;
-        }
-        at += (size_t)n;
+        at = n < 0 ? m->out.len : at + (size_t)n;
     }
     buf_consume(&m->out, at);
 }

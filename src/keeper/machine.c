@@ -1,11 +1,11 @@
-/* machine: what entering each stage does, who has ended, what is overdue. How processes are started
- * is starting.c's, how they are ended stopping.c's; what counts as a failure is failure.c's, how
- * things travel link.c's.
+/* machine: the step from one stage to the next, what entering each stage does, who has ended, what
+ * is overdue. The one place where events are taken: the rules (failure, leaving, deaths, pipes,
+ * rank) and the actions (starting, stopping, clearing) that it calls only add them, so that no
+ * stage is ever entered in the middle of another's entry.
  */
-#include <signal.h>
+#include "keeper/machine.h"
+
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -14,38 +14,18 @@
 #include "keeper/deaths.h"
 #include "keeper/doing.h"
 #include "keeper/failure.h"
-#include "keeper/hooked.h"
 #include "keeper/leaving.h"
 #include "keeper/link.h"
-#include "keeper/machine.h"
 #include "keeper/pipes.h"
-#include "keeper/proc.h"
 #include "keeper/rank.h"
+#include "keeper/proc.h"
 #include "keeper/starting.h"
 #include "keeper/stopping.h"
-#include "keeper/program.h"
+#include "report/report.h"
 
 #define PROBE_FIRST_MS 50
-#define FLUSH_MS       5000 /* OVER after a failure: for console credit */
 
-bool machine_is_server(const struct child *child)
-{
-    return child->plan->role == ROLE_SERVER;
-}
-
-bool machine_is_sampler(const struct child *child)
-{
-    return child->plan->role == ROLE_SAMPLER;
-}
-
-bool machine_running(const struct machine *m, enum role role)
-{
-    for (int i = 0; i < m->n; i++) {
-        if (m->children[i].running && m->children[i].plan->role == role)
-            return true;
-    }
-    return false;
-}
+/* ---- entries of stages ---- */
 
 static void enter_servers(struct machine *m)
 {
@@ -54,16 +34,16 @@ static void enter_servers(struct machine *m)
     if (starting_prepare(m) != 0 || starting_all(m, true) != 0)
         return;
     if (m->slice->start_timeout_ms > 0)
-        m->start_ends = m->began + m->slice->start_timeout_ms;
+        m->timers[TIMER_START] = m->began + m->slice->start_timeout_ms;
     if (m->n_servers == 0)
-        machine_event(m, EVENT_READY);
+        state_add(m, EVENT_READY);
     else
-        starting_probe(m, m->began);
+        starting_probe(m);
 }
 
 static void enter_listening(struct machine *m)
 {
-    m->probe_at = m->start_ends = CLOCK_NEVER;
+    m->timers[TIMER_PROBE] = m->timers[TIMER_START] = CLOCK_NEVER;
     link_send_u32(m, MESSAGE_REACHED, REACHED_LISTENING);
 }
 
@@ -71,37 +51,31 @@ static void enter_trainers(struct machine *m)
 {
     starting_python_hook(m);
     if (starting_all(m, false) == 0 && m->n == m->n_servers)
-        machine_event(m, EVENT_DONE);
+        state_add(m, EVENT_DONE);
 }
 
 static void enter_ended(struct machine *m)
 {
-    m->left_ends = m->samplers_end = CLOCK_NEVER;
+    m->timers[TIMER_LEFT] = m->timers[TIMER_SAMPLERS] = CLOCK_NEVER;
     link_send_u32(m, MESSAGE_REACHED, REACHED_ENDED);
 }
 
 static void enter_drain(struct machine *m)
 {
-    m->drained = true;
-    m->left_ends = CLOCK_NEVER;
-    m->stage_ends = clock_ms() + m->slice->exit_timeout_ms;
-    if (!machine_running(m, ROLE_SERVER))
-        machine_event(m, EVENT_DONE);
-}
-
-/* What was due while the job ran is not due any more. */
-void machine_forget_deadlines(struct machine *m)
-{
-    m->probe_at = m->start_ends = CLOCK_NEVER;
-    m->left_ends = m->samplers_end = m->stage_ends = CLOCK_NEVER;
+    m->timers[TIMER_LEFT] = CLOCK_NEVER;
+    m->timers[TIMER_STAGE] = clock_ms() + m->slice->exit_timeout_ms;
+    if (!state_running(m, ROLE_SERVER))
+        state_add(m, EVENT_DONE);
 }
 
 static void enter_over(struct machine *m)
 {
     failure_decide(m); /* reads the job's folder and /dev/shm */
-    machine_forget_deadlines(m);
     clearing_begin(m);
-    m->flush_ends = m->cause == NULL && !m->told ? CLOCK_NEVER : clock_ms() + FLUSH_MS;
+    if (m->rank.state == RANK_GONE)
+        m->timers[TIMER_FLUSH] = 0;
+    else if (m->cause != NULL || m->told)
+        m->timers[TIMER_FLUSH] = clock_ms() + RANK_FLUSH_MS;
 }
 
 static void (*const enter[STAGE_COUNT])(struct machine *m) = {
@@ -116,16 +90,99 @@ static void (*const enter[STAGE_COUNT])(struct machine *m) = {
     [STAGE_OVER] = enter_over,
 };
 
-void machine_told_to_stop(struct machine *m, bool hurry)
+/* ---- who has ended, is stopped, or goes on ---- */
+
+/* Of children that were reaped together. */
+static void judge(struct machine *m, const int *ended, int n)
 {
-    m->told = true;
-    if (m->stage == STAGE_OVER && m->flush_ends == CLOCK_NEVER && !m->reported)
-        m->flush_ends = clock_ms() + FLUSH_MS;
-    machine_event(m, hurry ? EVENT_HURRY : EVENT_FAIL);
+    deaths_pump(m); /* of what ended before the shells above it */
+    for (int k = 0; k < n; k++) {
+        if (!failure_judge(m, ended[k]))
+            pipes_judge(m, ended[k]);
+    }
+    if (m->stage < STAGE_STOP)
+        leaving_judge(m, ended, n);
+}
+
+/* Orphans that came to us are reaped too; they are nobody's failure. false: nothing is left. */
+static bool reap(struct machine *m)
+{
+    int *ended = mem_calloc((size_t)m->n + 1, sizeof *ended);
+    struct rusage usage;
+    int status, n = 0;
+    pid_t pid;
+
+    pipes_hear(m); /* what a child's Python has told came before that child's end */
+    while ((pid = proc_reap(&status, &usage)) > 0) {
+        int i = state_child_of(m, pid);
+
+        if (pid == m->sweeping)
+            m->sweeping = 0;
+        if (clearing_reaped(m, pid))
+            continue;
+        if (i < 0 || !m->children[i].running) {
+            deaths_reaped(m, pid, status);
+            continue;
+        }
+        m->children[i].running = false;
+        m->children[i].end = clock_ms();
+        m->children[i].status = status;
+        m->children[i].usage = usage;
+        ended[n++] = i;
+    }
+    judge(m, ended, n);
+    free(ended);
+    if (pid < 0)
+        state_add(m, EVENT_EMPTY);
+    else if (m->stage == STAGE_STOP && m->stop_ends != CLOCK_NEVER)
+        stopping_look(m);
+    return pid >= 0;
+}
+
+static void say_paused(struct machine *m, const struct child *child, int signal)
+{
+    char *text;
+
+    if (signal != 0)
+        text = mem_printf("%s %d on %s (pid %d) is stopped by %s; the job waits for it",
+                          role_name(child->plan->role), child->plan->id, m->host, child->pid,
+                          report_signal_name(signal));
+    else
+        text = mem_printf("%s %d on %s (pid %d) continues", role_name(child->plan->role),
+                          child->plan->id, m->host, child->pid);
+    link_say(m, text);
+    free(text);
+}
+
+/* In STOP and KILL we stop and wake them ourselves. */
+static void look_paused(struct machine *m)
+{
+    int signal, i;
+    pid_t pid;
+
+    while ((pid = proc_paused(&signal)) > 0) {
+        i = state_child_of(m, pid);
+        if (i < 0 || !m->children[i].running || m->stage >= STAGE_STOP ||
+            m->children[i].paused == (signal != 0))
+            continue;
+        m->children[i].paused = signal != 0;
+        say_paused(m, &m->children[i], signal);
+    }
+}
+
+/* ---- from one stage to the next ---- */
+
+/* Before anything is signalled: what has ended by now did so by itself. */
+static bool look_first(struct machine *m)
+{
+    bool left = reap(m);
+
+    failure_decide(m);
+    return left;
 }
 
 /* KILL is entered anew each second. */
-void machine_event(struct machine *m, enum stage_event event)
+static void step(struct machine *m, enum stage_event event)
 {
     enum stage next = stage_next(m->stage, event);
 
@@ -136,25 +193,62 @@ void machine_event(struct machine *m, enum stage_event event)
         doing_progress();
     }
     m->stage = next;
-    if (enter[next] != NULL)
-        enter[next](m);
+    if (next < STAGE_STOP)
+        m->reached = next;
+    else
+        state_forget_timers(m);
+    if ((next == STAGE_STOP || next == STAGE_KILL) && !look_first(m))
+        return;
+    enter[next](m);
 }
 
-/* Where the command runs by a shell, the trainer is what the shell runs. */
-static void preempt_child(const struct child *child, int signal)
+static void run(struct machine *m)
 {
-    struct proc trainer;
+    enum stage_event event;
 
-    if (proc_read(program_trainer_of(child->pid), &trainer) == 0)
-        proc_signal(&trainer, signal);
+    while (state_take(m, &event))
+        step(m, event);
 }
 
-void machine_preempt(struct machine *m, int signal)
+void machine_told_to_stop(struct machine *m, int signal)
 {
-    for (int i = 0; i < m->n && m->stage == STAGE_TRAINERS; i++) {
-        if (m->children[i].running && m->children[i].plan->role == ROLE_TRAINER)
-            preempt_child(&m->children[i], signal);
-    }
+    failure_told_to_stop(m, signal);
+    run(m);
+}
+
+void machine_reap(struct machine *m)
+{
+    reap(m);
+    run(m);
+    look_paused(m);
+}
+
+void machine_obey(struct machine *m)
+{
+    bool there = rank_read(m);
+
+    while (rank_obey(m))
+        run(m);
+    if (!there)
+        link_lost(m);
+    run(m);
+}
+
+/* ---- what is due ---- */
+
+/* Whoever was dying and has ended since would else be neither awaited nor known. */
+static void judge_due(struct machine *m)
+{
+    if (failure_awaits_dying(m))
+        return;
+    reap(m);
+    failure_decide(m);
+}
+
+static void samplers_overdue(struct machine *m)
+{
+    if (leaving_samplers_overdue(m))
+        stopping_samplers(m);
 }
 
 static void stage_overdue(struct machine *m)
@@ -163,42 +257,60 @@ static void stage_overdue(struct machine *m)
         clearing_look(m);
         return;
     }
-    m->stage_ends = CLOCK_NEVER;
-    for (int i = 0; i < m->n && m->stage == STAGE_DRAIN; i++) {
-        if (m->children[i].running)
-            failure_warn(m,
-                         "server %d (pid %d) on %s had not left %lld s after the trainers ended, "
-                         "and was stopped",
-                         m->children[i].plan->id, m->children[i].pid, m->host,
-                         (long long)(m->slice->exit_timeout_ms / 1000));
-    }
-    machine_event(m, EVENT_DEADLINE);
+    if (m->stage == STAGE_DRAIN)
+        leaving_drain_overdue(m);
+    state_add(m, EVENT_DEADLINE);
 }
 
-void machine_tick(struct machine *m, int64_t now)
+static void flush_overdue(struct machine *m)
 {
-    if (now >= m->probe_at && m->stage == STAGE_SERVERS)
-        starting_probe(m, now);
-    if (now >= m->start_ends && m->stage == STAGE_SERVERS)
-        starting_overdue(m);
-    if (now >= m->judge_ends)
-        failure_decide(m);
-    if (now >= m->left_ends)
-        leaving_servers_overdue(m);
-    if (now >= m->samplers_end)
-        leaving_samplers_overdue(m);
-    if (now >= m->stage_ends)
-        stage_overdue(m);
-    awaited_tick(m, now);
-    deaths_tick(m, now);
-    pipes_tick(m, now);
-    rank_tick(m, now);
+    if (m->reporting == REPORT_WAITS)
+        m->reporting = REPORT_NOW;
+}
+
+/* TIMER_SILENCE: awaited_tick looks in each turn. */
+static void (*const due[TIMER_COUNT])(struct machine *m) = {
+    [TIMER_PROBE] = starting_probe,      [TIMER_START] = starting_overdue,
+    [TIMER_JUDGE] = judge_due,           [TIMER_LEFT] = leaving_servers_overdue,
+    [TIMER_SAMPLERS] = samplers_overdue, [TIMER_STAGE] = stage_overdue,
+    [TIMER_FLUSH] = flush_overdue,
+};
+
+static void shm_look(struct machine *m, int64_t now)
+{
     shm_tick(&m->shm, now, m->job_dir.fd);
 }
 
-bool machine_may_report(const struct machine *m)
+static int64_t shm_due(const struct machine *m)
 {
-    return m->stage == STAGE_OVER && m->clearing == 0 && !m->reported;
+    return shm_deadline(&m->shm);
+}
+
+/* What is looked at in each turn, and knows itself when the next turn must come. */
+static const struct part {
+    void (*look)(struct machine *m, int64_t now);
+    int64_t (*deadline)(const struct machine *m);
+} parts[] = {
+    {awaited_tick, NULL},         {deaths_tick, deaths_deadline},
+    {pipes_tick, pipes_deadline}, {rank_tick, rank_deadline},
+    {shm_look, shm_due},
+};
+
+#define PARTS (sizeof parts / sizeof parts[0])
+
+void machine_tick(struct machine *m, int64_t now)
+{
+    for (int t = 0; t < TIMER_COUNT; t++) {
+        if (now < m->timers[t] || due[t] == NULL)
+            continue;
+        m->timers[t] = CLOCK_NEVER;
+        due[t](m);
+        run(m);
+    }
+    for (size_t i = 0; i < PARTS; i++) {
+        parts[i].look(m, now);
+        run(m);
+    }
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -208,77 +320,20 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t machine_deadline(const struct machine *m)
 {
-    int64_t first = earlier(m->probe_at, m->start_ends);
+    int64_t first = CLOCK_NEVER;
 
-    first = earlier(first, m->judge_ends);
-    first = earlier(first, earlier(m->left_ends, m->samplers_end));
-    first = earlier(first, m->stage_ends);
-    first = earlier(first, m->silent_at);
-    first = earlier(first, deaths_deadline(m));
-    first = earlier(first, pipes_deadline(m));
-    first = earlier(first, rank_deadline(m));
-    first = earlier(first, shm_deadline(&m->shm));
-    if (m->output != NULL && !m->rank_gone)
+    for (int t = 0; t < TIMER_COUNT; t++)
+        first = earlier(first, m->timers[t]);
+    for (size_t i = 0; i < PARTS; i++) {
+        if (parts[i].deadline != NULL)
+            first = earlier(first, parts[i].deadline(m));
+    }
+    if (m->output != NULL && m->rank.state != RANK_GONE)
         first = earlier(first, output_deadline(m->output));
-    if (!machine_may_report(m))
-        return first;
-    return m->rank_gone ? 0 : earlier(first, m->flush_ends);
+    return first;
 }
 
-void machine_init(struct machine *m, int rank, int socket, const struct spawn_origin *origin)
+bool machine_may_report(const struct machine *m)
 {
-    *m = (struct machine){.origin = *origin,
-                          .rank = {.pid = rank, .ends = CLOCK_NEVER},
-                          .socket = socket,
-                          .job_dir = JOBDIR_NONE,
-                          .suspect = {.weight = -1},
-                          .left_first = -1,
-                          .sampler_left = -1,
-                          .began = -1,
-                          .stage_ends = CLOCK_NEVER,
-                          .stop_ends = CLOCK_NEVER,
-                          .probe_at = CLOCK_NEVER,
-                          .start_ends = CLOCK_NEVER,
-                          .judge_ends = CLOCK_NEVER,
-                          .left_ends = CLOCK_NEVER,
-                          .samplers_end = CLOCK_NEVER,
-                          .silent_at = CLOCK_NEVER,
-                          .flush_ends = CLOCK_NEVER};
-    gethostname(m->host, sizeof m->host - 1);
-}
-
-/* What belongs to one attempt. */
-static void clear(struct machine *m)
-{
-    output_close(m->output);
-    cause_free(m->cause);
-    cause_free(m->suspect.cause);
-    deaths_free(m);
-    hooked_close(m);
-    warnings_clear(&m->warnings);
-    strv_free(&m->unkilled);
-    free(m->children);
-    free(m->servers);
-    jobdir_close(&m->job_dir);
-    free(m->python_hook);
-    free(m->last_words);
-    slice_free(m->slice);
-}
-
-void machine_again(struct machine *m)
-{
-    const struct machine before = *m;
-
-    clear(m);
-    machine_init(m, before.rank.pid, before.socket, &before.origin);
-    m->shm = before.shm;
-    m->in = before.in;
-    m->out = before.out;
-}
-
-void machine_free(struct machine *m)
-{
-    clear(m);
-    buf_free(&m->in);
-    buf_free(&m->out);
+    return m->stage == STAGE_OVER && m->clearing == 0 && m->reporting != REPORT_SENT;
 }

@@ -10,10 +10,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "keeper/deaths.h"
+#include "keeper/evidence.h"
 #include "keeper/failure.h"
 #include "keeper/hooked.h"
 #include "keeper/link.h"
+#include "keeper/program.h"
 #include "report/report.h"
 
 #define WAIT_MS 2000 /* for the rest of the pipe, and then the shell, to end as well */
@@ -49,20 +50,55 @@ void pipes_ended(struct machine *m, int i, pid_t pid, int status)
     }
     child->piped =
         (struct piped){.pid = (int)pid, .status = status, .at = clock_ms(), .ticks = ticks_now()};
-    deaths_look_soon(m); /* what the shell runs next may be short */
+    if (m->watch != NULL)
+        watch_look_soon(m->watch); /* what the shell runs next may be short */
 }
 
-void pipes_went_on(struct machine *m, int i)
+/* The shell of child i runs something else since: what failed before is its own business. */
+static void went_on(struct machine *m, int i)
 {
     m->children[i].piped = (struct piped){0};
+}
+
+/* Does it print into a pipe that is not ours? */
+static bool is_piped(const struct child *child, const struct told *told)
+{
+    for (int k = 0; k < 2; k++) {
+        if (told->pipes[k] != 0 && child->pipe != 0 && told->pipes[k] != child->pipe)
+            return true;
+    }
+    return false;
+}
+
+/* Of the planned process itself wait tells. */
+static void hear(struct machine *m, const struct told *told)
+{
+    const struct child *child = &m->children[told->child];
+
+    if (told->loaded) {
+        if (child->piped.pid != 0 && program_is_behind_shells(told->parent, child->pid))
+            went_on(m, told->child);
+    } else if (told->pid != child->pid && is_piped(child, told) &&
+               program_is_behind_shells(told->parent, child->pid)) {
+        pipes_ended(m, told->child, told->pid, told->code << 8);
+    }
+}
+
+void pipes_hear(struct machine *m)
+{
+    struct told told;
+
+    while (hooked_next(m, &told))
+        hear(m, &told);
 }
 
 static void look_for_others(struct machine *m, int i)
 {
     const struct child *child = &m->children[i];
 
-    if (child->piped.pid != 0 && deaths_newest_program(m, child->pid) > child->piped.ticks)
-        pipes_went_on(m, i);
+    if (child->piped.pid != 0 && m->watch != NULL &&
+        watch_newest_program(m->watch, child->pid) > child->piped.ticks)
+        went_on(m, i);
 }
 
 static void judge(struct machine *m, int i, const char *what)
@@ -70,15 +106,15 @@ static void judge(struct machine *m, int i, const char *what)
     const struct child *child = &m->children[i];
     bool killed = WIFSIGNALED(child->piped.status);
     int value = killed ? WTERMSIG(child->piped.status) : WEXITSTATUS(child->piped.status);
-    char *why = killed ? deaths_explain(m, value, child->piped.pid, 0) : NULL;
+    char *why = killed ? evidence_explain(m, value, child->piped.pid, 0) : NULL;
     char *text = mem_printf("%s%sits output goes through a pipe, and the shell that ran it (pid "
                             "%d) %s",
                             why == NULL ? "" : why, why == NULL ? "" : "; ", child->pid, what);
-    struct cause *cause = failure_about(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value,
-                                        killed ? EXIT_SIGNAL_BASE + value : value, text);
+    struct cause *cause = evidence_cause(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value,
+                                         killed ? EXIT_SIGNAL_BASE + value : value, text);
 
     cause->pid = child->piped.pid;
-    cause->exception = failure_exception(m, i);
+    cause->exception = evidence_exception(m, i);
     failure_suspect(m, cause, child->piped.at);
     free(text);
     free(why);
@@ -86,7 +122,6 @@ static void judge(struct machine *m, int i, const char *what)
 
 void pipes_judge(struct machine *m, int i)
 {
-    deaths_pump(m); /* they were before the shell's */
     look_for_others(m, i);
     if (m->children[i].piped.pid != 0 && m->stage == STAGE_TRAINERS)
         judge(m, i, "ended with code 0");
@@ -106,7 +141,7 @@ static void say(struct machine *m, int i)
     buf_addf(&line, "; another one at that pipe goes on");
     buf_add(&line, "", 1);
     link_say(m, line.data);
-    failure_warn(m, "%s", line.data);
+    link_warn(m, "%s", line.data);
     child->piped.told = true;
     buf_free(&line);
 }

@@ -1,31 +1,41 @@
-/* rank: the keeper's look at its own rank. What follows from the rank's death is link.c's. */
+/* rank: the keeper's look at its own rank, and what the rank's messages ask for. What follows from
+ * the rank's death is link.c's.
+ */
 #include "keeper/rank.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/evidence.h"
 #include "keeper/failure.h"
 #include "keeper/link.h"
+#include "keeper/program.h"
+#include "wire/pack.h"
 
 enum {
+    READ_PIECE = 65536,
+    READ_ROUNDS = 64,
     OTHERS_MS = 5000, /* beyond --kill_grace, for the other machines to end the job first */
     ALARM_MS = 1000   /* from ALRM to KILL */
 };
 
-void rank_watch(struct machine *m)
+static void watch(struct machine *m)
 {
     bool waited_for = m->slice->machines > 1; /* else who has stopped the rank may let it go on */
 
     silence_start(&m->rank.silence, waited_for ? m->slice->lost_timeout_ms : 0, clock_ms());
 }
 
-void rank_heard(struct machine *m)
+static void heard(struct machine *m)
 {
     silence_heard(&m->rank.silence, clock_ms());
-    m->rank.state = RANK_SPEAKS;
+    if (m->rank.state < RANK_DONE)
+        m->rank.state = RANK_SPEAKS;
     m->rank.ends = CLOCK_NEVER;
 }
 
@@ -40,7 +50,7 @@ static void fall_silent(struct machine *m, int64_t now)
     m->rank.ends = now + m->slice->kill_grace_ms + OTHERS_MS;
     link_say_alone(m, mem_printf("dgl-mpilaunch: %s: %s%s\n", m->host, what,
                                  m->stage == STAGE_OVER ? "" : "; ending its processes"));
-    failure_raise(m, failure_about(m, -1, HOW_LAUNCHER, 0, EXIT_LAUNCHER, what));
+    failure_raise(m, evidence_cause(m, -1, HOW_LAUNCHER, 0, EXIT_LAUNCHER, what));
     free(what);
 }
 
@@ -60,7 +70,7 @@ static void end_rank(struct machine *m, int64_t now)
 
 void rank_tick(struct machine *m, int64_t now)
 {
-    if (m->rank_gone || m->may_leave)
+    if (m->rank.state >= RANK_DONE)
         return;
     if (silence_is_over(&m->rank.silence, now) && m->rank.state == RANK_SPEAKS)
         fall_silent(m, now);
@@ -72,7 +82,142 @@ int64_t rank_deadline(const struct machine *m)
 {
     int64_t look = silence_next_look(&m->rank.silence);
 
-    if (m->rank_gone || m->may_leave)
+    if (m->rank.state >= RANK_DONE)
         return CLOCK_NEVER;
     return look < m->rank.ends ? look : m->rank.ends;
+}
+
+/* ---- what it wants ---- */
+
+static int take_plan(struct machine *m, const char *data, size_t len)
+{
+    if (m->stage == STAGE_OVER && m->reporting == REPORT_SENT)
+        state_again(m);
+    if (m->slice != NULL || (m->slice = message_unpack_slice(data, len)) == NULL)
+        return -1;
+    watch(m);
+    snprintf(m->host, sizeof m->host, "%s", m->slice->host == NULL ? "" : m->slice->host);
+    m->n = m->slice->n_processes;
+    m->children = mem_calloc((size_t)m->n + 1, sizeof *m->children);
+    m->servers = mem_calloc((size_t)m->n + 1, sizeof *m->servers);
+    for (int i = 0; i < m->n; i++) {
+        const struct process_plan *plan = &m->slice->processes[i];
+
+        m->children[i] =
+            (struct child){.plan = plan, .stream = -1, .start = -1, .ready = -1, .end = -1};
+        if (plan->role == ROLE_SERVER)
+            m->servers[m->n_servers++].port = plan->port;
+    }
+    return 0;
+}
+
+/* A GO that a stop has overtaken is for a stage that is gone. */
+static int take_go(struct machine *m, struct unpack *payload)
+{
+    static const enum stage from[] = {
+        [GO_SERVERS] = STAGE_IDLE, [GO_TRAINERS] = STAGE_LISTENING, [GO_DRAIN] = STAGE_ENDED};
+    uint32_t go = unpack_u32(payload), port = unpack_u32(payload);
+
+    if (payload->bad || go > GO_DRAIN || port > UINT16_MAX || m->slice == NULL)
+        return -1;
+    if (m->stage != from[go])
+        return 0;
+    if (go == GO_TRAINERS)
+        m->master_port = (int)port;
+    state_add(m, EVENT_GO);
+    return 0;
+}
+
+/* Where the command runs by a shell, the trainer is what the shell runs. */
+static void preempt_child(const struct child *child, int signal)
+{
+    struct proc trainer;
+
+    if (proc_read(program_trainer_of(child->pid), &trainer) == 0)
+        proc_signal(&trainer, signal);
+}
+
+static void preempt(struct machine *m, int signal)
+{
+    for (int i = 0; i < m->n && m->stage == STAGE_TRAINERS; i++) {
+        if (m->children[i].running && m->children[i].plan->role == ROLE_TRAINER)
+            preempt_child(&m->children[i], signal);
+    }
+}
+
+static void told_to_stop(struct machine *m, bool hurry)
+{
+    m->told = true;
+    if (m->stage == STAGE_OVER && m->reporting == REPORT_WAITS &&
+        m->timers[TIMER_FLUSH] == CLOCK_NEVER)
+        m->timers[TIMER_FLUSH] = clock_ms() + RANK_FLUSH_MS;
+    state_add(m, hurry ? EVENT_HURRY : EVENT_FAIL);
+}
+
+/* A message that is one number. */
+static int take_number(struct machine *m, enum message_type type, struct unpack *payload)
+{
+    uint32_t value = unpack_u32(payload);
+
+    if (payload->bad)
+        return -1;
+    if (type == MESSAGE_STOP)
+        told_to_stop(m, value != 0);
+    else if (type == MESSAGE_PREEMPT)
+        preempt(m, (int)value);
+    else if (m->output != NULL)
+        output_credit(m->output, value);
+    return 0;
+}
+
+static int obey(struct machine *m, enum message_type type, const char *data, size_t len)
+{
+    struct unpack payload = {data, len, false};
+
+    switch (type) {
+    case MESSAGE_PLAN: return take_plan(m, data, len);
+    case MESSAGE_GO: return take_go(m, &payload);
+    case MESSAGE_STOP:
+    case MESSAGE_CREDIT:
+    case MESSAGE_PREEMPT: return take_number(m, type, &payload);
+    case MESSAGE_PING: link_send(m, MESSAGE_PONG, NULL, 0); return 0;
+    case MESSAGE_LEAVE: m->rank.state = RANK_DONE; return 0;
+    default: return -1;
+    }
+}
+
+bool rank_obey(struct machine *m)
+{
+    enum message_type type;
+    const char *data;
+    size_t len;
+    int rc = message_next(&m->in, &type, &data, &len);
+
+    if (rc == 0)
+        return false;
+    if (rc == 1) {
+        rc = obey(m, type, data, len);
+        buf_consume(&m->in, MESSAGE_HEADER + len);
+        if (rc == 0)
+            return true;
+    }
+    m->in.len = 0;
+    failure_raise(m, evidence_cause(m, -1, HOW_LAUNCHER, 0, EXIT_LAUNCHER,
+                                    "the rank sent its keeper a message that cannot be read"));
+    return true;
+}
+
+bool rank_read(struct machine *m)
+{
+    for (int round = 0; round < READ_ROUNDS; round++) {
+        ssize_t n = read(m->socket, buf_reserve(&m->in, READ_PIECE), READ_PIECE);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            break;
+        if (n <= 0)
+            return false;
+        m->in.len += (size_t)n;
+        heard(m);
+    }
+    return true;
 }

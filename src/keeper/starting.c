@@ -1,6 +1,8 @@
 /* starting: what a machine needs before its processes, their starts, and who of the servers
  * LISTENs. Knows nothing of stages beyond EVENT_READY.
  */
+#include "keeper/starting.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,13 +11,12 @@
 #include "base/mem.h"
 #include "keeper/awaited.h"
 #include "keeper/doing.h"
+#include "keeper/evidence.h"
 #include "keeper/failure.h"
 #include "keeper/hooked.h"
 #include "keeper/jobdir.h"
 #include "keeper/link.h"
-#include "keeper/machine.h"
 #include "keeper/pythonhook.h"
-#include "keeper/starting.h"
 #include "keeper/sweep.h"
 #include "report/report.h"
 
@@ -32,7 +33,7 @@ static void output_warn(void *arg, const char *sentence)
     struct machine *m = arg;
     char *text;
 
-    failure_warn(m, "%s", sentence);
+    link_warn(m, "%s", sentence);
     if (m->log_said)
         return;
     m->log_said = true;
@@ -53,11 +54,11 @@ static int begin_shm(struct machine *m)
     struct err err;
 
     if (shm_begin(&m->shm, m->slice, &err) != 0) {
-        failure_raise(m, failure_about(m, -1, HOW_CHECK_FAILED, 0, err.code, err.text));
+        failure_raise(m, evidence_cause(m, -1, HOW_CHECK_FAILED, 0, err.code, err.text));
         return -1;
     }
     if (err.text[0] != '\0')
-        failure_warn(m, "%s: %s", m->host, err.text);
+        link_warn(m, "%s: %s", m->host, err.text);
     return 0;
 }
 
@@ -67,7 +68,7 @@ static int make_job_dir(struct machine *m)
     struct err err = {0};
 
     if (jobdir_make(&m->job_dir, vanishing, m->slice->job_id, &err) != 0) {
-        failure_raise(m, failure_about(m, -1, HOW_CHECK_FAILED, 0, err.code, err.text));
+        failure_raise(m, evidence_cause(m, -1, HOW_CHECK_FAILED, 0, err.code, err.text));
         return -1;
     }
     if (vanishing == NULL)
@@ -101,7 +102,7 @@ void starting_python_hook(struct machine *m)
     m->python_hook = pythonhook_write(&m->job_dir, &err);
     doing_end();
     if (m->python_hook == NULL)
-        failure_warn(m, "%s", err.text);
+        link_warn(m, "%s", err.text);
     hooked_open(m);
 }
 
@@ -121,7 +122,7 @@ static int start_child(struct machine *m, int i)
     struct stat pipe;
 
     if (spawn_process(m->slice, child->plan, &m->origin, &late, &spawned, &err) != 0) {
-        failure_raise(m, failure_about(m, i, how_of(err.code), spawned.error, err.code, err.text));
+        failure_raise(m, evidence_cause(m, i, how_of(err.code), spawned.error, err.code, err.text));
         return -1;
     }
     child->pid = spawned.pid;
@@ -136,31 +137,32 @@ static int start_child(struct machine *m, int i)
 int starting_all(struct machine *m, bool servers)
 {
     for (int i = 0; i < m->n; i++) {
-        if (machine_is_server(&m->children[i]) == servers && start_child(m, i) != 0)
+        if (state_is_server(&m->children[i]) == servers && start_child(m, i) != 0)
             return -1;
     }
     return 0;
 }
 
-void starting_probe(struct machine *m, int64_t now)
+void starting_probe(struct machine *m)
 {
+    int64_t now = clock_ms();
     size_t waiting;
 
     for (int i = 0, server = 0; i < m->n; i++) {
-        if (machine_is_server(&m->children[i]))
+        if (state_is_server(&m->children[i]))
             m->servers[server++].pid = m->children[i].pid;
     }
     waiting = listen_probe(m->servers, (size_t)m->n_servers);
     for (int i = 0, server = 0; i < m->n; i++) {
-        if (machine_is_server(&m->children[i]) && m->servers[server++].ready &&
+        if (state_is_server(&m->children[i]) && m->servers[server++].ready &&
             m->children[i].ready < 0)
             m->children[i].ready = now;
     }
-    m->probe_at = now + m->probe_every;
+    m->timers[TIMER_PROBE] = now + m->probe_every;
     m->probe_every =
         m->probe_every * 5 / 4 < PROBE_SLOW_MS ? m->probe_every * 5 / 4 : PROBE_SLOW_MS;
     if (waiting == 0)
-        machine_event(m, EVENT_READY);
+        state_add(m, EVENT_READY);
 }
 
 void starting_overdue(struct machine *m)
@@ -174,11 +176,11 @@ void starting_overdue(struct machine *m)
     buf_add(&text, "", 1);
 
     for (int i = 0, server = 0; i < m->n; i++) {
-        if (machine_is_server(&m->children[i]) && !m->servers[server++].ready) {
+        if (state_is_server(&m->children[i]) && !m->servers[server++].ready) {
             first = i;
             break;
         }
     }
-    failure_raise(m, failure_about(m, first, HOW_START_TIMEOUT, 0, EXIT_START_TIME, text.data));
+    failure_raise(m, evidence_cause(m, first, HOW_START_TIMEOUT, 0, EXIT_START_TIME, text.data));
     buf_free(&text);
 }

@@ -2,6 +2,8 @@
  * before the servers of their machine, whose handler for TERM would else meet a storm of
  * reconnects; all of them have kill_grace together.
  */
+#include "keeper/stopping.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,10 +16,7 @@
 #include "keeper/doing.h"
 #include "keeper/failure.h"
 #include "keeper/link.h"
-#include "keeper/machine.h"
 #include "keeper/proc.h"
-#include "keeper/reaping.h"
-#include "keeper/stopping.h"
 
 #define KILL_AGAIN_MS  1000
 #define SERVERS_MS     1000 /* of kill_grace, for the servers alone at its end; at most half of it */
@@ -38,7 +37,7 @@ static pid_t *running_servers(const struct machine *m, size_t *n)
 
     *n = 0;
     for (int i = 0; i < m->n; i++) {
-        if (machine_is_server(&m->children[i]) && m->children[i].running)
+        if (state_is_server(&m->children[i]) && m->children[i].running)
             pids[(*n)++] = m->children[i].pid;
     }
     return pids;
@@ -63,7 +62,7 @@ static char *describe(const struct machine *m, const struct procs *left, const s
 
     while ((parent = procs_find(left, top->parent)) != NULL)
         top = parent;
-    i = reaping_child_of(m, top->pid);
+    i = state_child_of(m, top->pid);
     child = i < 0 ? NULL : &m->children[i];
     if (child != NULL && top == proc)
         return mem_printf("%s %d (pid %d, state %c)", role_name(child->plan->role), child->plan->id,
@@ -106,10 +105,10 @@ void stopping_note_unkilled(struct machine *m)
     describe_all(m, &left, &m->unkilled);
     procs_free(&left);
     who = joined(&m->unkilled);
-    failure_warn(m,
-                 "processes of this job on %s do not die of SIGKILL (a file system or a driver "
-                 "that hangs?) and were left to the kernel: %s",
-                 m->host, who);
+    link_warn(m,
+              "processes of this job on %s do not die of SIGKILL (a file system or a driver "
+              "that hangs?) and were left to the kernel: %s",
+              m->host, who);
     free(who);
 }
 
@@ -171,7 +170,7 @@ static void say_outlives(struct machine *m, const struct procs *left, const stru
                    "it has started (an upload, a checkpoint)",
                    who, m->host);
 
-    failure_warn(m, "%s", line);
+    link_warn(m, "%s", line);
     link_say(m, line);
     free(line);
     free(who);
@@ -184,12 +183,12 @@ static void say_what_outlives(struct machine *m)
     struct procs left = {0};
     size_t said = 0;
 
-    if (m->cause != NULL || m->told || !m->drained)
+    if (m->cause != NULL || m->told || m->reached != STAGE_DRAIN)
         return;
     ending_left(&left);
     for (size_t i = 0; i < left.n; i++) {
         const struct proc *proc = &left.items[i];
-        int child = reaping_child_of(m, proc->pid);
+        int child = state_child_of(m, proc->pid);
 
         if ((child >= 0 && m->children[child].running) || proc->pid == m->sweeping ||
             is_helper(proc->pid))
@@ -198,8 +197,8 @@ static void say_what_outlives(struct machine *m)
             say_outlives(m, &left, proc);
     }
     if (said > UNKILLED_MOST)
-        failure_warn(m, "%zu more processes on %s outlived the trainers", said - UNKILLED_MOST,
-                     m->host);
+        link_warn(m, "%zu more processes on %s outlived the trainers", said - UNKILLED_MOST,
+                  m->host);
     procs_free(&left);
 }
 
@@ -214,20 +213,14 @@ void stopping_look(struct machine *m)
 
     free(servers);
     if (clients == 0)
-        machine_event(m, EVENT_DONE);
+        state_add(m, EVENT_DONE);
 }
 
-/* Reaped first: what ended before we signalled it did so by itself. */
 void stopping_clients(struct machine *m)
 {
     size_t n;
     pid_t *servers;
 
-    machine_forget_deadlines(m);
-    reaping_reap(m);
-    failure_decide(m);
-    if (m->stage != STAGE_STOP)
-        return;
     say_what_outlives(m);
     mark_stopped(m);
     shm_note(&m->shm, m->job_dir.fd);
@@ -235,7 +228,7 @@ void stopping_clients(struct machine *m)
     proc_sweep(SIGTERM, servers, n);
     free(servers);
     m->stop_ends = clock_ms() + (m->slice == NULL ? 0 : m->slice->kill_grace_ms);
-    m->stage_ends = m->stop_ends - servers_share(m);
+    m->timers[TIMER_STAGE] = m->stop_ends - servers_share(m);
     stopping_look(m);
 }
 
@@ -254,8 +247,8 @@ static void find_samplers(const struct machine *m, struct procs *found)
         top = &left.items[i];
         while ((parent = procs_find(&left, top->parent)) != NULL)
             top = parent;
-        child = reaping_child_of(m, top->pid);
-        if (child >= 0 && machine_is_sampler(&m->children[child]))
+        child = state_child_of(m, top->pid);
+        if (child >= 0 && state_is_sampler(&m->children[child]))
             found->items[n++] = left.items[i];
     }
     found->n = n;
@@ -281,44 +274,38 @@ void stopping_samplers(struct machine *m)
     for (int i = 0; i < m->n; i++) {
         struct child *child = &m->children[i];
 
-        if (!machine_is_sampler(child) || !child->running)
+        if (!state_is_sampler(child) || !child->running)
             continue;
         proc_sweep_tree(child->pid, child->stopped ? SIGKILL : SIGTERM);
         told |= !child->stopped;
         child->stopped = true;
     }
-    m->samplers_end = clock_ms() + (told ? m->slice->kill_grace_ms : KILL_AGAIN_MS);
+    m->timers[TIMER_SAMPLERS] = clock_ms() + (told ? m->slice->kill_grace_ms : KILL_AGAIN_MS);
     if (!told && samplers_stay(m))
-        machine_event(m, EVENT_DONE);
+        state_add(m, EVENT_DONE);
 }
 
 void stopping_servers(struct machine *m)
 {
-    machine_forget_deadlines(m);
     for (int i = 0; i < m->n; i++) {
-        if (machine_is_server(&m->children[i]) && m->children[i].running)
+        if (state_is_server(&m->children[i]) && m->children[i].running)
             proc_sweep_tree(m->children[i].pid, SIGTERM);
     }
-    m->stage_ends = m->stop_ends;
+    m->timers[TIMER_STAGE] = m->stop_ends;
 }
 
 void stopping_all(struct machine *m)
 {
     struct procs left = {0};
 
-    machine_forget_deadlines(m);
-    reaping_reap(m);
-    failure_decide(m);
-    if (m->stage != STAGE_KILL)
-        return;
     mark_stopped(m);
     shm_note(&m->shm, m->job_dir.fd);
     proc_kill_all();
-    m->stage_ends = clock_ms() + KILL_AGAIN_MS;
+    m->timers[TIMER_STAGE] = clock_ms() + KILL_AGAIN_MS;
     ending_left(&left);
     if (kill_is_vain(m, &left)) {
         stopping_note_unkilled(m);
-        machine_event(m, EVENT_EMPTY);
+        state_add(m, EVENT_EMPTY);
     }
     procs_free(&left);
 }

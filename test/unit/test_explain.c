@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "keeper/errorfile.h"
 #include "keeper/explain.h"
 #include "unit.h"
 
@@ -260,7 +261,7 @@ START_TEST(error_files)
     path = mem_printf("%s/error.json", root);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         put("/error.json", files[i].file);
-        text = explain_error_file(path, 0);
+        text = errorfile_read(path, 0);
         if (files[i].exception == NULL)
             ck_assert_msg(text == NULL, "%zu: %s", i, text);
         else
@@ -268,16 +269,16 @@ START_TEST(error_files)
         free(text);
     }
     put("/error.json", files[0].file);
-    ck_assert_ptr_null(explain_error_file(path, time(NULL) + 100)); /* of an earlier run */
+    ck_assert_ptr_null(errorfile_read(path, time(NULL) + 100)); /* of an earlier run */
     memset(deep, '[', 200000);
     put("/error.json", deep);
-    ck_assert_ptr_null(explain_error_file(path, 0));
+    ck_assert_ptr_null(errorfile_read(path, 0));
     free(deep);
-    ck_assert_ptr_null(explain_error_file(root, 0));
+    ck_assert_ptr_null(errorfile_read(root, 0));
     unlink(path);
-    ck_assert_ptr_null(explain_error_file(path, 0));
+    ck_assert_ptr_null(errorfile_read(path, 0));
     ck_assert_int_eq(mkfifo(path, 0600), 0);
-    ck_assert_ptr_null(explain_error_file(path, 0));
+    ck_assert_ptr_null(errorfile_read(path, 0));
     free(path);
     end();
 }
@@ -292,7 +293,7 @@ START_TEST(a_long_message_is_cut)
     file = mem_printf("{\"message\": \"%s\"}", word);
     path = mem_printf("%s/error.json", root);
     put("/error.json", file);
-    text = explain_error_file(path, 0);
+    text = errorfile_read(path, 0);
     ck_assert_uint_eq(strlen(text), 1000);
     free(text);
     free(word);

@@ -1,0 +1,190 @@
+/* state: what a keeper knows: its stage, its processes, what is due when, and the events that the
+ * stages have still to answer. All other files of the keeper's machine stand on this one; only
+ * machine.c takes events out and enters stages.
+ */
+#ifndef KEEPER_STATE_H
+#define KEEPER_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "base/buf.h"
+#include "base/silence.h"
+#include "job/plan.h"
+#include "keeper/ending.h"
+#include "keeper/jobdir.h"
+#include "keeper/listen.h"
+#include "keeper/oom.h"
+#include "keeper/output.h"
+#include "keeper/shm.h"
+#include "keeper/spawn.h"
+#include "keeper/stage.h"
+#include "keeper/watch.h"
+#include "wire/message.h"
+#include "wire/outcome.h"
+#include "wire/waiting.h"
+
+/* A program that a child's shell ran, whose output goes through a pipe, and which ended badly: the
+ * shell tells nobody. */
+struct piped {
+    int pid; /* 0: there is none */
+    int status;
+    int64_t at;
+    bool told;                /* the user was, and it is left to the shell */
+    unsigned long long ticks; /* at, as the start of a process is counted */
+};
+
+/* One process of the plan. */
+struct child {
+    const struct process_plan *plan;
+    int pid;    /* 0: not started */
+    int stream; /* of output; -1: none */
+    bool running;
+    bool stopped;              /* we had signalled it while it ran */
+    int64_t dying;             /* before we did, a signal was ending it, since then; 0: none was */
+    bool paused;               /* a signal has stopped it, and the user was told */
+    int64_t start, ready, end; /* clock_ms; -1: never */
+    int status;                /* as wait gives it, once it has ended */
+    unsigned long long pipe;   /* number of the pipe that it prints into; 0: not known */
+    struct piped piped;
+    int unread;            /* the pid of one whose reader had left first */
+    bool unhooked;         /* its Python has not loaded the hook; the user was told */
+    int64_t waits_at_exit; /* then: since when it seems to wait in DGL's barrier; 0: it does not */
+    struct rusage usage;
+};
+
+/* The heaviest of the bad ends of one moment. */
+struct suspect {
+    int weight;          /* -1: there is none */
+    int child;           /* whose end it is; -1: of what is no child of ours, by cause */
+    struct cause *cause; /* NULL: made of the child when it is decided */
+    int64_t since;
+};
+
+/* What is known of the rank (rank.c; link.c sees it go). */
+enum rank_state {
+    RANK_SPEAKS,
+    RANK_SILENT, /* for too long */
+    RANK_TOLD,   /* to leave, since it was silent */
+    RANK_DONE,   /* LEAVE has come: it wants nothing more */
+    RANK_GONE    /* EOF: nobody hears us */
+};
+struct rank {
+    int pid;
+    struct silence silence;
+    enum rank_state state;
+    int64_t ends; /* when it is told to leave, then KILLed; CLOCK_NEVER */
+};
+
+/* The Pythons that have told that they have the hook (hooked.c). */
+struct python {
+    pid_t pid, parent;
+    int child;
+};
+struct hooked {
+    int fd;          /* -1: the hook cannot tell anything */
+    char text[1024]; /* a line that is not complete yet */
+    size_t len;
+    struct python *known;
+    size_t n;
+};
+
+/* What machine.c does at a moment: the moments stand in machine.timers, clock_ms or CLOCK_NEVER. */
+enum timer {
+    TIMER_PROBE,    /* next look at ports */
+    TIMER_START,    /* start_timeout */
+    TIMER_JUDGE,    /* the suspect becomes the cause */
+    TIMER_LEFT,     /* servers have left: the rest must follow */
+    TIMER_SAMPLERS, /* samplers and trainers have not left together */
+    TIMER_STAGE,    /* exit_timeout, kill_grace, a second of KILL, a look at what is removed */
+    TIMER_FLUSH,    /* OVER: no longer waits for credit */
+    TIMER_SILENCE,  /* a trainer will have printed nothing for long */
+    TIMER_COUNT
+};
+
+/* How far the word of the attempt's end has got. */
+enum reporting {
+    REPORT_WAITS, /* for the console's credit */
+    REPORT_NOW,   /* waits no longer */
+    REPORT_SENT   /* OUTCOME and REACHED_OVER are on their way */
+};
+
+/* raised: the stage then. What counts for that stage alone is dropped when it is gone. */
+struct event {
+    enum stage_event what;
+    enum stage raised;
+};
+
+struct machine {
+    struct spawn_origin origin;
+    enum stage stage, reached;                      /* reached: the last one before STOP */
+    struct event events[STAGE_COUNT * EVENT_COUNT]; /* the oldest first; none stands there twice */
+    int n_events;
+    int64_t timers[TIMER_COUNT];
+    struct slice *slice; /* NULL before PLAN */
+    struct child *children;
+    struct listen_server *servers; /* one a child of role server, in the same order */
+    int n, n_servers;
+    int master_port;
+    struct jobdir job_dir; /* DGL_JOB_DIR here */
+    char *python_hook;     /* folder of sitecustomize.py; NULL: none */
+    struct hooked hooked;
+    struct shm shm;
+    struct output *output; /* NULL before the start */
+    char host[256];
+
+    struct cause *cause; /* the first failure here; NULL: none */
+    int64_t failed_at;
+    struct warnings warnings; /* age_ms: minus the moment, until the outcome is packed */
+    struct suspect suspect;   /* becomes the cause at TIMER_JUDGE, unless one weighs more by then */
+    int left_first;           /* the child that was the first server to leave with 0; -1: none */
+    int sampler_left;         /* the same of samplers that we have started */
+    struct deaths *deaths;    /* deaths.c's own; NULL before it is needed */
+    struct watch *watch;      /* of descendants; NULL: not now */
+    struct oom *oom;          /* NULL before the start */
+
+    int64_t began;     /* when servers were started; -1: never */
+    int64_t stop_ends; /* the end of kill_grace; CLOCK_NEVER: TERM has not been sent */
+    int probe_every;
+    int kills;              /* how often KILL was sent in this stage */
+    struct ending ending;   /* of what has had KILL */
+    struct strv unkilled;   /* as in the outcome */
+    pid_t clearing;         /* OVER: removes what the attempt has left; 0: has ended */
+    pid_t sweeping;         /* removes what dead jobs have left; 0: has ended, or was not begun */
+    struct waiting waiting; /* the last MESSAGE_WAITING; left -1: none was sent */
+
+    /* link */
+    struct rank rank;
+    int socket;
+    struct buf in, out;
+    char *last_words; /* said in the place of a rank that is dead or silent; NULL: there is none */
+    bool told;        /* STOP has come: what the console has no credit for is not waited for long */
+    enum reporting reporting;
+    bool log_said; /* the user was told of a log file that is not complete */
+};
+
+/* A machine that has nothing to do yet. rank: the pid of the process that has forked this one. */
+void state_init(struct machine *m, int rank, int socket, const struct spawn_origin *origin);
+
+/* The same after an attempt that is over, for the next one. */
+void state_again(struct machine *m);
+void state_free(struct machine *m);
+
+/* Appends an event: what follows from it comes when machine.c takes it, not before this returns. */
+void state_add(struct machine *m, enum stage_event what);
+
+/* Takes the oldest one out that still counts; false: there is none. */
+bool state_take(struct machine *m, enum stage_event *what);
+
+/* What was due while the job ran is not due any more. */
+void state_forget_timers(struct machine *m);
+
+bool state_running(const struct machine *m, enum role role);
+bool state_is_server(const struct child *child);
+bool state_is_sampler(const struct child *child);
+
+/* The child that runs, or else ran, under this pid; -1: none. */
+int state_child_of(const struct machine *m, pid_t pid);
+
+#endif

@@ -1,0 +1,81 @@
+/* evidence: what is known of an end, put together as a cause: the log, the last lines, what the
+ * kernel and torch say.
+ */
+#include "keeper/evidence.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "keeper/doing.h"
+#include "keeper/errorfile.h"
+#include "keeper/explain.h"
+
+#define SHM "/dev/shm"
+
+char *evidence_explain(const struct machine *m, int signal, pid_t pid, int64_t peak_kb)
+{
+    return explain_signal(signal, pid, peak_kb, m->oom, SHM);
+}
+
+struct cause *evidence_cause(struct machine *m, int i, enum how how, int value, int code,
+                             const char *text)
+{
+    struct cause *cause = mem_calloc(1, sizeof *cause);
+
+    cause->how = how;
+    cause->machine = m->slice == NULL ? -1 : m->slice->machine;
+    cause->host = mem_strdup(m->host);
+    cause->role = i < 0 ? ROLE_LAUNCHER : m->children[i].plan->role;
+    cause->id = i < 0 ? -1 : m->children[i].plan->id;
+    cause->pid = i < 0 ? (int)getpid() : m->children[i].pid;
+    cause->value = value;
+    cause->code = code;
+    cause->text = mem_strdup(text);
+    if (i >= 0 && m->output != NULL && m->children[i].stream >= 0) {
+        cause->log = mem_strdup(output_log(m->output, m->children[i].stream));
+        output_last_lines(m->output, m->children[i].stream, &cause->last_lines);
+    }
+    return cause;
+}
+
+char *evidence_exception(struct machine *m, int i)
+{
+    const struct child *child = &m->children[i];
+    struct spawn_late late = {m->master_port, m->job_dir.folder.path, m->python_hook};
+    int64_t since = time(NULL) - (clock_ms() - child->start) / 1000 - 1;
+    char *path = NULL, *exception = NULL;
+    struct strv env = {0};
+
+    spawn_environment(m->slice, child->plan, &m->origin, &late, &env);
+    if (strv_env_get(&env, "TORCHELASTIC_ERROR_FILE") != NULL)
+        path = file_join(m->slice->workspace, strv_env_get(&env, "TORCHELASTIC_ERROR_FILE"));
+    if (path != NULL) {
+        doing_begin(DOING_WORK, "reading the error file '%s'", path);
+        exception = errorfile_read(path, since);
+        doing_end();
+    }
+    free(path);
+    strv_free(&env);
+    return exception;
+}
+
+/* A shell passes a signal on as an exit code, and its usage holds its children's. */
+struct cause *evidence_of_end(struct machine *m, int i)
+{
+    const struct child *child = &m->children[i];
+    bool killed = WIFSIGNALED(child->status);
+    int value = killed ? WTERMSIG(child->status) : WEXITSTATUS(child->status);
+    int code = killed ? EXIT_SIGNAL_BASE + value : value;
+    char *text = evidence_explain(m, code - EXIT_SIGNAL_BASE, child->pid, child->usage.ru_maxrss);
+    struct cause *cause =
+        evidence_cause(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value, code, text);
+
+    cause->exception = evidence_exception(m, i);
+    free(text);
+    return cause;
+}
