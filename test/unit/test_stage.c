@@ -1,11 +1,12 @@
 /* test_stage: all stage x event pairs against a list of its own, and that OVER is reachable from
- * every stage.
+ * every stage; which of the events that wait still count when they are taken.
  */
 #include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "keeper/stage.h"
+#include "keeper/state.h"
 
 /* Every pair that leads elsewhere; all others stay. */
 static const struct {
@@ -89,6 +90,27 @@ START_TEST(test_names)
 }
 END_TEST
 
+/* A server fails and the last trainer ends in one moment: there is no ENDED to come to any more. */
+START_TEST(test_late_events)
+{
+    static struct machine m;
+    enum stage_event what;
+
+    m.stage = STAGE_TRAINERS;
+    state_add(&m, EVENT_FAIL);
+    state_add(&m, EVENT_DONE);
+    state_add(&m, EVENT_EMPTY);
+    state_add(&m, EVENT_DONE);
+    ck_assert_int_eq(m.n_events, 3);
+    ck_assert(state_take(&m, &what) && what == EVENT_FAIL);
+    m.stage = STAGE_STOP;
+    state_add(&m, EVENT_DONE);
+    ck_assert(state_take(&m, &what) && what == EVENT_EMPTY);
+    ck_assert(state_take(&m, &what) && what == EVENT_DONE);
+    ck_assert(!state_take(&m, &what));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stage");
@@ -100,6 +122,7 @@ int main(void)
     tcase_add_test(tcase, test_over_is_reachable);
     tcase_add_test(tcase, test_failure_always_ends);
     tcase_add_test(tcase, test_names);
+    tcase_add_test(tcase, test_late_events);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
