@@ -49,7 +49,7 @@ static int print_plan(const struct job *job)
     return fflush(stdout) ? EXIT_LAUNCHER : EXIT_OK;
 }
 
-enum { OPTIONS_MS = PEERS_OPEN_TIMEOUT_MS / 2 };
+enum { OPTIONS_MS = PEERS_OPEN_TIMEOUT_MS / 2, DISMISSED_MS = 1000 };
 
 static void parse(struct options *options, int argc, char **argv, struct err *err)
 {
@@ -146,6 +146,7 @@ static void dismiss_keeper(const struct coord_setup *setup)
 {
     close(setup->keeper.fd);
     waitpid(setup->keeper.pid, NULL, 0);
+    scribe_leave(setup->scribe, DISMISSED_MS);
 }
 
 /* A rank beyond one a machine. */
@@ -194,10 +195,11 @@ int main(int argc, char **argv)
     struct options options;
     struct err err = {0};
     struct meeting meeting;
+    struct scribe scribe;
     struct job job;
     char **envp;
     int rc;
-    struct coord_setup setup = {.meeting = &meeting, .job = &job};
+    struct coord_setup setup = {.meeting = &meeting, .job = &job, .scribe = &scribe};
 
     signals_remember();
     file_open_standard();
@@ -212,8 +214,8 @@ int main(int argc, char **argv)
         return dry_run(&options, &launch, &err);
     envp = own_environment();
     setup.parent = launch_watch_parent(&launch);
-    if (keeper_fork(&setup.keeper, launch.escalates, &err) || signals_open(&err) ||
-        !(setup.peers = open_peers(&launch, &options, &err)))
+    if (scribe_fork(&scribe, &err) || keeper_fork(&setup.keeper, &scribe, launch.escalates, &err) ||
+        signals_open(&err) || !(setup.peers = open_peers(&launch, &options, &err)))
         leave_early(&err);
     watchdog_leave_by(launch_abort);
     rc = meet(&setup, &options, envp, &launch, &err);

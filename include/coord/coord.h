@@ -13,6 +13,7 @@
 struct coord_setup {
     struct peers *peers;
     struct keeper keeper;
+    struct scribe *scribe;
     struct meeting *meeting;
     struct job *job;      /* rank 0's; NULL elsewhere */
     struct parent parent; /* the process that started this one */

@@ -11,6 +11,7 @@
 #include "coord/console.h"
 #include "coord/meeting.h"
 #include "job/job.h"
+#include "keeper/scribe.h"
 #include "wire/outcome.h"
 
 enum root_phase { PHASE_SERVERS, PHASE_TRAINERS, PHASE_DRAIN, PHASE_STOP, PHASES };
@@ -19,9 +20,11 @@ struct root;
 
 /* size: coordinators. job and meeting stay the caller's and must live longer. credit is called when
  * len console bytes of a rank have left. Makes the run folder; one that cannot be made is dropped:
- * a default one with a warning, an explicit one with err (EXIT_USAGE). Never NULL. */
+ * a default one with a warning, an explicit one with err (EXIT_USAGE). scribe writes the report; it
+ * stays the caller's; NULL only where nothing is written. Never NULL. */
 struct root *root_open(struct job *job, const struct meeting *meeting, int size,
-                       void (*credit)(void *arg, int from, size_t len), void *arg, struct err *err);
+                       struct scribe *scribe, void (*credit)(void *arg, int from, size_t len),
+                       void *arg, struct err *err);
 
 struct console *root_console(struct root *root);
 
@@ -65,10 +68,16 @@ bool root_complete(const struct root *root, int lost);
 /* Writes a report.json that says "complete": false, for the case that nobody is left to do so. */
 void root_begin_report(struct root *root);
 
-/* Chooses the cause (known: one that is in no outcome, may be NULL), writes the reports, queues the
- * closing lines on the console. Returns the job's exit code. *restart: whether this attempt's end
- * is one that --max_restarts is for; only when may_restart. */
-int root_conclude(struct root *root, const struct cause *known, bool may_restart, bool *restart);
+/* Chooses the cause (known: one that is in no outcome, may be NULL; it must live as long as this
+ * attempt) and hands the reports to the scribe. From then on outcomes are not taken any more. */
+void root_conclude(struct root *root, const struct cause *known, bool may_restart);
+
+/* Are they written, or has the scribe not got on for some seconds? Then there is a warning. */
+bool root_files_settled(struct root *root, int64_t now);
+
+/* Queues the closing lines on the console. Returns the job's exit code. *restart: whether this
+ * attempt's end is one that --max_restarts is for; only when root_conclude was told may_restart. */
+int root_say_end(struct root *root, bool *restart);
 
 /* The report was written of a good end, and then the job was told to stop after all. */
 void root_amend(struct root *root, const struct cause *cause);

@@ -43,6 +43,10 @@ struct root {
     char *command;
     bool report_written; /* as the last try has it */
     bool report_warned;
+    struct scribe *scribe;   /* writes the report; borrowed */
+    bool last_words_written; /* into the launcher's log, as far as is known */
+    bool complete, restart;  /* as concluded */
+    int64_t settle_from;     /* when it was concluded; 0: not yet */
 };
 
 /* A path in the run folder. The caller frees. */
@@ -53,5 +57,19 @@ void root_begin_attempt(struct root *root);
 
 /* The phase that runs ends now. */
 void root_end_phases(struct root *root);
+
+/* ---- report_files.c ---- */
+
+/* Hands report.json and report.html to the scribe. */
+void root_write_report(struct root *root, const struct report *report);
+
+/* The launcher's log in the run folder, or NULL. The caller frees. */
+char *root_launcher_log(const struct root *root);
+
+/* Hands over what is to be appended to it: all warnings, and the cause. */
+void root_write_last_words(struct root *root, const struct report *report);
+
+/* What the scribe has answered: a report that is not written is a warning. */
+void root_hear_scribe(struct root *root);
 
 #endif

@@ -51,7 +51,7 @@ struct run {
     int64_t asked;         /* since when */
     bool given_up;         /* some gave none: no gate opens any more */
     int64_t complete_time; /* when all outcomes had come; 0 before */
-    bool reported, concluded;
+    bool report_begun, reported, concluded;
     bool restart; /* the last gate is to begin another attempt */
 };
 

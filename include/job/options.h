@@ -38,6 +38,7 @@ struct options {
     long exit_timeout_ms;
     long kill_grace_ms;
     long lost_timeout_ms;
+    int64_t log_size;     /* bytes, then a log file is rotated; 0: never */
     char *run_dir;        /* NULL: the default; "none": nothing is written */
     struct strv pass_env; /* names, beyond the built-in list; pass_none: nothing travels */
     bool pass_none;

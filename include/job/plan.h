@@ -46,6 +46,7 @@ struct slice {
                                rank 0's of what is each machine's own, PYTHONUNBUFFERED, GLOO_... */
     char *log_dir;          /* absolute, or NULL: no log files */
     int log_required;       /* 1: --run_dir was given, so that a missing folder is an error */
+    int64_t log_size;       /* bytes, then a log file is rotated; 0: never */
     int attempt;            /* 0, then one more after each restart */
     int watch_samplers;     /* how many each trainer has that are watched; 0: none are */
     int python_hook;        /* 1: trainers' Python gets the exception hook */

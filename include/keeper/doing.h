@@ -9,7 +9,7 @@
 /* Before the keeper is forked. Without memory for it nothing is known. */
 void doing_open(void);
 
-/* "writing the log file '…'": by the keeper, around each thing that a file system can hold up. */
+/* "reading the error file '…'": by the keeper, around each thing that a file system can hold up. */
 enum doing { DOING_START /* --start_timeout holds for it too */, DOING_WORK };
 void doing_begin(enum doing kind, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void doing_end(void);

@@ -20,6 +20,9 @@ void ending_begin(struct ending *ending, int64_t now);
 /* What is below this process and has not ended, in *left; free with procs_free. */
 void ending_left(struct procs *left);
 
+/* The same without one process and what is below it; 0: without none. */
+void ending_left_but(struct procs *left, pid_t spared);
+
 /* Has anything moved since the last look at these: has one ended, does its memory or its CPU time
  * change, or does it run? */
 bool ending_look(struct ending *ending, const struct procs *left, int64_t now);

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/strv.h"
 #include "keeper/ending.h"
+#include "keeper/scribe.h"
 
 struct keeper {
     pid_t pid;
@@ -20,24 +21,25 @@ struct keeper {
 };
 
 /* Forks the keeper. Call with one thread, before MPI_Init. It gets a session of its own, is a child
- * subreaper, and closes everything but its end of the socketpair and stderr. This process becomes
- * a subreaper too. environ is the base of the children's environment. The children get the signal
- * mask and dispositions that this process has now. escalates: who started this process kills it a
- * moment after it has told it to stop, so that its death does not mean that somebody has lost
- * patience. 0, or -1 with err (EXIT_LAUNCHER). */
-int keeper_fork(struct keeper *keeper, bool escalates, struct err *err);
+ * subreaper, and closes everything but its end of the socketpair, the scribe's (whose copy is
+ * closed here) and stderr. This process becomes a subreaper too. environ is the base of the
+ * children's environment. The children get the signal mask and dispositions that this process has
+ * now. escalates: who started this process kills it a moment after it has told it to stop, so that
+ * its death does not mean that somebody has lost patience. 0, or -1 with err (EXIT_LAUNCHER). */
+int keeper_fork(struct keeper *keeper, struct scribe *scribe, bool escalates, struct err *err);
 
 /* After a keeper's death: KILLs whatever descendants have come to this process and reaps what has
  * ended; never signals a process that is no descendant. Call it again every few milliseconds while
- * it says CLEANING; does not block. progress: from ending_begin. */
+ * it says CLEANING; does not block. progress: from ending_begin. spared: the scribe's pid, which is
+ * no process of the job; 0: there is none. */
 enum cleaning {
     CLEANING,      /* some still end */
     CLEANING_DONE, /* none is left */
     CLEANING_VAIN  /* some do not die: they are named in left, if that is not NULL */
 };
-enum cleaning keeper_clean_step(struct ending *progress, struct strv *left);
+enum cleaning keeper_clean_step(struct ending *progress, pid_t spared, struct strv *left);
 
 /* The same until none is left or it is in vain: blocks as long as the kernel frees their memory. */
-void keeper_clean_after(void);
+void keeper_clean_after(pid_t spared);
 
 #endif

@@ -17,7 +17,7 @@ void link_warn(struct machine *m, const char *format, ...) __attribute__((format
  * line over. */
 void link_say_alone(struct machine *m, char *line);
 /* When nothing is left to be ended: the folder of the log files may hang. */
-void link_write_last_words(const struct machine *m);
+void link_write_last_words(struct machine *m);
 /* Writes what can be written. */
 void link_write(struct machine *m);
 /* The rank is gone, and says nothing more: said alone, and EVENT_FAIL or EVENT_HURRY. */

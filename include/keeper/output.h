@@ -1,9 +1,9 @@
 /* output: what the processes print: complete log files, whole prefixed lines for the console within
  * a credit, and the last lines for the cause. Memory is bounded whatever is printed.
  *
- * Log files get every byte. The console and the cause get of a line that is rewritten by carriage
- * returns (a progress bar) its last state alone; the console gets it before its newline comes too,
- * once in OUTPUT_BAR_MS at most.
+ * Log files get every byte, as long as their file system answers (logs.h). The console and the
+ * cause get of a line that is rewritten by carriage returns (a progress bar) its last state alone;
+ * the console gets it before its newline comes too, once in OUTPUT_BAR_MS at most.
  */
 #ifndef KEEPER_OUTPUT_H
 #define KEEPER_OUTPUT_H
@@ -15,6 +15,7 @@
 
 #include "base/strv.h"
 #include "job/role.h"
+#include "keeper/logs.h"
 
 #define OUTPUT_CREDIT (1 << 20) /* console bytes, prefixes included, under way at start */
 /* How long a process with a log file may be held up for credit, until the console has caught up
@@ -22,16 +23,20 @@
 #define OUTPUT_PATIENCE_MS 1000
 /* How often the last state of a line is shown that grows by carriage returns: a progress bar. */
 #define OUTPUT_BAR_MS 1000
-#define OUTPUT_BATCH  32768 /* bytes of lines given to send at once, at most */
-#define OUTPUT_LINE   8192  /* a longer line is cut into lines of their own */
+/* How long the end waits for log files while nothing is written. */
+#define OUTPUT_SETTLE_MS 5000
+#define OUTPUT_BATCH     32768 /* bytes of lines given to send at once, at most */
+#define OUTPUT_LINE      8192  /* a longer line is cut into lines of their own */
 
 struct output;
 
 struct output_sink {
     void (*send)(void *arg, const char *lines, size_t len); /* whole prefixed lines */
-    void (*warn)(void *arg, const char *sentence);          /* once for each unwritable log file */
+    void (*warn)(void *arg, const char *sentence);          /* what a log file lacks, and why */
     void *arg;
-    int patience_ms; /* OUTPUT_PATIENCE_MS; 0: none */
+    int patience_ms;   /* OUTPUT_PATIENCE_MS; 0: none */
+    struct logs *logs; /* the log files are written by; NULL only without log_dir */
+    int64_t log_size;  /* bytes, then a log file is rotated; 0: never */
 };
 
 /* host stands in prefixes and log names, the number of an attempt after the first (0) in log names.
@@ -74,13 +79,14 @@ void output_last_lines(struct output *o, int stream, struct strv *v);
  * how many lines. */
 bool output_finish(struct output *o, bool force);
 
-/* LOG_DIR/HOST.NAME.log, with host made fit for a file name. The caller frees. */
-char *output_log_path(const char *log_dir, const char *host, const char *name);
+/* The scribe has something to say (logs->fd is ready): which files have failed, or that it has
+ * died.
+ */
+void output_read_news(struct output *o);
 
-/* Opens it to be appended to; -1 with errno. A FIFO that stands there is an error, and nobody waits
- * for its reader. Neither a link there is followed, nor one that another user has made of its
- * folder. */
-int output_log_open(const char *path);
+/* After output_finish: true when the log files are written, or when nothing more was for
+ * OUTPUT_SETTLE_MS, with a warning; else call again at output_deadline, or after news. */
+bool output_settle(struct output *o, int64_t now);
 
 /* From now on nothing is sent any more; log files are still written. */
 void output_mute(struct output *o);

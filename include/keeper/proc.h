@@ -68,6 +68,9 @@ int proc_count(const pid_t *spared, size_t n);
  * a fork bomb cannot outrun it. Returns how many there were. */
 int proc_kill_all(void);
 
+/* The same without one process; 0: without none. */
+int proc_kill_all_but(pid_t spared);
+
 /* Reaps one child without waiting: its pid, 0 when none has ended, -1 when there is no child. */
 pid_t proc_reap(int *status, struct rusage *usage);
 

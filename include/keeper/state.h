@@ -131,6 +131,7 @@ struct machine {
     char *python_hook;     /* folder of sitecustomize.py; NULL: none */
     struct hooked hooked;
     struct shm shm;
+    struct logs logs;      /* whom its log files are handed to */
     struct output *output; /* NULL before the start */
     char host[256];
 

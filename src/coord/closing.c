@@ -28,7 +28,8 @@ enum {
     ASK_EVERY_MS = 500,
     ASK_ROOT_MS = 5000,
     SENT_MS = 200, /* for the word to leave to get out */
-    KEEPER_EXIT_MS = 3000
+    KEEPER_EXIT_MS = 3000,
+    SCRIBE_EXIT_MS = 1000 /* its file system may hang, and it may wait */
 };
 
 /* Rank 0 to all that can be reached: what MPI_Abort does for the others is not the same everywhere.
@@ -58,10 +59,11 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
     if (c->keeper.keeper.fd >= 0) {
         if (!keeper_link_leave(&c->keeper, KEEPER_EXIT_MS) && c->keeper.keeper.pid > 1) {
             kill(c->keeper.keeper.pid, SIGKILL);
-            keeper_clean_after();
+            keeper_clean_after(c->setup->scribe->pid);
             coord_remove_files(c);
         }
     }
+    scribe_leave(c->setup->scribe, SCRIBE_EXIT_MS);
     if (c->cleaning || c->keeper_silent) /* what cannot be ended is not waited for here */
         coord_remove_files(c);
     if (c->setup->meeting->sleepers)
@@ -238,7 +240,7 @@ static bool rest_is_silent(struct coord *c, int64_t now, bool late)
 }
 
 /* Rank 0, when all outcomes are there or will not come: output, then the report. */
-static void report(struct coord *c, int64_t now, bool late)
+static void begin_report(struct coord *c, int64_t now, bool late)
 {
     bool complete = root_complete(c->root, c->lost ? c->lost_machine : -1);
 
@@ -253,7 +255,18 @@ static void report(struct coord *c, int64_t now, bool late)
         drop_output(c);
     if (c->run.given_up)
         root_say_silent(c->root, root_first_cause(c->root, known_cause(c)));
-    c->run.code = root_conclude(c->root, known_cause(c), may_restart(c, late), &c->run.restart);
+    root_conclude(c->root, known_cause(c), may_restart(c, late));
+    c->run.report_begun = true;
+}
+
+/* What is said in the end depends on what could be written. */
+static void report(struct coord *c, int64_t now, bool late)
+{
+    if (!c->run.report_begun)
+        begin_report(c, now, late);
+    if (!c->run.report_begun || !root_files_settled(c->root, now))
+        return;
+    c->run.code = root_say_end(c->root, &c->run.restart);
     c->run.reported = true;
 }
 

@@ -285,7 +285,7 @@ static void open_root(struct coord *c)
     struct job *job = c->setup->job;
     struct err err = {0};
 
-    c->root = root_open(job, meeting, c->peers->size, give_credit, c, &err);
+    c->root = root_open(job, meeting, c->peers->size, c->setup->scribe, give_credit, c, &err);
     if (err.code)
         coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
     for (size_t i = 0; i < job->notices.n; i++)

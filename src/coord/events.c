@@ -168,7 +168,7 @@ void coord_clean(struct coord *c, int64_t now)
     if (!c->cleaning || now < c->next_clean)
         return;
     c->next_clean = now + CLEAN_EVERY_MS;
-    state = keeper_clean_step(&c->clean, &left);
+    state = keeper_clean_step(&c->clean, c->setup->scribe->pid, &left);
     if (state == CLEANING)
         return;
     c->cleaning = false;

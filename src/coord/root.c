@@ -136,7 +136,8 @@ void root_end_phases(struct root *root)
 }
 
 struct root *root_open(struct job *job, const struct meeting *meeting, int size,
-                       void (*credit)(void *arg, int from, size_t len), void *arg, struct err *err)
+                       struct scribe *scribe, void (*credit)(void *arg, int from, size_t len),
+                       void *arg, struct err *err)
 {
     struct root *root = mem_calloc(1, sizeof(*root));
     size_t n = (size_t)size;
@@ -144,6 +145,7 @@ struct root *root_open(struct job *job, const struct meeting *meeting, int size,
     root->job = job;
     root->meeting = meeting;
     root->size = size;
+    root->scribe = scribe;
     root->outcomes = mem_calloc(n, sizeof(*root->outcomes));
     root->came = mem_calloc(n, sizeof(*root->came));
     root->has_come = mem_calloc(n, sizeof(*root->has_come));
@@ -333,6 +335,7 @@ void root_left(struct root *root, int from, struct cause *cause)
 struct cause *root_tick(struct root *root, int64_t now)
 {
     tick_waiting(root, now);
+    root_hear_scribe(root);
     if (now < root->left_deadline || root->phases[PHASE_DRAIN].start_ms >= 0)
         return NULL;
     root->left_deadline = CLOCK_NEVER;
@@ -345,6 +348,10 @@ struct cause *root_tick(struct root *root, int64_t now)
 
 void root_outcome(struct root *root, int from, struct outcome *outcome)
 {
+    if (root->settle_from) { /* too late: the report may point into the one that is there */
+        outcome_clear(outcome);
+        return;
+    }
     outcome_clear(&root->outcomes[from]);
     root->outcomes[from] = *outcome;
     *outcome = (struct outcome){0};

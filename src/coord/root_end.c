@@ -1,20 +1,15 @@
 /* root_end: the end of an attempt at rank 0: its cause, the report's files, what is said, and
  * whether another attempt follows.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "base/watchdog.h"
 #include "config.h"
 #include "coord/root_state.h"
-#include "keeper/output.h"
 #include "report/report.h"
 
 enum {
@@ -42,52 +37,6 @@ static void fill_missing(struct root *root)
                                              .port = hosts->items[machine].port,
                                              .cpus = root->meeting->seats[r].cpus};
     }
-}
-
-static void report_failed(struct root *root, const struct err *why)
-{
-    if (!root->report_warned)
-        log_warning("the report is not complete: %s", why->text);
-    root->report_warned = true;
-    root->report_written = false;
-}
-
-/* Half of the time after which the others would take this machine for lost. */
-static void watch_writing(const struct root *root, const struct report *report)
-{
-    const struct cause *cause = report->cause;
-    char *why = report_had_failed(cause);
-
-    watchdog_begin(root->job->run_dir ? root->job->options.lost_timeout_ms / 2 : 0,
-                   cause ? cause->code : EXIT_LAUNCHER,
-                   "the report in '%s' cannot be written: the file system does not answer; try "
-                   "'ls' there by hand%s",
-                   root->job->run_dir, why);
-    free(why);
-}
-
-/* A report that cannot be written is told once; at the end it may fit again. */
-static void write_report(struct root *root, const struct report *report)
-{
-    static const struct {
-        const char *name;
-        void (*make)(struct buf *out, const struct report *report);
-    } files[] = {{"report.json", report_json}, {"report.html", report_html}};
-
-    watch_writing(root, report);
-    root->report_written = true;
-    for (size_t i = 0; root->job->run_dir && i < sizeof(files) / sizeof(files[0]); i++) {
-        char *path = root_in_run_dir(root, files[i].name);
-        struct buf text = {0};
-        struct err err = {0};
-
-        files[i].make(&text, report);
-        if (file_write(path, text.data, text.len, &err) != 0)
-            report_failed(root, &err);
-        buf_free(&text);
-        free(path);
-    }
-    watchdog_end();
 }
 
 /* The outcomes in ip_config's order; shallow copies, only the array is the caller's. */
@@ -129,7 +78,7 @@ void root_begin_report(struct root *root)
 
     fill_missing(root);
     report = make_report(root, NULL, false);
-    write_report(root, &report);
+    root_write_report(root, &report);
     free((void *)report.outcomes);
 }
 
@@ -228,57 +177,10 @@ static void say_others_waiting(struct root *root, const struct cause *first)
     }
 }
 
-/* The launcher's log in the run folder, or NULL. The caller frees. */
-static char *launcher_log(const struct root *root)
-{
-    char *logs, *path;
-
-    if (!root->job->run_dir)
-        return NULL;
-    logs = root_in_run_dir(root, "logs");
-    path = output_log_path(logs, root->meeting->seats[0].host, "launcher");
-    free(logs);
-    return path;
-}
-
-static bool append(const char *path, const struct buf *text)
-{
-    int fd = output_log_open(path);
-    bool done = fd >= 0 && write(fd, text->data, text->len) == (ssize_t)text->len;
-
-    if (!done)
-        log_verbose("cannot write '%s': %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return done;
-}
-
-/* Where the console is gone with mpirun, the folder of the logs still tells: all warnings, then the
- * cause. Returns the file's path, which the caller frees; NULL: they are not all there. */
-static char *write_last_words(struct root *root, const struct report *report)
-{
-    char *path = launcher_log(root);
-    struct buf text = {0};
-
-    if (!path)
-        return NULL;
-    report_warnings(&text, report, SIZE_MAX, NULL);
-    if (report->cause)
-        report_cause_block(&text, report->cause);
-    watch_writing(root, report);
-    if (text.len && !append(path, &text)) {
-        free(path);
-        path = NULL;
-    }
-    watchdog_end();
-    buf_free(&text);
-    return path;
-}
-
 static void say_end(struct root *root, const struct report *report)
 {
     const struct cause *cause = report->cause;
-    char *log = write_last_words(root, report);
+    char *log = root->last_words_written ? root_launcher_log(root) : NULL;
     struct buf text = {0};
 
     if (!root->job->options.quiet) {
@@ -317,7 +219,7 @@ static int64_t restart_delay(const struct root *root)
 static void say_restart(struct root *root, const struct report *report)
 {
     const struct cause *cause = report->cause;
-    char *log = write_last_words(root, report);
+    char *log = root->last_words_written ? root_launcher_log(root) : NULL;
     struct buf text = {0};
 
     if (!root->job->options.quiet) {
@@ -359,27 +261,37 @@ static bool say_unkilled(struct root *root, bool restart)
     return n > 0;
 }
 
-int root_conclude(struct root *root, const struct cause *known, bool may_restart, bool *restart)
+void root_conclude(struct root *root, const struct cause *known, bool may_restart)
 {
     const struct cause *cause = root_first_cause(root, known);
-    bool complete = root_complete(root, -1);
     struct report report;
 
     root->cause = cause;
+    root->complete = root_complete(root, -1);
     age_warnings(root);
-    *restart = may_restart && cause && is_worth_a_restart(cause) &&
-               root->job->attempt < root->job->options.max_restarts;
-    if (say_unkilled(root, *restart))
-        *restart = false;
+    root->restart = may_restart && cause && is_worth_a_restart(cause) &&
+                    root->job->attempt < root->job->options.max_restarts;
+    if (say_unkilled(root, root->restart))
+        root->restart = false;
     fill_missing(root);
     root_end_phases(root);
-    report = make_report(root, cause, complete && !*restart);
-    write_report(root, &report);
-    if (*restart)
+    report = make_report(root, cause, root->complete && !root->restart);
+    root_write_report(root, &report);
+    root_write_last_words(root, &report);
+    free((void *)report.outcomes);
+    root->settle_from = clock_ms();
+}
+
+int root_say_end(struct root *root, bool *restart)
+{
+    struct report report = make_report(root, root->cause, root->complete && !root->restart);
+
+    if (root->restart)
         say_restart(root, &report);
     else
         say_end(root, &report);
     free((void *)report.outcomes);
+    *restart = root->restart;
     return report.exit_code;
 }
 
@@ -387,7 +299,7 @@ void root_amend(struct root *root, const struct cause *cause)
 {
     struct report report = make_report(root, cause, root_complete(root, -1));
 
-    write_report(root, &report);
+    root_write_report(root, &report);
     free((void *)report.outcomes);
 }
 
@@ -413,6 +325,7 @@ static void forget_attempt(struct root *root)
     cause_free(root->left);
     root->left = NULL;
     root->cause = NULL;
+    root->settle_from = 0;
 }
 
 int64_t root_next_attempt(struct root *root)

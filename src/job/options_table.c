@@ -129,6 +129,10 @@ const struct option_spec options_table[] = {
      .says = "WORKSPACE/dgl-mpilaunch-runs/JOB_ID",
      .help = "Where log files and the report go; for you alone (mode 0700) unless it is there "
              "already. 'none': nothing is written."},
+    {"log_size", OPTION_SIZE, GROUP_OUTPUT, AT(log_size), .says = "no limit", .metavar = "BYTES",
+     .help = "A log file that would become longer, such as 500M, is renamed to NAME.log.1, over an "
+             "older one, and begun anew: of each process the last lines are kept, twice as much at "
+             "most."},
     {"quiet", OPTION_FLAG, GROUP_OUTPUT, AT(quiet),
      .help = "The launcher itself prints errors only."},
     {"verbose", OPTION_FLAG, GROUP_OUTPUT, AT(verbose),

@@ -46,10 +46,15 @@ void ending_begin(struct ending *ending, int64_t now)
 
 void ending_left(struct procs *left)
 {
+    ending_left_but(left, 0);
+}
+
+void ending_left_but(struct procs *left, pid_t spared)
+{
     struct procs below = {0};
     size_t n = 0;
 
-    proc_below(getpid(), &below);
+    proc_below_except(getpid(), &spared, spared > 0, &below);
     for (size_t i = 0; i < below.n; i++) {
         if (!proc_has_ended(&below.items[i]))
             below.items[n++] = below.items[i];

@@ -25,26 +25,29 @@
 #include "keeper/proc.h"
 
 #define SOCKET_FD     3
+#define SCRIBE_FD     4
 #define CLEAN_STEP_MS 5
-#define ENTRIES       5 /* of the poll, before those of the streams */
+#define ENTRIES       6 /* of the poll, before those of the streams */
 
 /* Fixed descriptors, so that nothing else can be left open: a copy of PMI_FD or of a PMIx socket
  * hides the rank's death from its MPI. */
-static int keep_only(int socket)
+static int keep_only(int socket, int scribe)
 {
-    int null, high = fcntl(socket, F_DUPFD_CLOEXEC, SOCKET_FD + 1);
+    int null, high = fcntl(socket, F_DUPFD_CLOEXEC, SCRIBE_FD + 1);
+    int high_scribe = fcntl(scribe, F_DUPFD_CLOEXEC, SCRIBE_FD + 1);
 
-    if (high < 0)
+    if (high < 0 || high_scribe < 0)
         return -1;
     close(socket);
+    close(scribe);
     null = open("/dev/null", O_RDWR);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
         return -1;
     if (fcntl(STDERR_FILENO, F_GETFD) < 0 && dup2(null, STDERR_FILENO) < 0)
         return -1;
-    if (dup3(high, SOCKET_FD, O_CLOEXEC) < 0)
+    if (dup3(high, SOCKET_FD, O_CLOEXEC) < 0 || dup3(high_scribe, SCRIBE_FD, O_CLOEXEC) < 0)
         return -1;
-    file_close_from(SOCKET_FD + 1);
+    file_close_from(SCRIBE_FD + 1);
     return 0;
 }
 
@@ -93,8 +96,10 @@ static void report_over(struct machine *m)
 {
     if (m->output != NULL && !output_finish(m->output, m->reporting == REPORT_NOW))
         return;
-    m->reporting = REPORT_SENT;
     m->timers[TIMER_FLUSH] = CLOCK_NEVER;
+    if (m->output != NULL && m->rank.state != RANK_GONE && !output_settle(m->output, clock_ms()))
+        return;
+    m->reporting = REPORT_SENT;
     deaths_report(m);
     link_send_outcome(m);
     link_send_u32(m, MESSAGE_REACHED, REACHED_OVER);
@@ -105,8 +110,20 @@ static bool finished(const struct machine *m)
     return m->stage == STAGE_OVER && m->reporting == REPORT_SENT && m->rank.state >= RANK_DONE;
 }
 
-/* Room for the socket, the signals, shared memory, the descendants' deaths, the Python hook, and
- * one entry a stream. */
+/* The scribe has something to say. */
+static void read_news(struct machine *m)
+{
+    int number, error;
+
+    if (m->output != NULL)
+        output_read_news(m->output);
+    else
+        while (logs_next(&m->logs, &number, &error) > 0)
+            continue;
+}
+
+/* Room for the socket, the signals, shared memory, the descendants' deaths, the Python hook, the
+ * scribe, and one entry a stream. */
 static void turn(struct machine *m, int signals, struct pollfd *entries)
 {
     size_t streams = 0;
@@ -117,6 +134,7 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
     entries[2] = (struct pollfd){.fd = shm_fd(&m->shm), .events = POLLIN};
     entries[3] = (struct pollfd){.fd = deaths_fd(m), .events = POLLIN};
     entries[4] = (struct pollfd){.fd = m->hooked.fd, .events = POLLIN};
+    entries[5] = (struct pollfd){.fd = m->logs.fd, .events = POLLIN};
     if (m->output != NULL && m->stage != STAGE_OVER)
         streams = output_poll(m->output, entries + ENTRIES);
     poll(entries, ENTRIES + streams, clock_poll_timeout(clock_ms(), machine_deadline(m)));
@@ -127,6 +145,8 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
         shm_heard(&m->shm, clock_ms());
     if (m->output != NULL)
         output_pump(m->output, entries + ENTRIES, streams);
+    if (entries[5].revents != 0)
+        read_news(m);
     if (entries[4].revents != 0)
         pipes_hear(m);
     if (entries[3].revents != 0)
@@ -143,7 +163,7 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
     link_write(m);
 }
 
-static _Noreturn void live(pid_t rank, int socket, const struct spawn_origin *origin)
+static _Noreturn void live(pid_t rank, struct ring *ring, const struct spawn_origin *origin)
 {
     struct machine m;
     int signals = take_signals(), room = ENTRIES;
@@ -151,7 +171,8 @@ static _Noreturn void live(pid_t rank, int socket, const struct spawn_origin *or
 
     if (signals < 0)
         _exit(EXIT_LAUNCHER);
-    state_init(&m, rank, socket, origin);
+    state_init(&m, rank, SOCKET_FD, origin);
+    logs_begin(&m.logs, SCRIBE_FD, ring);
     while (!finished(&m)) {
         if (room < m.n + ENTRIES) {
             room = m.n + ENTRIES;
@@ -165,20 +186,22 @@ static _Noreturn void live(pid_t rank, int socket, const struct spawn_origin *or
     _exit(EXIT_OK);
 }
 
-static _Noreturn void be_born(pid_t rank, const int pair[2], const struct spawn_origin *origin)
+static _Noreturn void be_born(pid_t rank, const int pair[2], const struct scribe *scribe,
+                              const struct spawn_origin *origin)
 {
     close(pair[0]);
     setsid();
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     prctl(PR_SET_NAME, "dgl-keeper");
-    if (keep_only(pair[1]) != 0 || chdir("/") != 0)
+    if (keep_only(pair[1], scribe->keeper_fd) != 0 || chdir("/") != 0)
         _exit(EXIT_LAUNCHER);
     file_raise_limit(); /* for the children too */
-    live(rank, SOCKET_FD, origin);
+    live(rank, scribe->ring, origin);
 }
 
 /* Signals stay blocked over the fork, so that no handler of the rank's runs in the keeper. */
-static pid_t fork_quietly(int pair[2], const struct spawn_origin *origin)
+static pid_t fork_quietly(int pair[2], const struct scribe *scribe,
+                          const struct spawn_origin *origin)
 {
     sigset_t all;
     pid_t pid, rank = getpid();
@@ -187,12 +210,12 @@ static pid_t fork_quietly(int pair[2], const struct spawn_origin *origin)
     sigprocmask(SIG_BLOCK, &all, NULL);
     pid = fork();
     if (pid == 0)
-        be_born(rank, pair, origin);
+        be_born(rank, pair, scribe, origin);
     sigprocmask(SIG_SETMASK, &origin->mask, NULL);
     return pid;
 }
 
-int keeper_fork(struct keeper *keeper, bool escalates, struct err *err)
+int keeper_fork(struct keeper *keeper, struct scribe *scribe, bool escalates, struct err *err)
 {
     struct spawn_origin origin;
     int pair[2], error;
@@ -204,9 +227,11 @@ int keeper_fork(struct keeper *keeper, bool escalates, struct err *err)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
         return err_set(err, EXIT_LAUNCHER, "cannot make a socketpair: %s", strerror(errno));
-    keeper->pid = fork_quietly(pair, &origin);
+    keeper->pid = fork_quietly(pair, scribe, &origin);
     error = errno;
     close(pair[1]);
+    close(scribe->keeper_fd);
+    scribe->keeper_fd = -1;
     if (keeper->pid < 0) {
         close(pair[0]);
         return spawn_fork_failed(" the keeper", error, err);
@@ -222,7 +247,7 @@ static void name_all(const struct procs *left, struct strv *names)
                   proc_state(left->items[i].pid));
 }
 
-enum cleaning keeper_clean_step(struct ending *progress, struct strv *left)
+enum cleaning keeper_clean_step(struct ending *progress, pid_t spared, struct strv *left)
 {
     struct procs procs = {0};
     enum cleaning result = CLEANING;
@@ -231,15 +256,17 @@ enum cleaning keeper_clean_step(struct ending *progress, struct strv *left)
     int status;
     pid_t pid;
 
-    proc_kill_all();
+    proc_kill_all_but(spared);
     do
         pid = proc_reap(&status, &usage);
     while (pid > 0);
     if (pid < 0)
         return CLEANING_DONE;
-    ending_left(&procs);
+    ending_left_but(&procs, spared);
+    if (procs.n == 0 && spared > 0)
+        result = CLEANING_DONE;
     ending_look(progress, &procs, now);
-    if (ending_is_vain(progress, now))
+    if (result == CLEANING && ending_is_vain(progress, now))
         result = CLEANING_VAIN;
     if (result == CLEANING_VAIN && left != NULL)
         name_all(&procs, left);
@@ -247,11 +274,11 @@ enum cleaning keeper_clean_step(struct ending *progress, struct strv *left)
     return result;
 }
 
-void keeper_clean_after(void)
+void keeper_clean_after(pid_t spared)
 {
     struct ending progress;
 
     ending_begin(&progress, clock_ms());
-    while (keeper_clean_step(&progress, NULL) == CLEANING)
+    while (keeper_clean_step(&progress, spared, NULL) == CLEANING)
         poll(NULL, 0, CLEAN_STEP_MS);
 }

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +15,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/logfile.h"
 #include "wire/pack.h"
-
-#define LAST_WORDS_S 3
 
 void link_send(struct machine *m, enum message_type type, const void *data, size_t len)
 {
@@ -158,20 +156,17 @@ static void let_go_of_stderr(void)
     }
 }
 
-void link_write_last_words(const struct machine *m)
+void link_write_last_words(struct machine *m)
 {
+    struct logs_file file;
     char *path;
-    int fd;
 
     if (m->last_words == NULL || m->slice == NULL || m->slice->log_dir == NULL)
         return;
-    signal(SIGALRM, SIG_DFL); /* nobody else would end us, if the folder hangs */
-    alarm(LAST_WORDS_S);
-    path = output_log_path(m->slice->log_dir, m->host, "launcher");
-    fd = output_log_open(path);
-    say(fd, m->last_words);
-    if (fd >= 0)
-        close(fd);
+    path = logfile_path(m->slice->log_dir, m->host, "launcher");
+    logs_open(&m->logs, &file, path, 0);
+    logs_write(&m->logs, &file, m->last_words, strlen(m->last_words));
+    logs_close(&m->logs, &file);
     free(path);
 }
 

@@ -1,87 +1,25 @@
 /* output: pipes -> log files, console lines and last lines. Knows what a stream's process is
- * called, not what it is for, and nothing of sockets.
+ * called, not what it is for, and nothing of sockets. Its log files are written by the scribe
+ * (logs).
  *
  * A stream with a log file is read even when the console has no credit for it, after a moment of
  * patience that lets a burst through: its lines are counted and left out. A stream without one is
  * not read while its bytes wait for credit, so that its process waits.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "keeper/doing.h"
-#include "keeper/output.h"
-#include "keeper/tail.h"
+#include "keeper/output_state.h"
 
-#define PIECE       65536               /* bytes read from a stream in its turn */
+#define PIECE       LOGS_PIECE          /* bytes read from a stream in its turn */
 #define DRAIN_MAX   (1 << 20)           /* the largest pipe that an ordinary user may have */
 #define RESUME_FROM (OUTPUT_CREDIT / 4) /* after a gap, so that gaps are few and long */
-
-struct stream {
-    int fd;     /* -1: ended */
-    int log_fd; /* -1: none, or not writable any more */
-    char *prefix, *name, *log;
-    struct buf held; /* read, and not yet on its way to the console */
-    uint64_t hidden; /* lines that the console did not get, not yet told */
-    bool waits;      /* for credit */
-    bool is_bar;     /* held begins with the last state of a line that is rewritten by \r */
-    size_t shown;    /* bytes of held that were shown as such */
-    int64_t bar_at;  /* when the next may be shown */
-    int64_t heard;   /* when something was last read */
-    struct tail tail;
-};
-
-struct output {
-    char *host, *log_dir;
-    int attempt;
-    struct output_sink sink;
-    struct stream *streams;
-    int n, next; /* next: whose turn is first */
-    int64_t credit;
-    int64_t starved; /* since when credit has not been full again, once it was short; or never */
-    bool muted;
-    struct buf batch;
-};
-
-/* Nothing of the host's name but letters, digits, dots, '-' and '_'; no leading dot. */
-char *output_log_path(const char *log_dir, const char *host, const char *name)
-{
-    static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    char *path = mem_printf("%s/%s.%s.log", log_dir, *host == '\0' ? "_" : host, name);
-    char *start = path + strlen(log_dir) + 1, *end = start + strlen(host);
-
-    for (char *c = start; c < end; c++) {
-        if (strchr(fit, *c) == NULL || (c == start && *c == '.'))
-            *c = '_';
-    }
-    return path;
-}
-
-int output_log_open(const char *path)
-{
-    const char *name = strrchr(path, '/');
-    char *above = name == NULL ? mem_strdup(".") : mem_strndup(path, (size_t)(name - path));
-    int folder = file_open_folder(above), error, fd = -1;
-
-    if (folder >= 0)
-        fd = openat(folder, name == NULL ? path : name + 1,
-                    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY,
-                    0666);
-    error = errno;
-    if (folder >= 0)
-        close(folder);
-    free(above);
-    errno = error;
-    return fd;
-}
 
 struct output *output_open(const char *host, const char *log_dir, int attempt,
                            const struct output_sink *sink)
@@ -93,7 +31,7 @@ struct output *output_open(const char *host, const char *log_dir, int attempt,
     o->sink = *sink;
     o->attempt = attempt;
     o->credit = OUTPUT_CREDIT;
-    o->starved = CLOCK_NEVER;
+    o->starved = o->settle_ends = CLOCK_NEVER;
     return o;
 }
 
@@ -106,11 +44,10 @@ void output_close(struct output *o)
 
         if (s->fd >= 0)
             close(s->fd);
-        if (s->log_fd >= 0)
-            close(s->log_fd);
+        if (s->log.path != NULL)
+            logs_close(o->sink.logs, &s->log);
         free(s->prefix);
         free(s->name);
-        free(s->log);
         buf_free(&s->held);
         tail_free(&s->tail);
     }
@@ -121,45 +58,18 @@ void output_close(struct output *o)
     free(o);
 }
 
-static void log_fails(struct output *o, struct stream *s, int error)
-{
-    char *sentence = mem_printf("the log file '%s' of %s on %s is not complete: %s", s->log,
-                                s->name, o->host, strerror(error));
-
-    if (s->log_fd >= 0)
-        close(s->log_fd);
-    s->log_fd = -1;
-    o->sink.warn(o->sink.arg, sentence);
-    free(sentence);
-}
-
 int output_add(struct output *o, enum role role, int id, int fd)
 {
     struct stream *s;
 
     o->streams = mem_realloc(o->streams, (size_t)o->n + 1, sizeof *o->streams);
     s = &o->streams[o->n];
-    *s = (struct stream){.fd = fd, .log_fd = -1, .heard = clock_ms()};
+    *s = (struct stream){.fd = fd, .log = {.number = -1}, .heard = clock_ms()};
     s->name = mem_printf("%s %d", role_name(role), id);
     s->prefix = mem_printf("[%s %s] ", o->host, s->name);
-    if (o->log_dir != NULL) {
-        char *name = o->attempt == 0 ? mem_printf("%s-%d", role_name(role), id)
-                                     : mem_printf("%s-%d.%d", role_name(role), id, o->attempt);
-
-        s->log = output_log_path(o->log_dir, o->host, name);
-        free(name);
-        doing_begin(DOING_START, "opening the log file '%s'", s->log);
-        s->log_fd = output_log_open(s->log);
-        doing_end();
-        if (s->log_fd < 0)
-            log_fails(o, s, errno);
-    }
+    if (o->log_dir != NULL)
+        output_open_log(o, s, role_name(role), id);
     return o->n++;
-}
-
-const char *output_log(const struct output *o, int stream)
-{
-    return stream >= 0 && stream < o->n ? o->streams[stream].log : NULL;
 }
 
 int64_t output_heard(const struct output *o, int stream)
@@ -193,14 +103,14 @@ static void emit(struct output *o, const struct stream *s, const char *line, siz
 
 static void tell_hidden(struct output *o, struct stream *s)
 {
+    const char *log = s->log.path;
     char *text;
 
     if (s->hidden == 0)
         return;
     text = mem_printf("... %llu line%s not shown here%s%s%s%s", (unsigned long long)s->hidden,
-                      s->hidden == 1 ? "" : "s", s->log == NULL ? "" : ", see ",
-                      s->log == NULL ? "" : o->host, s->log == NULL ? "" : ":",
-                      s->log == NULL ? "" : s->log);
+                      s->hidden == 1 ? "" : "s", log == NULL ? "" : ", see ",
+                      log == NULL ? "" : o->host, log == NULL ? "" : ":", log == NULL ? "" : log);
     emit(o, s, text, strlen(text));
     s->hidden = 0;
     free(text);
@@ -222,7 +132,7 @@ static bool allowed(struct output *o, struct stream *s, size_t len)
     }
     if (o->starved == CLOCK_NEVER)
         o->starved = clock_ms();
-    if (s->log_fd < 0 || (s->hidden == 0 && is_patient(o)))
+    if (!output_has_log(o, s) || (s->hidden == 0 && is_patient(o)))
         s->waits = true;
     else
         s->hidden++;
@@ -313,26 +223,6 @@ static void show(struct output *o, struct stream *s, bool last)
         show_bar(o, s, clock_ms());
 }
 
-static void write_log(struct output *o, struct stream *s, const char *data, size_t len)
-{
-    while (s->log_fd >= 0 && len > 0) {
-        ssize_t n;
-
-        doing_begin(DOING_WORK, "writing the log file '%s'", s->log);
-        n = write(s->log_fd, data, len);
-        doing_end();
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            log_fails(o, s, n == 0 ? ENOSPC : errno);
-            return;
-        }
-        data += n;
-        len -= (size_t)n;
-    }
-}
-
 /* One read into held. False: nothing there now, or the end. */
 static bool read_piece(struct output *o, struct stream *s)
 {
@@ -353,7 +243,8 @@ static bool read_piece(struct output *o, struct stream *s)
     }
     s->held.len += (size_t)n;
     s->heard = clock_ms();
-    write_log(o, s, into, (size_t)n);
+    if (s->log.number >= 0)
+        logs_write(o->sink.logs, &s->log, into, (size_t)n);
     tail_add(&s->tail, into, (size_t)n);
     return true;
 }
@@ -363,8 +254,10 @@ size_t output_poll(const struct output *o, struct pollfd *entries)
     size_t n = 0;
 
     for (int i = 0; i < o->n; i++) {
-        if (o->streams[i].fd >= 0 && !o->streams[i].waits)
-            entries[n++] = (struct pollfd){.fd = o->streams[i].fd, .events = POLLIN};
+        const struct stream *s = &o->streams[i];
+
+        if (s->fd >= 0 && !s->waits && output_log_has_room(o, s))
+            entries[n++] = (struct pollfd){.fd = s->fd, .events = POLLIN};
     }
     return n;
 }
@@ -394,12 +287,17 @@ void output_pump(struct output *o, const struct pollfd *entries, size_t n)
 
 int64_t output_deadline(const struct output *o)
 {
-    int64_t first = CLOCK_NEVER;
+    int64_t first = o->settle_ends, now = clock_ms(), end;
 
     for (int i = 0; i < o->n; i++) {
         const struct stream *s = &o->streams[i];
 
-        if (o->starved != CLOCK_NEVER && s->waits && s->log_fd >= 0 &&
+        if (s->fd >= 0 && !s->waits && !output_log_has_room(o, s)) {
+            end = now + LOGS_PATIENCE_MS - logs_still_for(o->sink.logs, now);
+            first = end < first ? end : first;
+        }
+
+        if (o->starved != CLOCK_NEVER && s->waits && output_has_log(o, s) &&
             o->starved + o->sink.patience_ms < first)
             first = o->starved + o->sink.patience_ms;
         if (bar_is_due(s, CLOCK_NEVER) && s->bar_at < first)
@@ -445,7 +343,7 @@ void output_last_lines(struct output *o, int stream, struct strv *v)
         return;
     s = &o->streams[stream];
     for (size_t got = 0; got < DRAIN_MAX && read_piece(o, s); got += PIECE) {
-        if (s->log_fd >= 0)
+        if (output_has_log(o, s))
             show(o, s, false);
     }
     show(o, s, s->fd < 0);
@@ -469,6 +367,8 @@ static bool finish_stream(struct output *o, struct stream *s, bool force)
     bool more = true;
 
     for (size_t got = 0; more && (!s->waits || force); got += PIECE) {
+        if (!force && !output_log_has_room(o, s))
+            return false;
         more = got < DRAIN_MAX && read_piece(o, s);
         show(o, s, !more);
         if (s->waits && force) {
@@ -487,6 +387,8 @@ bool output_finish(struct output *o, bool force)
 {
     bool done = true;
 
+    if (o->settle_from > 0)
+        return true;
     for (int i = 0; i < o->n; i++)
         done = finish_stream(o, &o->streams[i], force) && done;
     flush_batch(o);

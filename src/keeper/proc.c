@@ -312,12 +312,17 @@ int proc_count(const pid_t *spared, size_t n)
 
 int proc_kill_all(void)
 {
+    return proc_kill_all_but(0);
+}
+
+int proc_kill_all_but(pid_t spared)
+{
     struct procs stopped = {0}, below = {0};
     int live;
 
     for (int round = 0, found = 1; found > 0 && round < STOP_ROUNDS; round++) {
         found = 0;
-        proc_below(getpid(), &below);
+        proc_below_except(getpid(), &spared, spared > 0, &below);
         for (size_t i = 0; i < below.n; i++) {
             const struct proc *proc = &below.items[i], *known = procs_find(&stopped, proc->pid);
 
@@ -331,7 +336,7 @@ int proc_kill_all(void)
         below = (struct procs){0};
     }
     procs_free(&stopped);
-    live = proc_sweep(SIGKILL, NULL, 0);
+    live = proc_sweep(SIGKILL, &spared, spared > 0);
     return live;
 }
 

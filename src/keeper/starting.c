@@ -44,7 +44,8 @@ static void output_warn(void *arg, const char *sentence)
 
 static void open_output(struct machine *m)
 {
-    struct output_sink sink = {output_send, output_warn, m, OUTPUT_PATIENCE_MS};
+    struct output_sink sink = {output_send,        output_warn, m,
+                               OUTPUT_PATIENCE_MS, &m->logs,    m->slice->log_size};
 
     m->output = output_open(m->slice->host, m->slice->log_dir, m->slice->attempt, &sink);
 }

@@ -134,6 +134,7 @@ void state_again(struct machine *m)
     m->in = before.in;
     m->out = before.out;
     m->sweeping = before.sweeping;
+    m->logs = before.logs;
 }
 
 void state_free(struct machine *m)

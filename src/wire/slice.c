@@ -45,6 +45,7 @@ void message_pack_slice(struct buf *out, const struct slice *slice)
     pack_i64(out, slice->port);
     pack_i64(out, slice->cpus);
     pack_i64(out, slice->log_required);
+    pack_i64(out, slice->log_size);
     pack_i64(out, slice->attempt);
     pack_i64(out, slice->watch_samplers);
     pack_i64(out, slice->python_hook);
@@ -120,6 +121,7 @@ struct slice *message_unpack_slice(const char *data, size_t len)
     slice->port = field_int(&u, 0, UINT16_MAX);
     slice->cpus = field_int(&u, 0, INT_MAX);
     slice->log_required = field_int(&u, 0, 1);
+    slice->log_size = field_i64(&u, 0, INT64_MAX);
     slice->attempt = field_int(&u, 0, INT_MAX);
     slice->watch_samplers = field_int(&u, 0, INT_MAX);
     slice->python_hook = field_int(&u, 0, 1);

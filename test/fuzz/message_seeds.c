@@ -78,6 +78,7 @@ static struct slice make_slice(struct process_plan *processes, int n)
                           .log_dir = (char *)"/home/u/w/dgl-mpilaunch-runs/j/logs",
                           .watch_samplers = 1,
                           .python_hook = 1,
+                          .log_size = 500 << 20,
                           .private_shm = PRIVATE_SHM_AUTO,
                           .exit_timeout_ms = 60000,
                           .kill_grace_ms = 5000,

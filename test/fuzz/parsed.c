@@ -39,7 +39,7 @@ static void check_counts(const struct options *o)
     FUZZ_CHECK(o->private_shm >= PRIVATE_SHM_OFF && o->private_shm <= PRIVATE_SHM_ON);
     FUZZ_CHECK(o->preempt_signal == 0 || o->preempt_signal == SIGUSR1 ||
                o->preempt_signal == SIGUSR2);
-    FUZZ_CHECK(o->shm_size >= 0);
+    FUZZ_CHECK(o->shm_size >= 0 && o->log_size >= 0);
 }
 
 static void check_times(const struct options *o)

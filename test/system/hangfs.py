@@ -1,18 +1,20 @@
 """A file system that hangs when it is told to: hangfs.py SOURCE TARGET CONTROL shows SOURCE at
 TARGET by the kernel's FUSE protocol, without a library. While the file CONTROL is there and names a
-request ("write", "lookup" ...), such requests get no answer; with the word "hard" not even when
-their process is killed, as on a device that is gone. Ends with its parent, and so does the hang."""
+request ("write", "lookup" ...), such requests get no answer until it is gone; with the word "hard"
+not even when their process is killed, as on a device that is gone. Ends with its parent, and so does
+the hang."""
 
 import ctypes
 import errno
 import os
+import select
 import signal
 import struct
 import sys
 
 LOOKUP, FORGET, GETATTR, SETATTR, READLINK, SYMLINK, MKDIR, UNLINK = 1, 2, 3, 4, 5, 6, 9, 10
 RENAME, OPEN, READ, WRITE, RELEASE, FLUSH, INIT = 12, 14, 15, 16, 18, 25, 26
-OPENDIR, READDIR = 27, 28
+OPENDIR, READDIR, RELEASEDIR = 27, 28, 29
 ACCESS, CREATE, INTERRUPT, BATCH_FORGET, RENAME2 = 34, 35, 36, 42, 45
 NAMES = {LOOKUP: "lookup", GETATTR: "getattr", OPEN: "open", READ: "read", WRITE: "write",
          CREATE: "create", MKDIR: "mkdir", OPENDIR: "opendir", READDIR: "readdir",
@@ -34,7 +36,7 @@ def texts(data):
 class HangFs:
     def __init__(self, source, control):
         self.paths, self.numbers, self.control = {1: source}, {source: 1}, control
-        self.held = {}
+        self.held = {}  # unique -> how, and the request
 
     def number(self, path):
         if path not in self.numbers:
@@ -98,6 +100,8 @@ class HangFs:
             return self.rename(path, data, texts(data[size:])) or b""
         if op == OPEN:
             return self.open(path, struct.unpack_from("<I", data)[0] & os.O_ACCMODE)
+        if op == OPENDIR:  # not ENOSYS: the kernel would not ask again
+            return struct.pack("<Q2I", 0, 0, 0)
         if op == CREATE:
             return self.create(path, data)
         if op == READ:
@@ -108,7 +112,7 @@ class HangFs:
             return struct.pack("<2I", os.pwrite(fd, data[40:40 + size], offset), 0)
         if op == RELEASE:
             return os.close(struct.unpack_from("<Q", data)[0]) or b""
-        if op in (FLUSH, ACCESS):
+        if op in (FLUSH, ACCESS, RELEASEDIR):
             return b""
         raise OSError(errno.ENOSYS, "")
 
@@ -126,8 +130,23 @@ class HangFs:
         except OSError:
             pass  # who asked is gone
 
+    def do(self, fd, unique, op, node, data):
+        try:
+            self.reply(fd, unique, self.answer(op, node, data))
+        except OSError as error:
+            self.reply(fd, unique, error=error.errno)
+
+    def release(self, fd):
+        """What is not to hang any more, in the order in which it came."""
+        for unique, (_, op, node, data) in list(self.held.items()):
+            if not self.hangs(op):
+                del self.held[unique]
+                self.do(fd, unique, op, node, data)
+
     def serve(self, fd):
         while True:
+            while self.held and not select.select([fd], [], [], 0.05)[0]:
+                self.release(fd)
             try:
                 request = os.read(fd, 1 << 20)
             except InterruptedError:
@@ -138,17 +157,15 @@ class HangFs:
                 continue
             if op == INTERRUPT:
                 asked = struct.unpack_from("<Q", data)[0]
-                if self.held.pop(asked, None) == "soft":
+                if self.held.get(asked, ("hard",))[0] == "soft":
+                    del self.held[asked]
                     self.reply(fd, asked, error=errno.EINTR)
                 continue
             words = self.hangs(op)
             if words:
-                self.held[unique] = "hard" if "hard" in words else "soft"
+                self.held[unique] = "hard" if "hard" in words else "soft", op, node, data
                 continue
-            try:
-                self.reply(fd, unique, self.answer(op, node, data))
-            except OSError as error:
-                self.reply(fd, unique, error=error.errno)
+            self.do(fd, unique, op, node, data)
 
 
 def main(source, target, control):

@@ -70,6 +70,10 @@ def write_partition(folder, parts, name="graph"):
     (folder / f"{name}.json").write_text(json.dumps(known))
 
 
+def is_scribe(pid):
+    return read_bytes(f"/proc/{pid}/comm") == b"dgl-scribe\n"
+
+
 def open_files(pid):
     """What the process has open, by path; it may close some meanwhile."""
     links = []
@@ -188,9 +192,9 @@ class Job:
         return name if folder == str(self.build) else None
 
     def launchers(self):
-        """pid -> parent, of all processes of the launcher's program: ranks and keepers."""
+        """pid -> parent, of all ranks and keepers."""
         found = {pid: parent_of(pid) for pid in self.own_processes()
-                 if self.program_of(pid) == "dgl-mpilaunch"}
+                 if self.program_of(pid) == "dgl-mpilaunch" and not is_scribe(pid)}
         return {pid: parent for pid, parent in found.items() if parent is not None}
 
     def failed_attempts(self):
@@ -200,7 +204,7 @@ class Job:
         return sum(attempt["cause"] is not None for attempt in known)
 
     def own_processes(self):
-        """Ranks, keepers, and all processes of the workload, whatever they call themselves; not
+        """Ranks, keepers, scribes, and all processes of the workload, whatever they call themselves; not
         MPI's."""
         return [pid for pid in pids() if self.program_of(pid) and is_marked(pid, self.marker)]
 
@@ -217,6 +221,11 @@ class Job:
         known = self.launchers()
         pid, = [pid for pid, parent in known.items()
                 if parent in known and net_of(pid) == self.cluster.nets[machine]]
+        return pid
+
+    def scribe_on(self, machine):
+        pid, = [pid for pid in self.own_processes()
+                if is_scribe(pid) and net_of(pid) == self.cluster.nets[machine]]
         return pid
 
     def sleeper_on(self, machine):

@@ -1,6 +1,7 @@
 """Disks that are full, read-only, missing, or do not answer: the job goes on, or one sentence says
 at once why not and what to do."""
 
+import json
 import os
 import pathlib
 import re
@@ -11,6 +12,7 @@ import sys
 import pytest
 
 from odd import SEE, behind, complaints, well
+from patience import wait_until
 
 # ---- disks ----
 
@@ -333,27 +335,131 @@ def test_no_attempt_beside_a_trainer_that_not_even_kill_ends(make, hanging, tmp_
     assert "no further attempt is started beside" in result.err, result.said
 
 
-@pytest.mark.parametrize("machine", [0, 1])
-def test_logs_that_hang(make, hanging, machine):
-    it = make("openmpi", "server: serve", "trainer: print a; touch up; wait go; print b; forever",
-              machines=2, lost_timeout=2)
-    hang = hanging(it, machine)
+@pytest.fixture
+def hanging_runs(hanging, tmp_path):
+    """The same with the run folder alone on it: hang(words), and hang("") lets it go on. The test
+    finds the run folder at it.workspace/runs."""
+    def start(it, machine):
+        hang = hanging(it, machine)
+        it.options.update(workspace=it.workspace, run_dir=tmp_path / "hang/runs")
+        return hang
+    return start
+
+
+def report_of(it):
+    return json.loads((it.workspace / "runs/report.json").read_text())
+
+
+def log_of(it, machine):
+    return (it.workspace / f"runs/logs/vm{machine}.trainer-{machine}.log").read_text()
+
+
+def files_of(it):
+    return sorted(path.name for path in (it.workspace / "runs").iterdir())
+
+
+def until_it_ends(it):
+    """mpirun; what it has said is still to be read."""
+    wait_until(lambda: it.process.poll() is not None, "mpirun ends")
+
+
+@pytest.mark.parametrize("mpi, machine", [("openmpi", 0), ("mpich", 1)])
+def test_logs_that_hang(make, hanging_runs, mpi, machine):
+    """For longer than --lost_timeout: the training goes on, and no line is lost."""
+    it = make(mpi, "server: serve", "trainer: print a; touch up; wait go; print b; sleep 4; print c;"
+              " touch on; connect", machines=2, lost_timeout=2)
+    hang = hanging_runs(it, machine)
+    it.start().wait_for("up")
+    hang("write create lookup")
+    (it.workspace / "go").touch()
+    it.wait_for("on")
+    hang("")
+    result = well(it.finish())
+    assert "warning" not in result.err, result.said
+    assert log_of(it, machine) == "a\nb\nc\n", result.said
+    assert report_of(it)["complete"] and report_of(it)["exit_code"] == 0, result.said
+
+
+@pytest.mark.parametrize("mpi", ["openmpi", "mpich"])
+def test_logs_that_hang_to_the_end(make, hanging_runs, mpi):
+    """The job does not wait for them; they are written when the file system answers."""
+    it = make(mpi, "server: serve", "trainer: touch up; wait go; print b; connect", machines=2,
+              lost_timeout=3)
+    hang = hanging_runs(it, 1)
+    it.start().wait_for("up")
+    hang("write create lookup")
+    (it.workspace / "go").touch()
+    until_it_ends(it)
+    hang("")
+    result = well(it.finish())
+    assert "warning: the log files on vm1 in '" in result.err, result.said
+    assert "the file system has not answered for 5 s; " in result.err, result.said
+    assert log_of(it, 1) == "b\n", result.said
+
+
+@pytest.mark.parametrize("mpi", ["openmpi", "mpich"])
+def test_logs_that_hang_cost_lines(make, hanging_runs, mpi):
+    """As many as the machine has room for are kept, the rest is counted, in the log and here."""
+    it = make(mpi, "server: serve",
+              "trainer 0: touch up; wait go; lines 200000 90; touch on; wait end; connect",
+              machines=1, lost_timeout=3)
+    hang = hanging_runs(it, 0)
     it.start().wait_for("up")
     hang("write")
     (it.workspace / "go").touch()
-    result = it.finish()
-    assert result.code == 125, result.said
-    assert f"writing the log file '{it.options['workspace']}" in result.err, result.said
-    assert ("the report in" in result.err) == (machine == 0), result.said
+    it.wait_for("on")
+    hang("")
+    (it.workspace / "end").touch()
+    result = well(it.finish())
+    lines = log_of(it, 0).splitlines()
+    note, = [line for line in lines if line.startswith("... ")]
+    missing = int(re.match(r"\.\.\. (\d+) lines are missing here", note)[1])
+    whole = len(lines) - 1  # and perhaps one that was cut, which is missing too
+    assert missing > 0 and missing + whole in (200000, 200001), (missing, whole)
+    assert f"warning: {missing} lines are missing in the log file '" in result.err, result.err
 
 
-def test_report_that_hangs(make, hanging):
-    it = make("mpich", "server: serve", "trainer: touch up; wait go; connect", machines=2,
+@pytest.mark.parametrize("mpi", ["openmpi", "mpich"])
+def test_report_that_hangs(make, hanging_runs, mpi):
+    """Longer than the job waits for it: a warning; it is there later, and nothing beside it."""
+    it = make(mpi, "server: serve", "trainer: touch up; wait go; connect", machines=2,
               lost_timeout=2)
-    hang = hanging(it, 0)
+    hang = hanging_runs(it, 0)
     it.start().wait_for("up")
-    hang("create write")
+    hang("write")
     (it.workspace / "go").touch()
-    result = it.finish()
-    assert result.code == 125 and "the report in" in result.err, result.said
-    assert "the file system does not answer" in result.err, result.said
+    until_it_ends(it)
+    assert any(".tmp." in name for name in files_of(it))
+    hang("")
+    result = well(it.finish())
+    assert "warning: the report in '" in result.err, result.said
+    assert "the file system has not answered for 5 s" in result.err, result.said
+    assert files_of(it) == ["logs", "report.html", "report.json"], result.said
+    assert report_of(it)["complete"], result.said
+
+
+@pytest.mark.parametrize("mpi, machine", [("openmpi", 1), ("mpich", 0)])
+def test_scribe_is_killed(make, mpi, machine):
+    """The job goes on without log files, and on rank 0's machine without a report."""
+    it = make(mpi, "server: serve", "trainer: print a; touch up; wait go; print b; connect",
+              machines=2)
+    it.start().wait_for("up")
+    os.kill(it.scribe_on(machine), signal.SIGKILL)
+    (it.workspace / "go").touch()
+    result = well(it.finish())
+    assert f"[vm{machine} trainer {machine}] b" in result.out, result.said
+    assert f"the log files on vm{machine} (dgl-scribe) has died" in result.err, result.said
+    assert ("the report is not complete: " in result.err) == (machine == 0), result.said
+    assert len([line for line in result.err.splitlines()
+                if "died" in line and "the job goes on" in line]) == 1, result.said
+
+
+def test_log_size(make):
+    """The last lines are kept."""
+    it = make("openmpi", "server: serve", "trainer: lines 30000 90; print end; connect",
+              log_size="1M")
+    result = well(it.run())
+    log = (result.run_dir / "logs/vm0.trainer-0.log").read_text()
+    older = (result.run_dir / "logs/vm0.trainer-0.log.1").read_text()
+    assert log.endswith("\nend\n") and older.endswith("\n")
+    assert len(log) <= 1 << 20 and (1 << 20) - 200 < len(older) <= 1 << 20

@@ -35,6 +35,7 @@
 static char fake[PATH_MAX], folder[64], marker[64];
 static int base_port;
 static struct keeper keeper;
+static struct scribe scribe;
 static struct slice *slice;
 
 /* What the keeper has said. */
@@ -184,7 +185,8 @@ static void start_keeper(void)
 {
     struct err err = {0};
 
-    ck_assert_msg(keeper_fork(&keeper, escalates, &err) == 0, "%s", err.text);
+    ck_assert_msg(scribe_fork(&scribe, &err) == 0, "%s", err.text);
+    ck_assert_msg(keeper_fork(&keeper, &scribe, escalates, &err) == 0, "%s", err.text);
     send_plan();
 }
 
@@ -310,6 +312,7 @@ static void finish(void)
     send_frame(MESSAGE_LEAVE, NULL, 0);
     ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
     ck_assert_int_eq(status, 0);
+    scribe_leave(&scribe, PATIENCE_MS);
     slice_free(slice);
 }
 

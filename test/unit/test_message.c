@@ -108,6 +108,7 @@ static struct slice *random_slice(uint64_t *seed)
     s->python_hook = random_below(seed, 2);
     s->preempt_signal = random_below(seed, 32);
     s->private_shm = random_below(seed, 3);
+    s->log_size = (int64_t)random_below(seed, 1000) << 20;
     s->shm_size = (int64_t)random_below(seed, 1000) << 30;
     s->n_processes = random_below(seed, 6);
     s->processes = mem_calloc((size_t)s->n_processes, sizeof(*s->processes));
@@ -177,6 +178,7 @@ START_TEST(slice_fields_keep_their_places)
     s->preempt_signal = 10;
     s->private_shm = 2;
     s->shm_size = 1 << 30;
+    s->log_size = INT64_C(1) << 33;
     s->start_timeout_ms = 1;
     s->exit_timeout_ms = 2;
     s->kill_grace_ms = 3;
@@ -195,6 +197,7 @@ START_TEST(slice_fields_keep_their_places)
     ck_assert_int_eq(got->preempt_signal, 10);
     ck_assert_int_eq(got->private_shm, 2);
     ck_assert_int_eq(got->shm_size, 1 << 30);
+    ck_assert_int_eq(got->log_size, INT64_C(1) << 33);
     ck_assert_int_eq(got->start_timeout_ms, 1);
     ck_assert_int_eq(got->exit_timeout_ms, 2);
     ck_assert_int_eq(got->kill_grace_ms, 3);
@@ -258,6 +261,7 @@ START_TEST(values_out_of_range_are_refused)
     CHECK_REFUSED(s, preempt_signal, 65);
     CHECK_REFUSED(s, private_shm, 3);
     CHECK_REFUSED(s, shm_size, -1);
+    CHECK_REFUSED(s, log_size, -1);
     CHECK_REFUSED(s, start_timeout_ms, -1);
     CHECK_REFUSED(s, kill_grace_ms, INT64_MAX);
     CHECK_REFUSED(s, workspace, NULL);

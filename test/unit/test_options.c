@@ -41,9 +41,10 @@ START_TEST(spellings)
     ck_assert_str_eq(o.command, "cmd");
     ck_assert_ptr_null(o.part_config);
     options_free(&o);
-    OK(BASE, "c", "--shm_size=8g", "--private-shm=ON", "--preempt_signal", "usr1",
-       "--watch_samplers", "off");
+    OK(BASE, "c", "--shm_size=8g", "--log-size=500M", "--private-shm=ON", "--preempt_signal",
+       "usr1", "--watch_samplers", "off");
     ck_assert_int_eq(o.shm_size, INT64_C(8) << 30);
+    ck_assert_int_eq(o.log_size, INT64_C(500) << 20);
     ck_assert_int_eq(o.private_shm, PRIVATE_SHM_ON);
     ck_assert_int_eq(o.preempt_signal, SIGUSR1);
     ck_assert_int_eq(o.watch_samplers, 0);

@@ -33,7 +33,7 @@ static void said_is(const char *want)
 static struct root *open_root(void)
 {
     struct err err = {0};
-    struct root *root = root_open(&job, &meeting, MACHINES, NULL, NULL, &err);
+    struct root *root = root_open(&job, &meeting, MACHINES, NULL, NULL, NULL, &err);
 
     ck_assert_int_eq(err.code, 0);
     log_set_sink(hear, NULL);

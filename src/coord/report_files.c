@@ -1,0 +1,120 @@
+/* report_files: rank 0's report and launcher log, which the scribe writes: a file system that hangs
+ * holds up no job and changes no exit code.
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "coord/root_state.h"
+#include "keeper/logfile.h"
+#include "report/report.h"
+
+#define SETTLE_MS 5000 /* for the scribe, at the end, while it does not get on */
+
+static void report_failed(struct root *root, const char *why)
+{
+    if (!root->report_warned)
+        log_warning("the report is not complete: %s", why);
+    root->report_warned = true;
+    root->report_written = false;
+}
+
+static void hand(struct root *root, enum scribe_how how, const char *path, const struct buf *text)
+{
+    struct err err = {0};
+
+    if (!scribe_hand(root->scribe, how, path, text->data, text->len, &err))
+        return;
+    if (how == SCRIBE_REPLACE)
+        report_failed(root, err.text);
+    else
+        root->last_words_written = false;
+}
+
+/* A report that cannot be written is told once; at the end it may fit again. */
+void root_write_report(struct root *root, const struct report *report)
+{
+    static const struct {
+        const char *name;
+        void (*make)(struct buf *out, const struct report *report);
+    } files[] = {{"report.json", report_json}, {"report.html", report_html}};
+
+    root->report_written = true;
+    for (size_t i = 0; root->job->run_dir && i < sizeof(files) / sizeof(files[0]); i++) {
+        char *path = root_in_run_dir(root, files[i].name);
+        struct buf text = {0};
+
+        files[i].make(&text, report);
+        hand(root, SCRIBE_REPLACE, path, &text);
+        buf_free(&text);
+        free(path);
+    }
+}
+
+char *root_launcher_log(const struct root *root)
+{
+    char *logs, *path;
+
+    if (!root->job->run_dir)
+        return NULL;
+    logs = root_in_run_dir(root, "logs");
+    path = logfile_path(logs, root->meeting->seats[0].host, "launcher");
+    free(logs);
+    return path;
+}
+
+/* Where the console is gone with mpirun, the folder of the logs still tells: all warnings, then the
+ * cause. */
+void root_write_last_words(struct root *root, const struct report *report)
+{
+    char *path = root_launcher_log(root);
+    struct buf text = {0};
+
+    root->last_words_written = path != NULL;
+    if (!path)
+        return;
+    report_warnings(&text, report, SIZE_MAX, NULL);
+    if (report->cause)
+        report_cause_block(&text, report->cause);
+    if (text.len)
+        hand(root, SCRIBE_APPEND, path, &text);
+    buf_free(&text);
+    free(path);
+}
+
+void root_hear_scribe(struct root *root)
+{
+    enum scribe_how how;
+    struct err why;
+    int rc;
+
+    while (root->scribe && (rc = scribe_answer(root->scribe, &how, &why)) != 0) {
+        if (rc < 0) {
+            root->last_words_written = false;
+            report_failed(root, "the process that writes it (dgl-scribe) has died");
+        } else if (why.text[0] && how == SCRIBE_REPLACE) {
+            report_failed(root, why.text);
+        } else if (why.text[0]) {
+            root->last_words_written = false;
+            log_verbose("%s", why.text);
+        }
+    }
+}
+
+bool root_files_settled(struct root *root, int64_t now)
+{
+    int64_t since = root->settle_from;
+
+    root_hear_scribe(root);
+    if (!root->scribe || !root->scribe->under_way)
+        return true;
+    if (root->scribe->moved > since)
+        since = root->scribe->moved;
+    if (now - since < SETTLE_MS)
+        return false;
+    log_warning("the report in '%s' is not complete: the file system has not answered for %d s",
+                root->job->run_dir, SETTLE_MS / 1000);
+    root->report_warned = true;
+    root->report_written = root->last_words_written = false;
+    return true;
+}

@@ -1,0 +1,331 @@
+/* scribe: the process. One thread does what was handed over, in order, and may hang in it; a second
+ * one does nothing but see that the process ends when nobody is left who wants something of it.
+ */
+#include "keeper/scribe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "keeper/logfile.h"
+#include "keeper/scribework.h"
+
+enum { FD_RANK = 3, FD_KEEPER, FD_FIRST_FREE };
+
+struct work {
+    struct ring *ring;
+    bool rank_gone, keeper_gone;
+    struct logfile *files;
+    size_t n;
+    struct buf data;
+    atomic_ulong done; /* how often something was */
+};
+
+/* ---- log files ---- */
+
+static void tell_keeper(int file, int error)
+{
+    struct scribe_news news = {.file = file, .error = error};
+
+    if (send(FD_KEEPER, &news, sizeof news, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        return; /* it is gone, or has not read for long and looks itself */
+}
+
+static void fail(struct work *w, size_t file)
+{
+    tell_keeper((int)file, errno);
+    logfile_close(&w->files[file]);
+}
+
+static void open_file(struct work *w, size_t file)
+{
+    int64_t limit;
+
+    while (w->n <= file) {
+        w->files = mem_realloc(w->files, w->n + 1, sizeof *w->files);
+        w->files[w->n++] = (struct logfile){.fd = -1};
+    }
+    memcpy(&limit, w->data.data, sizeof limit);
+    buf_add(&w->data, "", 1);
+    if (logfile_open(&w->files[file], w->data.data + sizeof limit, limit) != 0)
+        fail(w, file);
+}
+
+static void do_frame(struct work *w, const struct ring_frame *frame)
+{
+    struct logfile *file = frame->file < w->n ? &w->files[frame->file] : NULL;
+
+    if (frame->kind == FRAME_OPEN)
+        open_file(w, frame->file);
+    else if (file != NULL && frame->kind == FRAME_CLOSE)
+        logfile_close(file);
+    else if (file != NULL && file->fd >= 0 && logfile_write(file, w->data.data, w->data.len) != 0)
+        fail(w, frame->file);
+}
+
+static bool do_next_frame(struct work *w)
+{
+    struct ring_frame frame;
+
+    w->data.len = 0;
+    if (!ring_peek(w->ring, &frame, &w->data))
+        return false;
+    do_frame(w, &frame);
+    if (ring_take(w->ring, &frame))
+        tell_keeper(-1, 0);
+    return true;
+}
+
+/* ---- texts ---- */
+
+static int append(const char *path, const char *text, size_t len, struct err *err)
+{
+    struct logfile file;
+    int rc = logfile_open(&file, path, 0);
+
+    if (rc == 0)
+        rc = logfile_write(&file, text, len);
+    if (rc != 0)
+        err_set(err, EXIT_LAUNCHER, "cannot write '%s': %s", path, strerror(errno));
+    logfile_close(&file);
+    return rc;
+}
+
+static void write_text(enum scribe_how how, const char *path, int memory, struct err *err)
+{
+    struct stat st = {0};
+    size_t len = fstat(memory, &st) == 0 ? (size_t)st.st_size : 0;
+    char *text = len == 0 ? NULL : mmap(NULL, len, PROT_READ, MAP_SHARED, memory, 0);
+
+    if (text == MAP_FAILED)
+        err_set(err, EXIT_LAUNCHER, "cannot write '%s': %s", path, strerror(errno));
+    else if (how == SCRIBE_REPLACE)
+        file_write(path, text, len, err);
+    else
+        append(path, text, len, err);
+    if (text != NULL && text != MAP_FAILED)
+        munmap(text, len);
+}
+
+static void answer(enum scribe_how how, const struct err *err)
+{
+    struct scribe_reply reply = {.how = how, .why = *err};
+    size_t len = offsetof(struct scribe_reply, why.text) + strlen(err->text) + 1;
+
+    if (send(FD_RANK, &reply, len, MSG_NOSIGNAL) < 0)
+        return; /* the rank is gone */
+}
+
+static bool do_next_text(struct work *w)
+{
+    struct scribe_text text;
+    struct err err = {0};
+    int memory;
+
+    if (w->rank_gone)
+        return false;
+    switch (scribework_receive(FD_RANK, &text, &memory)) {
+    case 0: return false;
+    case 1: break;
+    default: w->rank_gone = true; return true;
+    }
+    write_text(text.how, text.path, memory, &err);
+    close(memory);
+    answer(text.how, &err);
+    return true;
+}
+
+/* ---- the process ---- */
+
+/* The keeper wakes us by single bytes. True: there may be something in the ring since, and also
+ * what it put there before it went. */
+static bool look_at_keeper(struct work *w)
+{
+    bool woken = false;
+    char byte;
+    ssize_t n;
+
+    if (w->keeper_gone)
+        return false;
+    for (;;) {
+        n = recv(FD_KEEPER, &byte, 1, MSG_DONTWAIT);
+        if (n > 0)
+            woken = true;
+        else if (n == 0 || errno != EINTR)
+            break;
+    }
+    if (n < 0 && errno == EAGAIN)
+        return woken;
+    w->keeper_gone = true;
+    return true;
+}
+
+static void wait_for_more(const struct work *w)
+{
+    struct pollfd entries[] = {{.fd = w->rank_gone ? -1 : FD_RANK, .events = POLLIN},
+                               {.fd = w->keeper_gone ? -1 : FD_KEEPER, .events = POLLIN}};
+
+    poll(entries, 2, -1);
+}
+
+static void wait_until_alone(void)
+{
+    struct pollfd entries[] = {{.fd = FD_RANK, .events = POLLRDHUP},
+                               {.fd = FD_KEEPER, .events = POLLRDHUP}};
+
+    while (entries[0].fd >= 0 || entries[1].fd >= 0) {
+        if (poll(entries, 2, -1) < 0)
+            continue;
+        for (int i = 0; i < 2; i++)
+            if (entries[i].revents != 0)
+                entries[i].fd = -1;
+    }
+}
+
+/* A thread. A file system that hangs lets nothing through but SIGKILL. */
+static void *see_to_the_end(void *arg)
+{
+    struct work *w = arg;
+    unsigned long before = 0;
+
+    wait_until_alone();
+    for (int still = 0; still < SCRIBE_LINGER_S; still++) {
+        unsigned long done = atomic_load(&w->done);
+
+        if (done != before)
+            still = 0;
+        before = done;
+        poll(NULL, 0, 1000);
+    }
+    kill(getpid(), SIGKILL);
+    return NULL;
+}
+
+static _Noreturn void live(struct ring *ring)
+{
+    struct work w = {.ring = ring};
+    pthread_t watcher;
+
+    if (pthread_create(&watcher, NULL, see_to_the_end, &w) != 0)
+        _exit(EXIT_LAUNCHER);
+    for (;;) {
+        bool any = do_next_text(&w);
+
+        any |= do_next_frame(&w);
+        any |= !any && look_at_keeper(&w);
+        if (any)
+            atomic_fetch_add(&w.done, 1);
+        else if (w.rank_gone && w.keeper_gone)
+            _exit(EXIT_OK);
+        else
+            wait_for_more(&w);
+    }
+}
+
+/* Fixed descriptors, and nothing else: a copy of one of MPI's would hide the rank's death. */
+static int keep_only(int rank, int keeper)
+{
+    int high[2] = {fcntl(rank, F_DUPFD_CLOEXEC, FD_FIRST_FREE),
+                   fcntl(keeper, F_DUPFD_CLOEXEC, FD_FIRST_FREE)};
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null < 0 || high[0] < 0 || high[1] < 0)
+        return -1;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (dup2(null, fd) < 0)
+            return -1;
+    if (dup3(high[0], FD_RANK, O_CLOEXEC) < 0 || dup3(high[1], FD_KEEPER, O_CLOEXEC) < 0)
+        return -1;
+    file_close_from(FD_FIRST_FREE);
+    return 0;
+}
+
+/* Whoever tells the job to end tells the rank and the keeper: they tell what is still to be
+ * written.
+ */
+static void take_no_signals(void)
+{
+    static const int ignored[] = {SIGPIPE, SIGUSR1, SIGUSR2, SIGQUIT, SIGALRM,
+                                  SIGTSTP, SIGTERM, SIGINT,  SIGHUP};
+    struct sigaction fresh = {.sa_handler = SIG_DFL};
+    sigset_t none;
+
+    for (int i = 1; i < NSIG; i++)
+        sigaction(i, &fresh, NULL);
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        signal(ignored[i], SIG_IGN);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void be_born(int rank, int keeper, struct ring *ring)
+{
+    setsid();
+    prctl(PR_SET_NAME, "dgl-scribe");
+    take_no_signals();
+    if (keep_only(rank, keeper) != 0 || chdir("/") != 0)
+        _exit(EXIT_LAUNCHER);
+    live(ring);
+}
+
+/* Signals stay blocked over the fork, so that no handler of the rank's runs in the scribe. */
+static pid_t fork_quietly(int rank, int keeper, struct ring *ring)
+{
+    sigset_t all, before;
+    pid_t pid;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    pid = fork();
+    if (pid == 0)
+        be_born(rank, keeper, ring);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
+
+static void close_pair(const int pair[2])
+{
+    close(pair[0]);
+    close(pair[1]);
+}
+
+int scribe_fork(struct scribe *scribe, struct err *err)
+{
+    int rank[2], keeper[2];
+
+    *scribe = (struct scribe){.fd = -1, .keeper_fd = -1, .ring = ring_make()};
+    if (scribe->ring == NULL)
+        return err_set(err, EXIT_LAUNCHER, "no memory for log files: %s", strerror(errno));
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, rank) != 0)
+        return err_set(err, EXIT_LAUNCHER, "cannot make a socketpair: %s", strerror(errno));
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, keeper) != 0) {
+        close_pair(rank);
+        return err_set(err, EXIT_LAUNCHER, "cannot make a socketpair: %s", strerror(errno));
+    }
+    scribe->pid = fork_quietly(rank[1], keeper[1], scribe->ring);
+    if (scribe->pid < 0) {
+        err_set(err, EXIT_LAUNCHER, "cannot fork the process that writes log files: %s",
+                strerror(errno));
+        close_pair(rank);
+        close_pair(keeper);
+        return -1;
+    }
+    close(rank[1]);
+    close(keeper[1]);
+    scribe->fd = rank[0];
+    scribe->keeper_fd = keeper[0];
+    return 0;
+}

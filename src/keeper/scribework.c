@@ -1,0 +1,168 @@
+/* scribework: the rank's side of the scribe, and the message that carries a text. */
+#include "keeper/scribework.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define UNDER_WAY_MOST 64 /* texts, so that a scribe that hangs costs no memory without end */
+
+union control {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+static int cannot_hand(const char *path, const char *why, struct err *err)
+{
+    return err_set(err, EXIT_LAUNCHER, "cannot write '%s': %s", path, why);
+}
+
+/* -1 with errno. */
+static int text_in_memory(const char *text, size_t len)
+{
+    int fd = memfd_create("dgl-scribe", MFD_CLOEXEC), error;
+
+    for (size_t at = 0; fd >= 0 && at < len;) {
+        ssize_t n = write(fd, text + at, len - at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            error = errno;
+            close(fd);
+            errno = error;
+            return -1;
+        }
+        at += (size_t)n;
+    }
+    return fd;
+}
+
+static int send_text(int fd, const struct scribe_text *text, int memory)
+{
+    union control control = {0};
+    struct iovec part = {.iov_base = (void *)text,
+                         .iov_len = offsetof(struct scribe_text, path) + strlen(text->path) + 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof memory);
+    memcpy(CMSG_DATA(header), &memory, sizeof memory);
+    return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+int scribe_hand(struct scribe *scribe, enum scribe_how how, const char *path, const void *text,
+                size_t len, struct err *err)
+{
+    struct scribe_text message = {.how = how};
+    int memory, rc;
+
+    if (scribe->fd < 0)
+        return cannot_hand(path, "the process that writes it has died", err);
+    if (scribe->under_way >= UNDER_WAY_MOST)
+        return cannot_hand(path, "the file system does not answer", err);
+    if (strlen(path) >= sizeof message.path)
+        return cannot_hand(path, strerror(ENAMETOOLONG), err);
+    memcpy(message.path, path, strlen(path));
+    memory = text_in_memory(text, len);
+    if (memory < 0)
+        return cannot_hand(path, strerror(errno), err);
+    rc = send_text(scribe->fd, &message, memory);
+    if (rc != 0)
+        cannot_hand(path,
+                    errno == EAGAIN ? "the file system does not answer"
+                                    : "the process that writes it has died",
+                    err);
+    close(memory);
+    if (rc == 0 && scribe->under_way++ == 0)
+        scribe->moved = clock_ms();
+    return rc;
+}
+
+int scribework_receive(int fd, struct scribe_text *text, int *memory)
+{
+    union control control = {0};
+    struct iovec part = {.iov_base = text, .iov_len = sizeof *text};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *header;
+    ssize_t n;
+
+    do
+        n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
+        return 0;
+    header = CMSG_FIRSTHDR(&message);
+    if (n <= (ssize_t)offsetof(struct scribe_text, path) || header == NULL ||
+        header->cmsg_type != SCM_RIGHTS)
+        return -1;
+    memcpy(memory, CMSG_DATA(header), sizeof *memory);
+    return 1;
+}
+
+int scribe_answer(struct scribe *scribe, enum scribe_how *how, struct err *why)
+{
+    struct scribe_reply reply;
+    ssize_t n;
+
+    if (scribe->fd < 0 || scribe->under_way == 0)
+        return 0;
+    do
+        n = recv(scribe->fd, &reply, sizeof reply, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
+        return 0;
+    if (n <= (ssize_t)offsetof(struct scribe_reply, why.text)) {
+        close(scribe->fd);
+        scribe->fd = -1;
+        scribe->under_way = 0;
+        return -1;
+    }
+    scribe->under_way--;
+    scribe->moved = clock_ms();
+    *how = reply.how;
+    *why = reply.why;
+    return 1;
+}
+
+/* It leaves when all is done, and its end of the socket goes with it. */
+static void wait_for_its_end(int fd, int timeout_ms)
+{
+    int64_t end = clock_ms() + timeout_ms;
+    struct pollfd entry = {.fd = fd, .events = POLLIN};
+    struct scribe_reply reply;
+
+    shutdown(fd, SHUT_WR);
+    while (poll(&entry, 1, clock_poll_timeout(clock_ms(), end)) > 0 &&
+           recv(fd, &reply, sizeof reply, MSG_DONTWAIT) > 0)
+        continue;
+}
+
+void scribe_leave(struct scribe *scribe, int timeout_ms)
+{
+    int64_t end = clock_ms() + timeout_ms;
+
+    if (scribe->fd >= 0) {
+        wait_for_its_end(scribe->fd, timeout_ms);
+        close(scribe->fd);
+        scribe->fd = -1;
+    }
+    while (scribe->pid > 0 && waitpid(scribe->pid, NULL, WNOHANG) == 0 && clock_ms() < end)
+        poll(NULL, 0, 1);
+}
