@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "keeper/logfile.h"
 #include "keeper/scribework.h"
+#include "keeper/spawn.h"
 
 enum { FD_RANK = 3, FD_KEEPER, FD_FIRST_FREE };
 
@@ -317,8 +318,7 @@ int scribe_fork(struct scribe *scribe, struct err *err)
     }
     scribe->pid = fork_quietly(rank[1], keeper[1], scribe->ring);
     if (scribe->pid < 0) {
-        err_set(err, EXIT_LAUNCHER, "cannot fork the process that writes log files: %s",
-                strerror(errno));
+        spawn_fork_failed(" the process that writes log files", errno, err);
         close_pair(rank);
         close_pair(keeper);
         return -1;

@@ -5,6 +5,7 @@ left, the code and the cause; time alone is judged by scripts/killmatrix."""
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import re
 import resource
@@ -17,7 +18,7 @@ from cluster import read_bytes
 from killcells import (ANY_FAILURE, CUT, CUT_OFF, DRAIN, EXIT, FORKED, GOES_ON, KILL_GRACE, LOADING,
                        LOST_TIMEOUT, PRINTING, SILENCES, TRAINING)
 from leftovers import describe
-from patience import Deadline, wait_until
+from patience import Deadline, load, wait_until
 
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGSTOP": signal.SIGSTOP,
            "segfault": signal.SIGSEGV}
@@ -87,7 +88,7 @@ def server_script(who, last):
 def options_of(cell, as_typed, build):
     options = {"num_samplers": 1, "kill_grace": KILL_GRACE if as_typed else 1, "exit_timeout": 60}
     if cell.limit in SILENCES:
-        options["lost_timeout"] = LOST_TIMEOUT if as_typed else 2
+        options["lost_timeout"] = LOST_TIMEOUT if as_typed else max(2, math.ceil(load()))
     if cell.stage == PRINTING:
         options["run_dir"] = "none"  # no line may be lost: the messages are as large as can be
     if cell.victim == FORKED:

@@ -27,7 +27,7 @@ def test_a_failure_in_front_of_a_pipe(job):
     assert "exited with code 1: its output goes through a pipe" in result.err, result.said
 
 
-@pytest.mark.parametrize("script, code", [("sleep 0.5; kill SEGV", 139), ("sleep 0.5; exit 7", 7)])
+@pytest.mark.parametrize("script, code", [("sleep 2; kill SEGV", 139), ("sleep 2; exit 7", 7)])
 def test_any_program_in_front_of_a_pipe(solo, script, code):
     it = solo()
     assert alone(it, f"{it.build}/fake 'trainer: {script}' | cat").run().code == code
@@ -36,7 +36,7 @@ def test_any_program_in_front_of_a_pipe(solo, script, code):
 def test_a_pipe_that_somebody_holds(solo):
     """As DGL's samplers do: the shell would wait for ever."""
     it = solo()
-    result = alone(it, f"{it.build}/fake 'trainer: fork nohup; sleep 0.5; exit 3' | cat").run()
+    result = alone(it, f"{it.build}/fake 'trainer: fork nohup; sleep 2; exit 3' | cat").run()
     assert result.code == 3, result.said
     assert "waits for who else holds the pipe" in result.err, result.said
 
