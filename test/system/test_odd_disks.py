@@ -285,7 +285,7 @@ def test_job_folder_that_hangs_at_the_end(make, hanging):
 @pytest.mark.parametrize("mpi, how", [("openmpi", ""), ("mpich", "hard")])
 def test_keeper_that_hangs(make, hanging, mpi, how):
     """Between the servers and the trainers; 'hard': not even KILL ends it."""
-    it = make(mpi, "server 0: wait go; serve", "server 1: touch up; serve", machines=2,
+    it = make(mpi, "server 0: wait go; serve", "server 1: listen; touch up; forever", machines=2,
               start_timeout=3)
     hang = hanging(it, 1)
     it.start().wait_for("up")
