@@ -28,4 +28,7 @@ void strv_env_set(struct strv *v, const char *name_value);
 void strv_env_setf(struct strv *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const char *strv_env_get(const struct strv *v, const char *name);
 
+/* The value of NAME in an environment that ends with NULL, or NULL. Borrowed. */
+const char *strv_env_value(char **envp, const char *name);
+
 #endif

@@ -99,3 +99,13 @@ const char *strv_env_get(const struct strv *v, const char *name)
 
     return i == v->n ? NULL : strchr(v->items[i], '=') + 1;
 }
+
+const char *strv_env_value(char **envp, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (; *envp; envp++)
+        if (!strncmp(*envp, name, len) && (*envp)[len] == '=')
+            return *envp + len + 1;
+    return NULL;
+}

@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/kernel.h"
+#include "base/strv.h"
 #include "job/cpus.h"
 
 #define SHM          "/dev/shm"
@@ -41,19 +42,9 @@ static const struct manager managers[] = {
     {"PMIX_RANK", "PMIX_RANK", NULL, "mpirun", OPEN_MPI_ONE},
 };
 
-static const char *value_of(char **envp, const char *name)
-{
-    size_t len = strlen(name);
-
-    for (; *envp; envp++)
-        if (!strncmp(*envp, name, len) && (*envp)[len] == '=')
-            return *envp + len + 1;
-    return NULL;
-}
-
 static int number_of(char **envp, const char *name, int fallback)
 {
-    const char *text = name ? value_of(envp, name) : NULL;
+    const char *text = name ? strv_env_value(envp, name) : NULL;
     char *end;
     long value;
 
@@ -72,7 +63,7 @@ void launch_look(struct launch *launch, char **envp)
     for (size_t i = 0; i < sizeof(managers) / sizeof(managers[0]); i++) {
         const struct manager *m = &managers[i];
 
-        if (!value_of(envp, m->sign))
+        if (!strv_env_value(envp, m->sign))
             continue;
         launch->by = m->by;
         launch->one_each = m->one_each;

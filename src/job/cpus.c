@@ -1,6 +1,7 @@
 /* cpus: whose mask this process has, told from its ancestors' names and masks, and how many CPUs
  * that leaves.
  */
+#include "base/strv.h"
 #include "job/cpus.h"
 
 #include <fcntl.h>
@@ -96,21 +97,11 @@ static bool is_open_mpis(const char *name)
     return false;
 }
 
-static const char *value_of(char **envp, const char *name)
-{
-    size_t len = strlen(name);
-
-    for (; *envp; envp++)
-        if (!strncmp(*envp, name, len) && (*envp)[len] == '=')
-            return *envp + len + 1;
-    return NULL;
-}
-
 /* Open MPI 4 says whether it has bound the rank; version 5 does not. */
 static bool is_unbound(char **envp)
 {
-    return value_of(envp, "OMPI_MCA_orte_launch") &&
-           !value_of(envp, "OMPI_MCA_orte_bound_at_launch");
+    return strv_env_value(envp, "OMPI_MCA_orte_launch") &&
+           !strv_env_value(envp, "OMPI_MCA_orte_bound_at_launch");
 }
 
 /* The child of the daemon has the mask that the daemon gave it; where this process has another, a
@@ -148,7 +139,7 @@ static void read_widest(const struct cpus *own, struct cpus *widest)
 bool cpus_look(struct cpus *cpus, char **envp)
 {
     struct cpus own, daemons, widest;
-    const char *granted = value_of(envp, "SLURM_CPUS_ON_NODE");
+    const char *granted = strv_env_value(envp, "SLURM_CPUS_ON_NODE");
     enum cpus_by by;
 
     if (!read_mask(0, &own)) {

@@ -17,23 +17,14 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/strv.h"
 #include "job/dgl.h"
-
-static const char *value_of(char **envp, const char *name)
-{
-    size_t len = strlen(name);
-
-    for (; *envp; envp++)
-        if (!strncmp(*envp, name, len) && (*envp)[len] == '=')
-            return *envp + len + 1;
-    return NULL;
-}
 
 /* The current directory as the shell names it: /home/u rather than the place that this machine
  * happens to mount it at. The caller frees; NULL when there is none. */
 static char *current_directory(char **envp)
 {
-    const char *named = value_of(envp, "PWD");
+    const char *named = strv_env_value(envp, "PWD");
     struct stat a, b;
     char path[PATH_MAX];
 
@@ -156,7 +147,7 @@ static int check_size(const struct job *job, struct err *err)
  * nodes still differ. */
 static void make_id(struct job *job, char **envp)
 {
-    const char *slurm = value_of(envp, "SLURM_JOB_ID");
+    const char *slurm = strv_env_value(envp, "SLURM_JOB_ID");
     char time[32], who[32];
     uint16_t salt = 0;
     size_t len = 0;
@@ -210,7 +201,7 @@ static bool stays_here(const char *name_value)
 static void take_environment(struct job *job, char **envp)
 {
     const struct options *o = &job->options;
-    const char *threads = value_of(envp, "OMP_NUM_THREADS");
+    const char *threads = strv_env_value(envp, "OMP_NUM_THREADS");
 
     job->omp_num_threads = threads && *threads ? mem_strdup(threads) : NULL;
     for (; !o->pass_none && *envp; envp++) {
