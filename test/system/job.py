@@ -18,7 +18,7 @@ import time
 import uuid
 
 from cluster import net_of, parent_of, pids, read_bytes
-from leftovers import Before, describe, is_marked, marked
+from leftovers import Before, describe, is_marked, marked, signal_each
 from patience import Deadline, load
 
 PART = {"node_feats": "node_feat.dgl", "edge_feats": "edge_feat.dgl", "part_graph": "graph.dgl"}
@@ -317,11 +317,7 @@ class Job:
             alive = {*marked(self.marker), *(set(self.cluster.processes()) - self.before.processes)}
             if not alive:
                 break
-            for pid in alive:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            signal_each(alive, signal.SIGKILL)
             time.sleep(0.02)
 
     def fail(self, why):

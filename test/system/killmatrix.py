@@ -17,7 +17,7 @@ import time
 from cluster import read_bytes
 from killcells import (ANY_FAILURE, CUT, CUT_OFF, DRAIN, EXIT, FORKED, GOES_ON, KILL_GRACE, LOADING,
                        LOST_TIMEOUT, PRINTING, SILENCES, TRAINING)
-from leftovers import describe
+from leftovers import describe, signal_each
 from patience import Deadline, load, wait_until
 
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGSTOP": signal.SIGSTOP,
@@ -153,8 +153,7 @@ def hit(cell, job):
     if cell.how == EXIT:
         touch(job, "die")
     else:
-        for pid in pids:
-            os.kill(pid, SIGNALS[cell.how])
+        signal_each(pids, SIGNALS[cell.how])
     return pids, now
 
 
@@ -253,9 +252,8 @@ def bears_it(cell, job, files, pids, measured):
         measured.wrong.append("no notice")
     if job.process.poll() is not None or "the job failed" in said_so_far(files):
         measured.wrong.append("did not go on")
-    for pid in pids if cell.how == "SIGSTOP" else []:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+    if cell.how == "SIGSTOP":
+        signal_each(pids, signal.SIGCONT)
     touch(job, "listen", "go", "leave")
     return time.monotonic()
 

@@ -1,5 +1,7 @@
 """What a job has left: processes, shared memory, ports, temporary files. It gets a few seconds."""
 
+import contextlib
+import os
 import pathlib
 import shutil
 import time
@@ -26,6 +28,13 @@ def is_marked(pid, marker):
 def marked(marker):
     """All processes whose environment holds the marker, wherever they are."""
     return [pid for pid in pids() if is_marked(pid, marker)]
+
+
+def signal_each(processes, number):
+    """To each that is still there: the first signals may end the rest, or the kernel may have."""
+    for pid in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 class Before:

@@ -1,13 +1,11 @@
 """Real DGL, two jobs on the same machines and the same graph: one is killed, the other trains on."""
 
-import contextlib
-import os
 import shutil
 import signal
 
 import pytest
 
-from leftovers import marked
+from leftovers import marked, signal_each
 from patience import wait_for_end, wait_until
 from realdgl import check_accuracy
 from test_dgl import Shape, check_report, command_of
@@ -46,9 +44,7 @@ def test_one_of_two_is_killed(dgl_job):
         setattr(second.before, what, getattr(first.before, what))
     wait_until(lambda: trains(second), "both train")
     assert tensors(first) and tensors(first) == tensors(second)  # as if the other were not there
-    for pid in marked(first.marker):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    signal_each(marked(first.marker), signal.SIGKILL)
     assert wait_for_end(first.process) != 0
     wait_until(lambda: not marked(first.marker), "the first job has gone")
     first.process.stdout.close()

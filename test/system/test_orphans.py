@@ -1,7 +1,6 @@
 """Descendants that hide, are deaf, stopped, dead or multiply: none of them outlives the job, in
 whatever stage it ends and whoever is killed."""
 
-import os
 import pathlib
 import re
 import signal
@@ -15,6 +14,7 @@ from cluster import read_bytes
 from conftest import build_of
 from job import Job
 from killcells import CELLS, CUT, EXIT, KILL, STAGES, TRAINING
+from leftovers import signal_each
 
 MACHINES = 3
 HIDDEN = ("daemon", "daemon nohup", "daemon stubborn", "session stubborn", "group nohup",
@@ -68,8 +68,7 @@ def bomb():
     yield f"limit {folder}; bomb 1000000"
     (folder / "pids.max").write_text("0\n")
     while held := read_bytes(folder / "cgroup.procs").split():
-        for pid in held:
-            os.kill(int(pid), signal.SIGKILL)
+        signal_each(map(int, held), signal.SIGKILL)
         time.sleep(0.02)
     folder.rmdir()
 

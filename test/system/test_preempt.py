@@ -5,6 +5,8 @@ import signal
 
 import pytest
 
+from leftovers import signal_each
+
 
 def saves(machines, number="USR1"):
     return ["server: fork plain; serve",
@@ -87,8 +89,7 @@ def test_off_unless_asked_for(job):
 def test_a_signal_to_everything_hits_trainers_only(solo):
     """As Slurm's --signal does: to every process of a job step."""
     it = up(solo(*saves(1), preempt_signal="USR1"))
-    for pid in it.own_processes():
-        os.kill(pid, signal.SIGUSR1)
+    signal_each(it.own_processes(), signal.SIGUSR1)
     result = it.finish()
     assert result.code == 75, result.said
     assert {process["exit_code"] for process in result.processes()} == {0}, result.said

@@ -1,7 +1,6 @@
 """Shared memory: a /dev/shm of the job's own, or what its processes leave is noted and removed; and
 two jobs on the same machines. That nothing stays in the machines' own is proved by every finish()."""
 
-import contextlib
 import os
 import signal
 
@@ -9,7 +8,7 @@ import pytest
 
 from cluster import read_bytes
 from patience import wait_until
-from leftovers import MPI_SHARED_MEMORY, marked
+from leftovers import MPI_SHARED_MEMORY, marked, signal_each
 
 MIB = 1 << 20
 NO_RIGHTS = ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]
@@ -47,9 +46,7 @@ def in_machines(it):
 
 def kill_all_of(it):
     """At once: ranks, keepers and the workload; not MPI's."""
-    for pid in it.own_processes():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    signal_each(it.own_processes(), signal.SIGKILL)
 
 
 def place(cluster, machine, name):

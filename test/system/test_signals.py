@@ -11,7 +11,7 @@ import pytest
 
 from cluster import read_bytes
 from patience import wait_until
-from leftovers import describe
+from leftovers import describe, signal_each
 
 SCRIPT = ("server: serve", "trainer: connect; dump up; forever")
 STUBBORN = ("server: fork session stubborn; serve",
@@ -101,8 +101,7 @@ def test_a_signal_to_all_ranks_of_a_machine_counts_once(job):
     it.start().wait_for("up")
     ranks = it.ranks()
     assert len(ranks) == 3, ranks
-    for pid in ranks:
-        os.kill(pid, signal.SIGTERM)
+    signal_each(ranks, signal.SIGTERM)
     result = it.finish()
     assert result.code == 143, result.said
     trainer, = result.processes("trainer")
