@@ -31,8 +31,8 @@ def forget_ignored_signals():
 
 def pytest_addoption(parser):
     parser.addoption("--seed", type=int, default=0, help="of the order of the tests")
-    parser.addoption("--quick", action="store_true", help="without DGL; of the others a selection "
-                     "in which each test, each value of its parameters and each MPI comes once")
+    parser.addoption("--quick", action="store_true", help="without DGL; each other test with "
+                     "one of its values, each file under both MPIs, each setting of a table")
 
 
 def pytest_configure(config):
@@ -53,8 +53,8 @@ def is_dgl(item):
 
 
 def facts_of(item):
-    """What the test shows that another one may show as well: its function, each value of its
-    parameters, or what such a value says to be made of (`shows`), and in its file the MPI."""
+    """What the test shows that another one may show as well: its function, its file under its MPI,
+    and each setting that a row of a table is made of (`shows`)."""
     call = getattr(item, "callspec", None)
     name = f"{item.path.name}::{item.originalname}"
     facts = {(name,)}
@@ -63,8 +63,6 @@ def facts_of(item):
             facts.add((item.path.name, value))
         elif hasattr(value, "shows"):
             facts.update((name, *fact) for fact in value.shows.items())
-        else:
-            facts.add((name, parameter, call.indices[parameter]))
     return facts
 
 
@@ -99,9 +97,9 @@ def select_quick(config, items):
 def pytest_collection_modifyitems(config, items):
     """Real DGL first, since it takes longest; whoever wants the machine alone last; else by chance,
     since no test may need another."""
+    random.Random(config.getoption("seed")).shuffle(items)
     if config.getoption("quick"):
         select_quick(config, items)
-    random.Random(config.getoption("seed")).shuffle(items)
     items.sort(key=lambda item: (not is_dgl(item), is_alone(item)))
     group = itertools.cycle(range(DGL_WORKERS))
     for item in items:
