@@ -4,6 +4,7 @@ Looks through /proc with its own eyes, not through vcluster's, and never signals
 """
 
 import collections
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -64,6 +65,15 @@ class Cluster:
     def on(self, machine, *words, **options):
         return subprocess.run(self.words("on", str(machine), *words), capture_output=True,
                               text=True, timeout=patience.seconds(), **options)
+
+    @contextlib.contextmanager
+    def cut_off(self, machine):
+        """Its packets vanish meanwhile."""
+        self.vcluster("link", str(machine), "down")
+        try:
+            yield
+        finally:
+            self.vcluster("link", str(machine), "up")
 
     def down(self):
         self.vcluster("down")

@@ -40,6 +40,8 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "dgl: needs real DGL (scripts/setup installs it)")
     config.addinivalue_line("markers", "alone: no other test may run at the same time")
     config.addinivalue_line("markers", "xdist_group: one worker runs all of the group")
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        config.pluginmanager.register(TellAtOnce(config))
 
 
 # ---- which, and in which order ----
@@ -123,6 +125,20 @@ def place(request, shared_folder):
     with open(shared_folder / "places", "w", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX if is_alone(request.node) else fcntl.LOCK_SH)
         yield
+
+
+class TellAtOnce:
+    """Names a test when it fails; under xdist its whole story comes at the end of all."""
+
+    def __init__(self, config):
+        self.config = config
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+            reporter.ensure_newline()
+            reporter.write_line(f"{report.nodeid} fails: {getattr(crash, 'message', '?')[:300]}")
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -148,11 +148,9 @@ def hit(cell, job):
     """Does it; returns the pids and the moment."""
     pids = [] if cell.how == CUT else victims(cell, job)
     now = time.monotonic()
-    if cell.is_cut_off:
-        job.cluster.vcluster("link", str(cell.machine), "down")
     if cell.how == EXIT:
         touch(job, "die")
-    else:
+    elif pids:
         signal_each(pids, SIGNALS[cell.how])
     return pids, now
 
@@ -259,8 +257,9 @@ def bears_it(cell, job, files, pids, measured):
 
 
 def measure(cell, job, files, measured):
-    pids, since = hit(cell, job)
-    try:
+    cut_off = job.cluster.cut_off(cell.machine) if cell.is_cut_off else contextlib.nullcontext()
+    with cut_off:
+        pids, since = hit(cell, job)
         if cell.ending == GOES_ON:
             since = bears_it(cell, job, files, pids, measured)
         with Watch(job) as watch:
@@ -274,9 +273,6 @@ def measure(cell, job, files, measured):
             watch.until_returned(Deadline(1) if cell.is_cut_off else Deadline())
             if watch.returned and measured.gone is not None:
                 measured.returned = max(0, watch.returned - since)
-    finally:
-        if cell.is_cut_off:
-            job.cluster.vcluster("link", str(cell.machine), "up")
 
 
 def judge(cell, job, result, measured):

@@ -78,13 +78,10 @@ def test_a_rank_that_spins_in_mpi_is_ended_by_its_keeper(job, preload):
              kill_grace=1)
     preload(it, 0, SPINS, f"SPIN_WHEN={it.workspace}/spin")
     it.start().wait_for("up.trainer-0", "up.trainer-1")
-    it.cluster.vcluster("link", "0", "down")
-    try:
+    with it.cluster.cut_off(0):
         (it.workspace / "spin").touch()
         wait_until(lambda: not it.own_processes(), "all has ended on both sides of the cut",
                    lambda: "\n".join(map(describe, it.own_processes())))
-    finally:
-        it.cluster.vcluster("link", "0", "up")
     result = it.finish()
     assert result.code != 0, result.said
     assert "vm0: the rank of this machine" in result.err, result.said

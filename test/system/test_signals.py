@@ -153,12 +153,9 @@ def test_rank_and_keeper_are_killed_together(job):
 
 def cut(it, machine):
     """Cuts that machine off until all of the job has ended, on both sides; then joins it again."""
-    it.cluster.vcluster("link", str(machine), "down")
-    try:
+    with it.cluster.cut_off(machine):
         wait_until(lambda: not it.own_processes(), "all has ended on both sides of the cut",
                    lambda: "\n".join(map(describe, it.own_processes())))
-    finally:
-        it.cluster.vcluster("link", str(machine), "up")
     return it.finish()
 
 
