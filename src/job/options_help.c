@@ -2,11 +2,9 @@
  */
 #include "job/options.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "job/given.h"
 #include "job/options_table.h"
 
 enum { WIDTH = 79, INDENT = 6 };
@@ -41,19 +39,28 @@ static void print_option(FILE *out, const struct option_spec *spec)
 
     fprintf(out, "  --%s%s%s\n", spec->name, spec->metavar ? " " : "",
             spec->metavar ? spec->metavar : "");
-    snprintf(text, sizeof(text), "%s%s%s%s%s", spec->help, fallback ? " Default: " : "",
-             fallback ? fallback : "", fallback ? "." : "", spec->required ? " Required." : "");
+    snprintf(text, sizeof(text), "%s%s%s%s%s", spec->required ? "Required. " : "", spec->help,
+             fallback ? " Default: " : "", fallback ? fallback : "", fallback ? "." : "");
     print_wrapped(out, text);
 }
 
 void options_help(FILE *out)
 {
-    fputs("Usage: mpirun -hostfile ip_config.txt dgl-mpilaunch [options] \"COMMAND\"\n"
-          "       srun dgl-mpilaunch [options] -- PROGRAM [ARGUMENT...]\n\n"
+    fputs("Usage: mpirun -hostfile ip_config.txt -N 1 dgl-mpilaunch [OPTIONS] \"COMMAND\"\n"
+          "       mpirun -f hosts -ppn 1 dgl-mpilaunch [OPTIONS] \"COMMAND\"      (MPICH)\n"
+          "       srun --ntasks-per-node=1 dgl-mpilaunch [OPTIONS] -- PROGRAM [ARG...]\n"
+          "       dgl-mpilaunch [OPTIONS] \"COMMAND\"                (one machine, no MPI)\n\n"
           "Starts DGL's servers and trainers on all machines of ip_config, in order, and\n"
           "stops them all when one fails.\n\n"
-          "A COMMAND in one quoted word is run by a shell, unchanged. Words after -- meet\n"
-          "no shell; in them {ip_config}, {part_config} and {workspace} are replaced.\n\n"
+          "Example: 2 trainers on each machine, each with 4 samplers\n\n"
+          "  mpirun -hostfile ip_config.txt -N 1 dgl-mpilaunch --workspace . \\\n"
+          "      --num_trainers 2 --num_samplers 4 --num_servers 1 \\\n"
+          "      --part_config data/graph.json --ip_config ip_config.txt \\\n"
+          "      \"python3 train.py --ip_config ip_config.txt\"\n\n"
+          "Often used besides: --dry_run (shows what would run), --extra_envs,\n"
+          "--max_restarts, --start_timeout, --run_dir.\n\n"
+          "A shell runs a COMMAND in one quoted word, unchanged. No shell runs words after\n"
+          "--, and in them {ip_config}, {part_config} and {workspace} are replaced.\n\n"
           "Options may stand before or after the command, with '_' or '-' in their names,\n"
           "with '=' or a blank before the value. Each is also read from the environment\n"
           "as DGL_MPILAUNCH_ and its name in capitals, and from --config's file.\n",
@@ -92,30 +99,13 @@ static void roff_option(FILE *out, const struct option_spec *spec)
     fputs("\\fR", out);
     if (spec->metavar)
         fprintf(out, " \\fI%s\\fR", spec->metavar);
-    fputc('\n', out);
+    fputs(spec->required ? "\nRequired.\n" : "\n", out);
     print_roff(out, spec->help);
     if (fallback) {
         fputs("\nDefault: ", out);
         print_roff(out, fallback);
         fputc('.', out);
     }
-    fputs(spec->required ? "\nRequired.\n" : "\n", out);
-}
-
-static void roff_variable(FILE *out, const struct option_spec *spec)
-{
-    if (spec->not_in_file)
-        return;
-    fputs(".TP\n\\fB" GIVEN_ENVIRONMENT_PREFIX, out);
-    for (const char *p = spec->name; *p; p++)
-        fputc(toupper((unsigned char)*p), out);
-    fputs("\\fR\nAs \\fB\\-\\-", out);
-    print_roff(out, spec->name);
-    fputs("\\fR.", out);
-    if (spec->kind == OPTION_FLAG)
-        fputs(" yes or no.", out);
-    if (spec->kind == OPTION_ENVS)
-        fputs(" Separated by blanks, or one a line.", out);
     fputc('\n', out);
 }
 
@@ -130,8 +120,4 @@ void options_roff(FILE *out)
             if ((int)options_table[i].group == group)
                 roff_option(out, &options_table[i]);
     }
-    fputs(".SH ENVIRONMENT\nThe command line overrides these; an empty one counts as unset.\n",
-          out);
-    for (size_t i = 0; i < options_table_size; i++)
-        roff_variable(out, &options_table[i]);
 }

@@ -29,28 +29,28 @@ static const struct option_choice signals[] = {
 
 const struct option_spec options_table[] = {
     {"workspace", OPTION_TEXT, GROUP_WHAT, AT(workspace), .metavar = "DIR", .required = true,
-     .help = "The folder, on every machine, in which all processes start. A relative one is "
-             "relative to where rank 0 was started."},
+     .help = "The folder, on every machine, in which all processes start. A relative path counts "
+             "from rank 0's current folder."},
     {"ip_config", OPTION_TEXT, GROUP_WHAT, AT(ip_config), .metavar = "FILE", .required = true,
-     .help = "The list of machines: one IPv4 address a line, and after it, where wanted, the port "
-             "of its first server (else 30050). Relative to the workspace, or absolute."},
+     .help = "The list of machines: one IPv4 address a line, and after it, if wanted, the port of "
+             "its first server (else 30050). Relative to the workspace, or absolute."},
     {"part_config", OPTION_TEXT, GROUP_WHAT, AT(part_config), .metavar = "FILE", .required = true,
      .help = "The JSON file that DGL's partitioning wrote; it must have as many partitions as "
-             "there are machines. Relative to the workspace, or absolute. Not needed with "
-             "--num_servers 0."},
+             "there are machines. Relative to the workspace, or absolute. With --num_servers 0 it "
+             "may be left out."},
     {"num_trainers", OPTION_COUNT, GROUP_PROCESSES, AT(num_trainers), .metavar = "N", .min = 1,
      .max = PROCESSES_MAX, .required = true, .help = "Trainers on each machine."},
     {"num_samplers", OPTION_COUNT, GROUP_PROCESSES, AT(num_samplers), .fallback = "0",
      .metavar = "N", .max = PROCESSES_MAX,
-     .help = "Sampler processes of each trainer. The trainer starts them itself, unless there is a "
-             "--sampler_cmd."},
+     .help = "Sampler processes of each trainer. The trainer starts them itself, unless "
+             "--sampler_cmd is given."},
     {"sampler_cmd", OPTION_TEXT, GROUP_PROCESSES, AT(sampler_cmd), .metavar = "COMMAND",
      .says = "trainers start their own samplers",
-     .help = "One quoted word, run by a shell, that is started num_samplers times for each trainer "
-             "when all servers listen. It is to join DGL as a sampler and to feed its trainer; "
-             "DGL_JOB_TRAINER_RANK, DGL_JOB_SAMPLER_ID, "
-             "DGL_JOB_NUM_SAMPLERS and DGL_JOB_DIR tell it whom and where. Trainers then see "
-             "DGL_NUM_SAMPLER=0. The source's examples/sampler.py is such a program."},
+     .help = "A shell command in one quoted word. When all servers listen, the launcher starts it "
+             "num_samplers times for each trainer. It must join DGL as a sampler and feed its "
+             "trainer; DGL_JOB_TRAINER_RANK, DGL_JOB_SAMPLER_ID, DGL_JOB_NUM_SAMPLERS and "
+             "DGL_JOB_DIR tell it which one and where. Trainers then see DGL_NUM_SAMPLER=0. "
+             "examples/sampler.py is such a program."},
     {"num_servers", OPTION_COUNT, GROUP_PROCESSES, AT(num_servers), .metavar = "N",
      .max = PROCESSES_MAX, .required = true,
      .help = "Graph servers on each machine. 0 runs trainers alone, with torch's variables and "
@@ -64,8 +64,8 @@ const struct option_spec options_table[] = {
      .metavar = "LIST",
      .help = "Formats in which the servers hold the graph: a comma list of coo, csr, csc."},
     {"extra_envs", OPTION_ENVS, GROUP_ENVIRONMENT, AT(extra_envs), .metavar = "NAME=VALUE...",
-     .help = "Variables of all processes; takes all words of this form that follow. Values are "
-             "literal and override everything else."},
+     .help = "Sets variables of all processes; every following word of this form belongs to it. "
+             "Values are literal and override everything else."},
     {"server_env", OPTION_ENVS, GROUP_ENVIRONMENT, AT(server_env), .metavar = "NAME=VALUE...",
      .help = "The same for servers only; --extra_envs overrides it."},
     {"trainer_env", OPTION_ENVS, GROUP_ENVIRONMENT, AT(trainer_env), .metavar = "NAME=VALUE...",
@@ -74,65 +74,70 @@ const struct option_spec options_table[] = {
      .help = "The same for the samplers of --sampler_cmd only; --extra_envs overrides it."},
     {"pass_env", OPTION_NAMES, GROUP_ENVIRONMENT, AT(pass_env),
      .none_offset = offsetof(struct options, pass_none), .metavar = "NAMES",
-     .help = "More variables of rank 0's environment that go to all machines: a comma list; "
-             "NAME* stands for all that begin so. PATH LD_LIBRARY_PATH PYTHONPATH VIRTUAL_ENV "
-             "CONDA_* DGL* OMP_* MKL_* NCCL_* GLOO_* CUDA_* always go; *_SOCKET_IFNAME NCCL_IB_HCA "
-             "OMP_PLACES OMP_PROC_BIND CUDA_MPS_* only where a machine has none of its own, and "
-             "CUDA_VISIBLE_DEVICES and its like stay. 'none': nothing goes."},
+     .help = "Further variables of rank 0's environment that go to all machines: a comma list, in "
+             "which NAME* stands for all that begin so. PATH LD_LIBRARY_PATH PYTHONPATH "
+             "VIRTUAL_ENV CONDA_* DGL* OMP_* MKL_* NCCL_* GLOO_* CUDA_* always go. "
+             "*_SOCKET_IFNAME NCCL_IB_HCA OMP_PLACES OMP_PROC_BIND CUDA_MPS_* go only to a "
+             "machine that has no value of its own. CUDA_VISIBLE_DEVICES and its like never go. "
+             "'none': nothing goes."},
     {"start_timeout", OPTION_SECONDS, GROUP_TIME, AT(start_timeout_ms), .fallback = "0",
      .metavar = "SECONDS", .max = YEAR,
-     .help = "Until all servers of all machines must listen. 0: no limit."},
+     .help = "How long the servers of all machines may take until all of them listen. 0: no "
+             "limit."},
     {"exit_timeout", OPTION_SECONDS, GROUP_TIME, AT(exit_timeout_ms), .fallback = "60",
      .metavar = "SECONDS", .max = YEAR,
-     .help = "For the servers to leave by themselves when all trainers have ended well. 0: they "
-             "are stopped at once."},
+     .help = "How long the servers may take to leave by themselves when all trainers have ended "
+             "well. 0: the launcher stops them at once."},
     {"kill_grace", OPTION_SECONDS, GROUP_TIME, AT(kill_grace_ms), .fallback = "5",
      .metavar = "SECONDS", .max = YEAR,
-     .help = "Between SIGTERM and SIGKILL when the job is stopped. 0: SIGKILL at once."},
+     .help = "How long processes have between SIGTERM and SIGKILL when the job is stopped. 0: "
+             "SIGKILL at once."},
     {"lost_timeout", OPTION_SECONDS, GROUP_TIME, AT(lost_timeout_ms), .fallback = "60",
      .metavar = "SECONDS", .max = YEAR,
-     .help = "Of silence until a machine counts as lost and the job is stopped. 0: never, as you "
-             "want it when you stop a rank in a debugger."},
+     .help = "How long a machine may be silent before it counts as lost and the job is stopped. "
+             "0: for ever, as you want it when you stop a rank in a debugger."},
     {"max_restarts", OPTION_COUNT, GROUP_FAILURE, AT(max_restarts), .fallback = "0", .metavar = "N",
      .max = 1000000,
      .help = "How often the whole job is started again after a failure of its processes, on the "
              "same ranks. Not after wrong usage, a signal from outside or a lost machine."},
     {"restart_delay", OPTION_SECONDS, GROUP_FAILURE, AT(restart_delay_ms), .fallback = "1",
      .metavar = "SECONDS", .max = YEAR,
-     .help = "Before the first restart; each further one waits twice as long, up to 60 s or what "
-             "was given here."},
+     .help = "How long the launcher waits before the first restart. Each further wait is twice as "
+             "long, up to 60 s or, if that is longer, this value."},
     {"preempt_signal", OPTION_CHOICE, GROUP_FAILURE, AT(preempt_signal), .fallback = "none",
      .metavar = "SIGNAL", .choices = signals,
-     .help = "none, USR1 or USR2: when a rank gets this signal (Slurm's --signal; mpirun hands it "
-             "on), the trainers alone get it, to write a checkpoint; the job then ends with 75. "
-             "MPICH's mpirun dies of USR2."},
+     .help = "none, USR1 or USR2. When a rank gets this signal (from Slurm's --signal, or from "
+             "mpirun, which passes it on), the launcher sends it to the trainers alone, so that "
+             "they write a checkpoint; the job then ends with 75. MPICH's mpirun dies of USR2."},
     {"preempt_grace", OPTION_SECONDS, GROUP_FAILURE, AT(preempt_grace_ms), .fallback = "60",
      .metavar = "SECONDS", .max = YEAR,
-     .help = "For the job to end by itself after --preempt_signal; then it is stopped."},
+     .help = "How long the job may take to end by itself after --preempt_signal; then it is "
+             "stopped."},
     {"watch_samplers", OPTION_CHOICE, GROUP_FAILURE, AT(watch_samplers), .fallback = "on",
      .metavar = "on|off", .choices = off_or_on,
-     .help = "Whether a sampler process of a trainer that dies fails the job; DGL itself would "
-             "wait 1800 s for it. Looks at trainers' children that multiprocessing has spawned."},
+     .help = "Whether the job fails when a sampler process of a trainer dies; DGL itself would "
+             "wait 1800 s for it. A sampler here is a multiprocessing worker of a trainer that is "
+             "connected to the servers."},
     {"python_hook", OPTION_CHOICE, GROUP_FAILURE, AT(python_hook), .fallback = "on",
      .metavar = "on|off", .choices = off_or_on,
      .help = "Whether a trainer, or a sampler of --sampler_cmd, that ends by a Python exception "
-             "leaves soon; without it DGL's barrier at exit keeps it alive for ever. A "
-             "sitecustomize.py in front of their PYTHONPATH."},
+             "exits soon; without the hook DGL's barrier at exit keeps it alive for ever. The "
+             "hook is a sitecustomize.py in front of their PYTHONPATH."},
     {"private_shm", OPTION_CHOICE, GROUP_FAILURE, AT(private_shm), .fallback = "auto",
      .metavar = "auto|on|off", .choices = shm_choices,
      .help = "Whether the job's processes of a machine have a /dev/shm of their own, which "
-             "vanishes with them. auto: where CAP_SYS_ADMIN allows it; elsewhere what they leave "
-             "is removed. on: by a user namespace if need be."},
+             "vanishes with them. auto: where CAP_SYS_ADMIN allows it; elsewhere the launcher "
+             "removes what they leave. on: without that right too, by a user namespace."},
     {"shm_size", OPTION_SIZE, GROUP_FAILURE, AT(shm_size), .says = "half of the machine's memory",
      .metavar = "BYTES", .help = "Size of a private /dev/shm, such as 8G or 500M."},
     {"run_dir", OPTION_TEXT, GROUP_OUTPUT, AT(run_dir), .metavar = "DIR",
      .says = "WORKSPACE/dgl-mpilaunch-runs/JOB_ID",
-     .help = "Where log files and the report go; for you alone (mode 0700) unless it is there "
-             "already. 'none': nothing is written."},
+     .help = "Where log files and the report go. The launcher makes it with mode 0700, unless it "
+             "is there already. 'none': nothing is written."},
     {"log_size", OPTION_SIZE, GROUP_OUTPUT, AT(log_size), .says = "no limit", .metavar = "BYTES",
-     .help = "A log file that would become longer, such as 500M, is renamed to NAME.log.1, over an "
-             "older one, and begun anew: of each process the last lines are kept, twice as much at "
-             "most."},
+     .help = "A log file that would become longer than this, such as 500M, is renamed to "
+             "NAME.log.1, over an older one, and begun anew. So the last lines of each process "
+             "are kept, in twice as much at most."},
     {"quiet", OPTION_FLAG, GROUP_OUTPUT, AT(quiet),
      .help = "The launcher itself prints errors only."},
     {"verbose", OPTION_FLAG, GROUP_OUTPUT, AT(verbose),
@@ -143,13 +148,13 @@ const struct option_spec options_table[] = {
      .help = "A JSON object whose keys are names of options, and \"command\". The command line and "
              "the environment override it."},
     {"ssh_port", OPTION_IGNORED, GROUP_OTHER, AT(ssh_given), .metavar = "PORT",
-     .help = "Taken for command lines of launch.py and not used: mpirun starts the ranks."},
+     .help = "Accepted because launch.py has it, and ignored: mpirun starts the ranks."},
     {"ssh_username", OPTION_IGNORED, GROUP_OTHER, AT(ssh_given), .metavar = "NAME",
-     .help = "The same."},
+     .help = "Accepted and ignored, as --ssh_port is."},
     {"version", OPTION_FLAG, GROUP_OTHER, AT(version), .not_in_file = true,
      .help = "Prints the version and exits."},
     {"help", OPTION_FLAG, GROUP_OTHER, AT(help), .not_in_file = true,
-     .help = "Prints this and exits."},
+     .help = "Prints this and exits, as -h does."},
 };
 
 const size_t options_table_size = sizeof(options_table) / sizeof(options_table[0]);
