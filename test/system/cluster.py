@@ -1,6 +1,6 @@
-"""Virtual machines for the tests, by scripts/vcluster, and what can be seen of them from outside.
+"""Virtual machines for the tests, made by scripts/vcluster, and a view of them from outside.
 
-Looks through /proc with its own eyes, not through vcluster's, and never signals anything.
+Reads /proc itself, not through vcluster, and never signals anything.
 """
 
 import collections
@@ -23,7 +23,7 @@ def pids():
 
 
 def read_bytes(path):
-    """b"" when the process has gone or is not ours to see."""
+    """Returns b"" when the process has gone or may not be looked into."""
     try:
         return pathlib.Path(path).read_bytes()
     except OSError:
@@ -38,7 +38,7 @@ def net_of(pid):
 
 
 def parent_of(pid):
-    """None: it has gone."""
+    """Returns None when the process has gone."""
     words = read_bytes(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2].split()
     return int(words[1]) if words else None
 
@@ -80,7 +80,7 @@ class Cluster:
         assert not os.path.exists(self.folder), "vcluster down leaves its folder"
 
     def machine_of(self, pid):
-        """The machine that a process is on; None: on none."""
+        """Returns the machine that a process is on, or None."""
         net = net_of(pid)
         return self.nets.index(net) if net in self.nets else None
 
@@ -90,7 +90,7 @@ class Cluster:
         return {pid: machine for pid, machine in found.items() if machine is not None}
 
     def shared_memory(self):
-        """What is in each machine's own /dev/shm: (machine, name)."""
+        """Returns (machine, name) of each file in the machines' own /dev/shm."""
         folders = [f"/proc/{pid}/root/dev/shm" for pid in self.holders]
         return {(k, name) for k, folder in enumerate(folders) if os.path.isdir(folder)
                 for name in os.listdir(folder)}
@@ -107,5 +107,5 @@ class Cluster:
 
 
 def is_gone(pid):
-    """Ended, reaped or not."""
+    """True when the process has ended, reaped or not."""
     return not read_bytes(f"/proc/{pid}/cmdline")

@@ -1,5 +1,5 @@
-"""Fixtures of the system tests: builds, virtual machines, jobs. Which tests run beside each other,
-in which order, and which of them are enough for a quick look. Says nothing about the launcher."""
+"""Fixtures of the system tests: builds, virtual machines, jobs. Decides which tests run at the same
+time, in which order, and which of them --quick needs. Knows nothing of the launcher."""
 
 import collections
 import fcntl
@@ -19,11 +19,11 @@ from realdgl import checkpoint, dgl_environment, partitioned  # noqa: F401 (fixt
 
 MPIS = ("openmpi", "mpich")
 BUILD = "MPILAUNCH_BUILD_"
-DGL_WORKERS = 2  # real DGL computes: more jobs of it at once would only wait for each other
+DGL_WORKERS = 2  # more jobs of real DGL at once would wait for the processor
 
 
 def forget_ignored_signals():
-    """Behind nohup, or in the background of a shell, they are ignored, and so by all jobs."""
+    """Behind nohup, or in the background of a shell, pytest and so all jobs would ignore them."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -55,8 +55,8 @@ def is_dgl(item):
 
 
 def facts_of(item):
-    """What the test shows that another one may show as well: its function, its file under its MPI,
-    and each setting that a row of a table is made of (`shows`)."""
+    """Returns the facts that the test shows and another test may show too: its function, its file
+    under its MPI, and each setting that a row of a table is made of (`shows`)."""
     call = getattr(item, "callspec", None)
     name = f"{item.path.name}::{item.originalname}"
     facts = {(name,)}
@@ -69,7 +69,7 @@ def facts_of(item):
 
 
 def enough(items):
-    """Always the test that shows most that no other one has shown."""
+    """Takes again and again the test that shows most facts that no chosen test has shown."""
     shown_by = {item: facts_of(item) for item in items}
     missing = set().union(*shown_by.values())
     chosen = []
@@ -97,8 +97,8 @@ def select_quick(config, items):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Real DGL first, since it takes longest; whoever wants the machine alone last; else by chance,
-    since no test may need another."""
+    """Real DGL comes first, since it takes longest; tests that want the machine alone come last;
+    all others come in random order, since no test may depend on another."""
     random.Random(config.getoption("seed")).shuffle(items)
     if config.getoption("quick"):
         select_quick(config, items)
@@ -114,21 +114,22 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory):
-    """Of all workers."""
+    """The folder that all workers share."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(autouse=True)
 def place(request, shared_folder):
-    """A test that is marked alone waits for the others to end, and they for it."""
+    """A test that is marked alone waits until no other test runs; others wait until it has
+    ended."""
     with open(shared_folder / "places", "w", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX if is_alone(request.node) else fcntl.LOCK_SH)
         yield
 
 
 class TellAtOnce:
-    """Names a test when it fails; under xdist its whole story comes at the end of all."""
+    """Names a test when it fails: under xdist its output is shown after all tests only."""
 
     def __init__(self, config):
         self.config = config
@@ -142,7 +143,7 @@ class TellAtOnce:
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Where the time went."""
+    """Prints where the time went."""
     seconds, tests = collections.Counter(), collections.Counter()
     for report in itertools.chain(*terminalreporter.stats.values()):
         if hasattr(report, "duration"):
@@ -159,7 +160,7 @@ def pytest_terminal_summary(terminalreporter):
 # ---- builds, machines, jobs ----
 
 def build_of(mpi):
-    """The folder that MPILAUNCH_BUILD_OPENMPI (or _MPICH) names."""
+    """Returns the folder that MPILAUNCH_BUILD_OPENMPI (or _MPICH) names."""
     name = BUILD + mpi.upper()
     folder = pathlib.Path(os.environ.get(name, f"{name} is not set")).resolve()
     for program in ("dgl-mpilaunch", "fake"):
@@ -170,13 +171,14 @@ def build_of(mpi):
 
 @pytest.fixture(params=MPIS)
 def mpi(request):
-    """A test that asks for it runs under both."""
+    """A test that asks for this fixture runs under both MPIs."""
     return request.param
 
 
 @pytest.fixture(scope="session")
 def clusters(tmp_path_factory):
-    """size -> this worker's cluster of so many machines, up until its tests end."""
+    """clusters(size): this worker's cluster of so many machines; it stays up until the tests
+    end."""
     known = {}
 
     def get(size):
@@ -197,8 +199,8 @@ def cluster(clusters):
 
 @pytest.fixture
 def make(cluster, tmp_path):
-    """Makes jobs of up to 4 machines: make('mpich', 'trainer 2: exit 3', machines=4). None: of one
-    machine, without mpirun."""
+    """Makes jobs of up to 4 machines: make('mpich', 'trainer 2: exit 3', machines=4). With None in
+    the place of the MPI the job has one machine and no mpirun."""
     made = []
 
     def get(mpi, *script, machines=4, **options):
@@ -233,7 +235,8 @@ def openmpi(make):
 
 @pytest.fixture
 def mounted(cluster):
-    """mounted(machine, source, target): that machine alone sees source there; None: nothing."""
+    """mounted(machine, source, target): that machine alone sees source at target. Without a source
+    it sees an empty folder."""
     targets = []
 
     def mount(machine, source, target, *options):

@@ -27,17 +27,17 @@ FOLDER = "dgl-mpilaunch-"  # what the names of the machines' job folders begin w
 
 @dataclasses.dataclass
 class Result:
-    code: int         # exit code of mpirun, or of the launcher; -signal
+    code: int         # exit code of mpirun or of the launcher, or -signal
     out: str
     err: str
-    report: dict      # None: there is none
+    report: dict      # None: there is no report
     run_dir: pathlib.Path
     seconds: float
     workspace: pathlib.Path
 
     @property
     def said(self):
-        """All of it, for a test's message."""
+        """All that was said, for a test's message."""
         return f"exit code {self.code} after {self.seconds:.1f} s\n{self.out}{self.err}"
 
     @property
@@ -52,12 +52,12 @@ class Result:
         return (self.run_dir / "logs" / name).read_text()
 
     def dump(self, role, number, name="seen"):
-        """What the fake's 'dump NAME' wrote for this process."""
+        """Returns what the fake's 'dump NAME' wrote for this process."""
         return json.loads((self.workspace / f"{name}.{role}-{number}").read_text())
 
 
 def write_partition(folder, parts, name="graph"):
-    """Looks like DGL's partition of a graph; the files are empty."""
+    """Writes what looks like DGL's partition of a graph; the files are empty."""
     known = {"graph_name": name, "part_method": "random", "num_parts": parts, "halo_hops": 1,
              "num_nodes": 100, "num_edges": 400, "node_map": {"_N": [[0, 100]] * parts},
              "edge_map": {"_N:_E:_N": [[0, 400]] * parts}, "ntypes": {"_N": 0},
@@ -75,7 +75,7 @@ def is_scribe(pid):
 
 
 def open_files(pid):
-    """What the process has open, by path; it may close some meanwhile."""
+    """Returns the paths that the process has open; it may close some meanwhile."""
     links = []
     for fd in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(FileNotFoundError):
@@ -84,14 +84,14 @@ def open_files(pid):
 
 
 def plain_environment():
-    """Without the tests' own names that the launcher would take for options."""
+    """The environment without the tests' own names, which the launcher would take for options."""
     return {name: value for name, value in os.environ.items()
             if not name.startswith("DGL_MPILAUNCH_")}
 
 
 class Job:
-    """A job that has not been started. mpi: openmpi, mpich, or None: on machine 0 alone, without
-    mpirun. Attributes may be changed until start()."""
+    """A job that has not been started. mpi: openmpi, mpich, or None, which means on machine 0 alone
+    and without mpirun. Attributes may be changed until start()."""
 
     def __init__(self, cluster, build, mpi, workspace, machines=4):
         self.cluster, self.build, self.mpi, self.workspace = cluster, build, mpi, workspace
@@ -116,7 +116,7 @@ class Job:
     # ---- before ----
 
     def write(self):
-        """The workspace's files, unless a test has written its own."""
+        """Writes the workspace's files, unless a test has written its own."""
         self.workspace.mkdir(parents=True, exist_ok=True)
         if not (self.workspace / "ip_config.txt").exists():
             (self.workspace / "ip_config.txt").write_text("\n".join(self.ip_config) + "\n")
@@ -126,7 +126,8 @@ class Job:
         self.hostfile().write_text("\n".join(hosts) + "\n")
 
     def let_ranks_report(self):
-        """Open MPI leaves them a second between TERM and KILL; on a busy machine they need more."""
+        """Open MPI gives its ranks a second between TERM and KILL; on a busy machine they need
+        more."""
         self.environment["OMPI_MCA_odls_base_sigkill_timeout"] = str(math.ceil(load()))
         return self
 
@@ -173,7 +174,8 @@ class Job:
         return self
 
     def wait_for(self, *names):
-        """Until these files are in the workspace (the fake's 'touch' and 'dump' make them)."""
+        """Waits until these files are in the workspace (the fake's 'touch' and 'dump' make
+        them)."""
         deadline = Deadline()
         missing = list(names)
         while missing:
@@ -184,7 +186,7 @@ class Job:
         return self
 
     def program_of(self, pid):
-        """dgl-mpilaunch, fake, or None where it is neither of this build."""
+        """Returns dgl-mpilaunch, fake, or None if the process is neither of this build."""
         try:
             folder, name = os.path.split(os.readlink(f"/proc/{pid}/exe"))
         except OSError:
@@ -192,24 +194,24 @@ class Job:
         return name if folder == str(self.build) else None
 
     def launchers(self):
-        """pid -> parent, of all ranks and keepers."""
+        """Returns pid -> parent of all ranks and keepers."""
         found = {pid: parent_of(pid) for pid in self.own_processes()
                  if self.program_of(pid) == "dgl-mpilaunch" and not is_scribe(pid)}
         return {pid: parent for pid, parent in found.items() if parent is not None}
 
     def failed_attempts(self):
-        """How many attempts report.json lists as failed by now."""
+        """Returns how many attempts report.json lists as failed by now."""
         report = self.workspace / "dgl-mpilaunch-runs/latest/report.json"
         known = json.loads(report.read_text())["attempts"] if report.exists() else []
         return sum(attempt["cause"] is not None for attempt in known)
 
     def own_processes(self):
-        """Ranks, keepers, scribes, and all processes of the workload, whatever they call themselves; not
-        MPI's."""
+        """Returns ranks, keepers, scribes, and all processes of the workload, whatever they call
+        themselves; not MPI's."""
         return [pid for pid in pids() if self.program_of(pid) and is_marked(pid, self.marker)]
 
     def ranks(self):
-        """The pids of all ranks: the launchers whose parent is none."""
+        """Returns the pids of all ranks: launchers whose parent is no launcher."""
         known = self.launchers()
         return [pid for pid, parent in known.items() if parent not in known]
 
@@ -229,28 +231,28 @@ class Job:
         return pid
 
     def sleeper_on(self, machine):
-        """A rank of that machine that is not its elected one: it has no keeper."""
+        """Returns an idle rank of that machine: one that has no keeper."""
         known = self.launchers()
         return next(pid for pid in known if pid not in known.values() and known[pid] not in known
                     and self.cluster.machine_of(pid) == machine)
 
     def signal(self, number):
-        """To mpirun, or to the launcher where there is no mpirun."""
+        """Sends the signal to mpirun, or to the launcher where there is no mpirun."""
         os.kill(self.process.pid, number)
         return self
 
     # ---- the end ----
 
     def finish(self):
-        """Waits for the end, proves that nothing is left, and returns what there was."""
+        """Waits for the end, proves that nothing is left, and returns the result."""
         result, left = self.end()
         if left:
             raise AssertionError("left behind:\n  " + "\n  ".join(left) + "\n" + result.said)
         return result
 
     def end(self):
-        """The same without the proof: the result, and sentences about what was left and has been
-        removed since."""
+        """The same without the proof: returns the result, and sentences about the leftovers that it
+        has removed."""
         out, err = self.communicate()
         took = time.monotonic() - self.started
         left = self.before.wait_until_nothing_is_left()
@@ -262,7 +264,7 @@ class Job:
         return result, left
 
     def communicate(self):
-        """What it says on its pipes, until its end."""
+        """Reads what it says on its pipes, until its end."""
         deadline = Deadline()
         while True:
             try:
@@ -286,11 +288,12 @@ class Job:
                       seconds, self.workspace)
 
     def shm(self, machine):
-        """What this job's processes have as /dev/shm on a machine, while it runs."""
+        """Returns the folder that this job's processes on a machine see as /dev/shm, while it
+        runs."""
         return pathlib.Path(f"/proc/{self.keeper_on(machine)}/root/dev/shm")
 
     def job_dir(self, machine):
-        """The launcher's folder of this job on a machine, while it runs."""
+        """Returns the launcher's folder of this job on a machine, while it runs."""
         path, = [link for link in open_files(self.keeper_on(machine))
                  if os.path.basename(link).startswith(FOLDER)]
         if path.startswith("/dev/shm/"):
@@ -299,7 +302,7 @@ class Job:
 
     @staticmethod
     def left_in_tmp(result):
-        """Where an agent passes no TMPDIR on, that machine's folder is in /tmp; .job says whose it
+        """If an agent passes no TMPDIR on, that machine's folder is in /tmp; .job says whose it
         is."""
         if result.report is None:
             return []
@@ -308,7 +311,7 @@ class Job:
                 if read_bytes(path / ".job").split(b"\n")[0] == own]
 
     def remove_temporary(self):
-        """Also what MPI leaves in it when it is killed."""
+        """Removes TMPDIR, with what MPI leaves in it when it is killed."""
         shutil.rmtree(self.temporary, ignore_errors=True)
 
     def kill_all(self):
@@ -328,7 +331,7 @@ class Job:
                              + "\n  ".join(alive) + f"\n{out or ''}{err or ''}")
 
     def abandon(self):
-        """After a failed test: nothing stays."""
+        """Ends and removes everything after a failed test."""
         if self.process is not None:
             self.kill_all()
             self.process.wait(10)

@@ -1,4 +1,5 @@
-"""What a job has left: processes, shared memory, ports, temporary files. It gets a few seconds."""
+"""Finds what a job has left: processes, shared memory, ports, temporary files. It waits a few
+seconds for them to go."""
 
 import contextlib
 import os
@@ -9,7 +10,7 @@ import time
 from cluster import pids, read_bytes
 from patience import LEFT_SECONDS, Deadline
 
-# MPI's own, that it leaves when its ranks are killed: no fault of the job's.
+# MPI leaves these when its ranks are killed; the job is not to blame.
 MPI_SHARED_MEMORY = ("vader_segment.", "sm_segment.", "osc_", "ucx_shm_posix_", "mpich_",
                      "mpich_shar_tmp", "psm2_shm")
 
@@ -26,19 +27,20 @@ def is_marked(pid, marker):
 
 
 def marked(marker):
-    """All processes whose environment holds the marker, wherever they are."""
+    """Returns all processes whose environment holds the marker, wherever they are."""
     return [pid for pid in pids() if is_marked(pid, marker)]
 
 
 def signal_each(processes, number):
-    """To each that is still there: the first signals may end the rest, or the kernel may have."""
+    """Signals each process that is still there: the first signals may have ended others."""
     for pid in processes:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
 
 
 class Before:
-    """What was there before a job that carries the marker and has this TMPDIR to itself."""
+    """Remembers what was there before a job that carries the marker and has this TMPDIR to
+    itself."""
 
     def __init__(self, cluster, marker, temporary):
         self.cluster, self.marker, self.temporary = cluster, marker, pathlib.Path(temporary)
@@ -47,7 +49,7 @@ class Before:
         self.listeners = cluster.listeners()
 
     def left(self):
-        """Sentences; an empty list when nothing is left."""
+        """Returns a list of sentences, empty when nothing is left."""
         processes = set(marked(self.marker)) | set(self.cluster.processes()) - self.processes
         found = [describe(pid) for pid in sorted(processes) if read_bytes(f"/proc/{pid}/cmdline")]
         found += [f"shared memory on machine {machine}: {name}" for machine, name
@@ -59,8 +61,8 @@ class Before:
         return found
 
     def wait_until_nothing_is_left(self):
-        """Returns what is left after all. Shared memory is removed then, so that the next job can
-        be seen to leave the same."""
+        """Returns what is left in the end. Then it removes shared memory, or it would not see the
+        next job leave the same."""
         deadline = Deadline(LEFT_SECONDS)
         while True:
             found = self.left()

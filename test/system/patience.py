@@ -1,5 +1,5 @@
 """How long a test waits before it gives up: the same everywhere, and longer where the machine has
-other work. What takes longer on a good run than on another is not a test's business."""
+other work. Tests do not judge how long a good run takes."""
 
 import os
 import time
@@ -9,17 +9,17 @@ LEFT_SECONDS = 6    # mpirun may return before the last keeper has gone
 
 
 def load():
-    """By how much this machine is slower for one of many; 1 on an idle one."""
+    """Returns how many times slower this machine is now than an idle one."""
     return max(1.0, os.getloadavg()[0] / os.cpu_count())
 
 
 def seconds():
-    """For calls that want a number."""
+    """Returns the time-out as a number, for calls that need one."""
     return SECONDS * load()
 
 
 class Deadline:
-    """Counts from now; asked anew at each look, since the load may come later."""
+    """Counts from now. Each look asks for the load anew, since it may come later."""
 
     def __init__(self, most=SECONDS):
         self.most, self.start = most, time.monotonic()
@@ -32,7 +32,7 @@ class Deadline:
 
 
 def wait_until(condition, what, seen=lambda: ""):
-    """what: said when it does not come true; seen() is added then."""
+    """Fails with `what`, and with seen() behind it, if the condition does not come true."""
     deadline = Deadline()
     while not condition():
         assert not deadline.passed(), f"not within {deadline}: {what}\n{seen()}"
@@ -40,7 +40,7 @@ def wait_until(condition, what, seen=lambda: ""):
 
 
 def wait_for_end(process):
-    """The exit code of a process without pipes, or whose pipes hold all that it says."""
+    """Returns the exit code of a process that has no pipes, or whose pipes hold all its output."""
     deadline = Deadline()
     while process.poll() is None:
         assert not deadline.passed(), f"it does not end within {deadline}"
