@@ -1,4 +1,4 @@
-"""The text of --dry_run, read back into a plan. A line that it does not know is an error."""
+"""Reads the text of --dry_run back into a plan. An unknown line is an error."""
 
 import re
 
@@ -9,7 +9,7 @@ FACT = re.compile(r"(.{13}) (.*)")
 
 
 def unquote(text):
-    """One piece of a word, as a shell would read it."""
+    """Reads one piece of a word as a shell would."""
     if text.startswith("$'"):
         return re.sub(rb"\\([0-7]{3}|.)", lambda found: bytes([int(found[1], 8)])
                       if len(found[1]) == 3 else found[1], text[2:-1].encode()).decode()
@@ -30,7 +30,7 @@ def words(line):
 
 
 def value(text):
-    """Of one variable; a rule such as {max(cpus / 2 / 1, 1)} stands as it is."""
+    """Reads the value of one variable; a rule such as {max(cpus / 2 / 1, 1)} stays as it is."""
     if not text or text.startswith("{max("):
         return text
     word, = words(text)

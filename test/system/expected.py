@@ -1,5 +1,5 @@
-"""The plan of a job computed from its settings alone, by what DGL 2.1.0's launch.py and torchrun
-set and by what the manual says: for the tests to compare with --dry_run and with the processes."""
+"""Computes the plan of a job from its settings alone, by the rules of DGL 2.1.0's launch.py, of
+torchrun and of the manual. Tests compare it with --dry_run and with the processes."""
 
 import dataclasses
 import fnmatch
@@ -7,13 +7,13 @@ import fnmatch
 DEFAULT_PORT = 30050  # DGL's
 TRAVELS = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_*", "DGL*", "OMP_*",
            "MKL_*", "NCCL_*", "GLOO_*", "CUDA_*")
-# Set for each process: another job's would be wrong in every process.
+# The launcher sets these for each process: values of another job would be wrong in every process.
 OURS = ("DGL_ROLE", "DGL_DIST_MODE", "DGL_SERVER_ID", "DGL_GROUP_ID", "DGL_NUM_SAMPLER",
         "DGL_NUM_CLIENT", "DGL_NUM_SERVER", "DGL_CONF_PATH", "DGL_IP_CONFIG", "DGL_JOB_*", "RANK",
         "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE",
         "ROLE_NAME", "ROLE_RANK", "ROLE_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",
         "TORCHELASTIC_*")
-# Each machine's own: the first never travel, the others are defaults.
+# Variables of one machine: the first never travel, the others travel as defaults.
 DEVICES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES",
            "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK")
 MACHINES = ("*_SOCKET_IFNAME", "NCCL_IB_HCA", "OMP_PLACES", "OMP_PROC_BIND", "CUDA_MPS_*")
@@ -22,7 +22,7 @@ STEPS = ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_STEP*", "SLURM_
          "SLURM_DISTRIBUTION", "SLURM_LAUNCH_NODE_IPADDR", "SLURM_MPI_TYPE")
 MPIS = ("OMPI_*", "PMIX_*", "PMI_*", "PMI2_*", "PRTE_*", "ORTE_*", "MPIR_*", "HYDRA_*", "HYDI_*",
         "MPI_LOCAL*", "DGL_MPILAUNCH_*")
-JOB_ID, JOB_DIR, MASTER_PORT = "{job_id}", "{job_dir}", "{master_port}"  # known when it runs
+JOB_ID, JOB_DIR, MASTER_PORT = "{job_id}", "{job_dir}", "{master_port}"  # known only when it runs
 
 
 @dataclasses.dataclass
@@ -44,7 +44,7 @@ class Machine:
 
 @dataclasses.dataclass
 class Plan:
-    facts: dict     # what is said about the whole job, name -> text
+    facts: dict     # facts about the whole job, name -> text
     passed: list    # names of the variables that travel from rank 0
     defaults: dict  # variables that are set unless they are there; None: rank 0's value
     machines: list
@@ -110,13 +110,14 @@ class Expected:
             for role in ("server", "trainer", "sampler") for i in range(self.count(role))])
 
     def count(self, role):
-        """On each machine."""
+        """How many processes of that role each machine has."""
         row = self.row
         samplers = row.trainers * row.num_samplers if row.by_launcher else 0
         return {"server": row.servers, "trainer": row.trainers, "sampler": samplers}[role]
 
     def needs(self, machine):
-        """As job.write_partition names them; to DGL they are relative to part_config's folder."""
+        """The files that job.write_partition makes; DGL finds them relative to part_config's
+        folder."""
         if not self.part_config:
             return []
         folder = self.part_config.rpartition("/")[0]
@@ -137,7 +138,7 @@ class Expected:
         return Process(role, number, port, self.workspace, self.argv(role), env)
 
     def argv(self, role):
-        """What is executed."""
+        """The words that are executed."""
         if role == "sampler":
             return ["/bin/bash", "-c", self.said["sampler_cmd"]]
         if isinstance(self.typed, str):
@@ -157,7 +158,7 @@ class Expected:
         return {**given, "DGL_IP_CONFIG": self.said["ip_config"]}
 
     def both(self):
-        """DGL_NUM_SAMPLER is what a trainer is to start itself."""
+        """DGL_NUM_SAMPLER counts only the samplers that a trainer must start itself."""
         row = self.row
         return {**self.paths(), "DGL_NUM_SAMPLER": str(0 if row.by_launcher else row.num_samplers),
                 "DGL_NUM_CLIENT": str(self.num_clients()), "DGL_NUM_SERVER": str(row.servers),
@@ -175,7 +176,8 @@ class Expected:
                 "DGL_GROUP_ID": "0"}
 
     def sampler(self, number):
-        """A client, but none of torch's; one thread, as in DGL's own pool."""
+        """A sampler is a client of DGL and no part of torch's world; it has one thread, as in DGL's
+        own pool."""
         return {**self.client("sampler"), "OMP_NUM_THREADS": "1",
                 "DGL_JOB_TRAINER_RANK": str(number // self.row.num_samplers),
                 "DGL_JOB_SAMPLER_ID": str(number),

@@ -1,8 +1,8 @@
-"""A file system that hangs when it is told to: hangfs.py SOURCE TARGET CONTROL shows SOURCE at
-TARGET by the kernel's FUSE protocol, without a library. While the file CONTROL is there and names a
-request ("write", "lookup" ...), such requests get no answer until it is gone; with the word "hard"
-not even when their process is killed, as on a device that is gone. Ends with its parent, and so does
-the hang."""
+"""A file system that hangs on request: hangfs.py SOURCE TARGET CONTROL shows SOURCE at TARGET by
+the kernel's FUSE protocol, without a library. While the file CONTROL exists and names a kind of
+request ("write", "lookup" ...), such requests get no answer. With the word "hard" in it they get
+none even when their process is killed, as on a device that is gone. This program, and with it the
+hang, ends with its parent."""
 
 import ctypes
 import errno
@@ -100,7 +100,7 @@ class HangFs:
             return self.rename(path, data, texts(data[size:])) or b""
         if op == OPEN:
             return self.open(path, struct.unpack_from("<I", data)[0] & os.O_ACCMODE)
-        if op == OPENDIR:  # not ENOSYS: the kernel would not ask again
+        if op == OPENDIR:  # after ENOSYS the kernel would not ask again
             return struct.pack("<Q2I", 0, 0, 0)
         if op == CREATE:
             return self.create(path, data)
@@ -128,7 +128,7 @@ class HangFs:
         try:
             os.write(fd, struct.pack("<IiQ", 16 + len(data), -error, unique) + data)
         except OSError:
-            pass  # who asked is gone
+            pass  # the process that asked is gone
 
     def do(self, fd, unique, op, node, data):
         try:
@@ -137,7 +137,7 @@ class HangFs:
             self.reply(fd, unique, error=error.errno)
 
     def release(self, fd):
-        """What is not to hang any more, in the order in which it came."""
+        """Answers the requests that need not hang any more, in the order in which they came."""
         for unique, (_, op, node, data) in list(self.held.items()):
             if not self.hangs(op):
                 del self.held[unique]

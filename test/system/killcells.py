@@ -1,4 +1,4 @@
-"""The kill matrix as data: who is killed, how, in which stage, and what must come of it. Runs
+"""The kill matrix as data: who is killed, how, in which stage, and how the job must end. Runs
 nothing (killmatrix does)."""
 
 import dataclasses
@@ -9,7 +9,7 @@ MACHINES = 4      # machine 2 stands between others in the tree of the alarms
 KILL_GRACE = 2    # --kill_grace of every cell
 LOST_TIMEOUT = 3  # --lost_timeout where something falls silent
 LOADING, TRAINING, DRAIN = STAGES = ("servers loading", "training", "drain")
-PRINTING = "while it prints"  # the trainer of the machine that is hit; as TRAINING else
+PRINTING = "while it prints"  # the trainer of the machine that is hit; else as TRAINING
 FORKED = "launcher's sampler"  # its job has samplers of --sampler_cmd in the place of workers
 
 FAILS, GOES_ON = "fails", "goes on"
@@ -22,9 +22,9 @@ LIMITS = {
     "a signal to mpirun": {"openmpi": 1.5, "mpich": 1},
     "a part of MPI killed": {"openmpi": KILL_GRACE + 4, "mpich": KILL_GRACE + 1},
     "silence": dict.fromkeys(MPIS, LOST_TIMEOUT + KILL_GRACE + 2),
-    # on the machine that is cut off the last lines wait 5 s for a console
+    # the machine that is cut off waits 5 s for a console that takes its last lines
     "silence with output": dict.fromkeys(MPIS, LOST_TIMEOUT + 5 + 2),
-    # nobody but its keeper can end that rank, and it gives the others 5 s to end the job first
+    # only its keeper can end that rank, and it first gives the others 5 s to end the job
     "a silent rank": dict.fromkeys(MPIS, LOST_TIMEOUT + KILL_GRACE + 6 + 2),
     None: dict.fromkeys(MPIS),
 }
@@ -35,11 +35,11 @@ class Cell:
     victim: str
     how: str
     stage: str
-    machine: int   # whose part is hit
-    ending: str    # GOES_ON: the job bears it and ends well
+    machine: int   # the machine whose part is hit
+    ending: str    # GOES_ON: the job ends well
     limit: str     # a key of LIMITS
-    codes: object  # mpi -> codes of which any is right, or ANY_FAILURE
-    cause: str     # a regular expression: a line of ours that fits names the cause; None: no need
+    codes: object  # mpi -> codes, each of which is right, or ANY_FAILURE
+    cause: str     # a regular expression that one line of ours must fit; None: no need
 
     @property
     def mpis(self):
@@ -78,7 +78,7 @@ CUT = "cut"
 RANK_DIED = r"vm{m}: the rank of this machine has died"
 TOLD = r"the launcher on vm{m} .*was told to stop by SIGTERM"
 PARENT = "|".join([RANK_DIED, r"vm{m}.*(lost the process that had started it|parent gone)",
-                   TOLD.replace("{m}", r"\d")])  # which is what Open MPI does to the other ranks
+                   TOLD.replace("{m}", r"\d")])  # Open MPI does that to the other ranks
 WARNING = r"warning: .*server {m} .*on vm{m} .*"
 
 # victim, how, stages, ending, limit, codes, cause; {m}: the machine
@@ -185,16 +185,17 @@ CELLS = make_cells()
 
 
 def pairs_of(run):
-    """What a run covers: every pair of the values of victim, how, stage and MPI."""
+    """Returns what a run covers: every pair of the values of victim, how, stage and MPI."""
     cell, mpi = run
     values = (("victim", cell.victim), ("how", cell.how), ("stage", cell.stage), ("mpi", mpi))
     return set(itertools.combinations(values, 2))
 
 
 def pairwise():
-    """(cell, mpi) so that every pair that some cell has comes at least once: always the run that
-    adds most, the first of equals, which is one MPI's and the other's in turn. Not by allpairspy:
-    few of these values go together, and it left out 19 of the pairs that do, at best."""
+    """Returns runs (cell, mpi) in which every pair that some cell has comes at least once. It
+    always takes the run that adds most pairs; of equal ones the first, one MPI's and the other's in
+    turn. allpairspy would not do: few of these values go together, and at best it left out 19 of
+    the pairs that do."""
     runs = [(cell, mpi) for k, cell in enumerate(CELLS) for mpi in (MPIS, MPIS[::-1])[k % 2]
             if mpi in cell.mpis]
     missing = set().union(*map(pairs_of, runs))

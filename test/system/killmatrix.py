@@ -1,6 +1,6 @@
-"""One cell of the kill matrix (killcells): starts a job, brings it to the stage, hits the victim,
-and measures when the last process of the job was gone and when mpirun returned. Judges what was
-left, the code and the cause; time alone is judged by scripts/killmatrix."""
+"""One cell of the kill matrix (killcells): starts a job, waits for the stage, hits the victim, and
+measures when the last process of the job was gone and when mpirun returned. It judges leftovers,
+code and cause; scripts/killmatrix alone judges the time."""
 
 import contextlib
 import dataclasses
@@ -23,9 +23,9 @@ from patience import Deadline, load, wait_until
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGSTOP": signal.SIGSTOP,
            "segfault": signal.SIGSEGV}
 SETTLE = 0.5   # from the last file of a stage until the launcher has passed its gate
-HOLD = 1.5     # how long a job that goes on is watched with what was done to it
-LOOK = 0.25    # between two looks for processes that have come since
-LINES = 300000  # of 200 bytes, which a trainer prints; it is hit when so many bytes have come:
+HOLD = 1.5     # how long a job that goes on is watched
+LOOK = 0.25    # between two looks for new processes
+LINES = 300000  # lines of 200 bytes that a trainer prints; it is hit after so many bytes:
 SHOWN = 2 << 20
 
 
@@ -33,11 +33,11 @@ SHOWN = 2 << 20
 class Measured:
     mpi: str
     gone: float = None       # seconds from the hit (or from the end of what went on) to the last
-    last: str = ""           # which was the last
-    returned: float = None   # the same, mpirun; None: not before the link was joined again
+    last: str = ""           # the process that was the last
+    returned: float = None   # the same for mpirun; None: not before the link was joined again
     code: int = None
     left: list = dataclasses.field(default_factory=list)
-    cause: str = None        # the line of ours that names it
+    cause: str = None        # the launcher's line that names it
     wrong: list = dataclasses.field(default_factory=list)
     said: str = ""
 
@@ -48,8 +48,8 @@ class Measured:
 # ---- the job ----
 
 def script_of(cell):
-    """Everybody's script, and before it the victim's own where that ends by itself; but
-    sampler_script's."""
+    """The script of all processes, with the victim's own part before it where the victim ends by
+    itself. Samplers of the launcher have sampler_script."""
     worker, trainer, serve = "dump worker, wait go", "wait go", "wait listen; serve"
     if cell.victim == FORKED:
         worker = None
@@ -74,7 +74,7 @@ def trainer_script(who, worker, last):
 
 
 def sampler_script(cell):
-    """Of the samplers that the launcher starts."""
+    """The script of the samplers that the launcher starts."""
     def script(who, last):
         return f"{who}: shm killmatrix-sampler 1; connect; dump sampling; {last}"
     own = [script(f"sampler {cell.machine}", "wait die; exit 1")] if cell.how == EXIT else []
@@ -128,7 +128,7 @@ def parent_of(pid):
 
 
 def victims(cell, job):
-    """The pids to be hit."""
+    """Returns the pids to be hit."""
     k = cell.machine
     if cell.victim == "all of a machine":
         return [pid for pid, machine in job.cluster.processes().items()
@@ -145,7 +145,7 @@ def victims(cell, job):
 
 
 def hit(cell, job):
-    """Does it; returns the pids and the moment."""
+    """Hits the victims; returns their pids and the moment."""
     pids = [] if cell.how == CUT else victims(cell, job)
     now = time.monotonic()
     if cell.how == EXIT:
@@ -158,7 +158,7 @@ def hit(cell, job):
 # ---- what comes of it ----
 
 class Watch:
-    """Waits for the ends of processes without asking again and again: by pidfds."""
+    """Waits for the ends of processes by their pidfds, without polling."""
 
     def __init__(self, job):
         self.job, self.fds, self.names = job, {}, {}
@@ -184,7 +184,7 @@ class Watch:
             self.names.setdefault(pid, f"{kind} on machine {self.job.cluster.machine_of(pid)}")
 
     def wait(self, seconds):
-        """Until something ends; notes when."""
+        """Waits until some process ends, and notes when."""
         poller = select.poll()
         for fd in (self.mpirun, *self.fds.values()):
             if fd != self.mpirun or self.returned is None:
@@ -199,7 +199,7 @@ class Watch:
                 self.last, self.last_name = now, self.names[pid]
 
     def until_gone(self):
-        """False: some are still there."""
+        """Waits for all; False if some are still there."""
         deadline = Deadline()
         self.look()
         while self.fds and not deadline.passed():
@@ -213,8 +213,8 @@ class Watch:
 
 
 def ours(result):
-    """The lines that are the launcher's own: on the console, in the keepers' logs, and the report's
-    cause as one more."""
+    """Returns the launcher's own lines: on the console, in the keepers' logs, and the report's
+    cause."""
     lines = [line for line in (result.out + result.err).splitlines() if "dgl-mpilaunch: " in line]
     for path in sorted((result.run_dir / "logs").glob("*.launcher.log")):
         lines += path.read_text().splitlines()
@@ -233,7 +233,7 @@ def said_so_far(files):
 
 
 def is_told(cell, files):
-    """Within the time that a notice has."""
+    """True if the notice came within the time that it has."""
     deadline = Deadline()
     while not naming(cell.cause, said_so_far(files).splitlines()):
         if deadline.passed():
@@ -243,7 +243,7 @@ def is_told(cell, files):
 
 
 def bears_it(cell, job, files, pids, measured):
-    """A job that goes on: it says so, does not fail, and is let go to its end."""
+    """Checks a job that goes on: it says so and does not fail; then lets it go to its end."""
     if not (cell.how == "SIGSTOP" and cell.cause):
         time.sleep(HOLD)  # for what must not happen
     elif not is_told(cell, files):
@@ -278,7 +278,7 @@ def measure(cell, job, files, measured):
 def judge(cell, job, result, measured):
     lines = ours(result)
     measured.said = result.said
-    if "hangs" in measured.wrong:  # we have killed it: its code and its last words are ours
+    if "hangs" in measured.wrong:  # we have killed it, so its code and last words do not count
         return
     codes = cell.codes if cell.codes == ANY_FAILURE else cell.codes[job.mpi]
     measured.code = result.code
@@ -294,8 +294,9 @@ def judge(cell, job, result, measured):
 
 
 def run(cell, job, as_typed=True, script=None):
-    """job: not started. as_typed: mpirun has its own defaults, and the launcher the times that the
-    limits are made for; else both hurry. script: in the place of script_of."""
+    """job: not yet started. as_typed: mpirun has its own defaults, and the launcher the times for
+    which the limits were made; otherwise both are set to be fast. script: in the place of
+    script_of."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     job.script, measured = script or script_of(cell), Measured(job.mpi)
     job.options.update(options_of(cell, as_typed, job.build))

@@ -1,5 +1,4 @@
-"""What the tests of odd machines share: what is put in front of the launcher, and what is
-asked of a result."""
+"""Shared by the tests of odd machines: words in front of the launcher, and checks of a result."""
 
 import os
 import pathlib
@@ -9,7 +8,8 @@ import tempfile
 import pytest
 
 SEE = ("server: dump seen; serve", "trainer: dump seen; print text; connect")
-# No passwd entry, no other processes: RLIMIT_NPROC counts a user's on all machines.
+# A user without a passwd entry and without other processes: RLIMIT_NPROC counts a user's processes
+# on all machines.
 USER = 31997 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
@@ -24,7 +24,7 @@ def complaints(result):
 
 
 def behind(it, *words, machine=None):
-    """These words stand before the launcher's own; on one machine alone, or on all."""
+    """Puts these words before the launcher's own, on one machine or on all."""
     launcher = it.launcher
     here = [] if machine is None else ["/bin/sh", "-c",
                                        'n=$1; shift; [ "$(hostname)" = vm"$n" ] || shift %d; '
@@ -36,7 +36,7 @@ def behind(it, *words, machine=None):
 @pytest.fixture
 def as_user():
     """as_user(job): its launcher and all below it run as an ordinary user, in a workspace that is
-    open to all. The program is run from a copy, since a build may be in root's home."""
+    open to all. The user runs a copy of the program, since the build may be in root's home."""
     folders = []
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")

@@ -1,5 +1,5 @@
-"""python3 oldkernel.py PROGRAM WORDS...: runs it as on a kernel that does not know the calls of CALLS:
-they fail with ENOSYS, in all of its children too (a seccomp filter)."""
+"""python3 oldkernel.py PROGRAM WORDS...: runs PROGRAM as on a kernel that lacks the calls of CALLS.
+They fail with ENOSYS, in all of its children too (a seccomp filter)."""
 
 import ctypes
 import errno

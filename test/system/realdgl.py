@@ -1,5 +1,5 @@
-"""Real DGL: where it is installed, its partitioned graph, and what is asked of a training. The
-graph, the scripts and the checkpoint are those of examples/."""
+"""Real DGL: the place where it is installed, its partitioned graph, and the checks of a training.
+The graph, the scripts and the checkpoint are those of examples/."""
 
 import contextlib
 import fcntl
@@ -22,12 +22,12 @@ CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / "
 VENV = pathlib.Path(os.environ.get("MPILAUNCH_VENV") or CACHE / "dgl-mpilaunch/dgl-2.1.0")
 MPIS = ("openmpi", "mpich")
 BOTH = bool(os.environ.get("MPILAUNCH_DGL_BOTH"))  # for README's table
-NODES = 1000  # features alone: 0.26; a training of some 4 epochs: 0.95
+NODES = 1000  # accuracy of the features alone: 0.26; after 4 epochs: 0.95
 
 
 def in_turn(*cases):
-    """(MPI, case): each case under one MPI, and the next one under the next, since DGL's processes
-    cannot see which it is. What the MPI decides is shown with the fake workload."""
+    """Returns (MPI, case): the cases take turns between the MPIs, since DGL's processes cannot see
+    which one it is. Tests with the fake workload show what depends on the MPI."""
     return [(mpi, *(case if isinstance(case, tuple) else (case,))) for k, case in enumerate(cases)
             for mpi in (MPIS if BOTH else MPIS[k % 2:][:1])]
 
@@ -36,7 +36,7 @@ def in_turn(*cases):
 
 @contextlib.contextmanager
 def only_one(folder, name):
-    """Others who want the same wait here, and find it made."""
+    """Other workers that need the same wait here, and find it made."""
     with open(folder / f"{name}.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder / name
@@ -44,7 +44,7 @@ def only_one(folder, name):
 
 @pytest.fixture(scope="session")
 def dgl_environment():
-    """As where a user has activated the virtual environment."""
+    """The environment after a user has activated the virtual environment."""
     if not (VENV / "bin/python3").exists():
         pytest.fail(f"DGL is not installed in {VENV}: run scripts/setup")
     return {"PATH": f"{VENV}/bin:{os.environ['PATH']}", "VIRTUAL_ENV": str(VENV),
@@ -107,7 +107,7 @@ def check_accuracy(console, workspace):
 
 
 def trainer_log(it):
-    """What the trainer of rank 0 has printed so far."""
+    """Returns what the trainer of rank 0 has printed so far."""
     path = it.workspace / "dgl-mpilaunch-runs/latest/logs/vm0.trainer-0.log"
     return path.read_text() if path.exists() else ""
 
@@ -118,7 +118,7 @@ def wait_for_epoch(it, number):
 
 
 def pre_empt(it):
-    """A job that trains, after its first epoch: it writes a checkpoint and ends with 75."""
+    """Pre-empts a job after its first epoch: it writes a checkpoint and ends with 75."""
     it.start()
     wait_for_epoch(it, 1)
     os.kill(it.rank_on(1), signal.SIGUSR1)

@@ -1,7 +1,7 @@
 """A job's settings as data: the dimensions of the tables, and the words, variables and files that
-say them to the launcher. Does not know what must come of them (expected does); starts nothing.
+give them to the launcher. Does not know the right result (expected does); starts nothing.
 
-All values go together: allpairspy misses pairs where a filter forbids some.
+All values go together, because allpairspy misses pairs where a filter forbids some.
 """
 
 import itertools
@@ -54,7 +54,7 @@ ENVS["both"] = {**ENVS["by role"],
                 "extra_envs": {"A": "all", "OMP_NUM_THREADS": "9", "DGL_GRAPH_FORMAT": "coo",
                                "MASTER_PORT": "29500"}}
 
-# MINE, YOURS_1 and DGLBACKEND are to travel; the roles and ranks of another job are not.
+# MINE, YOURS_1 and DGLBACKEND must travel; the roles and ranks of another job must not.
 SHELLS = {
     "plain": {"MINE": "b c"},
     "full": {"MINE": "it's é", "YOURS_1": "d", "DGLBACKEND": "pytorch", "OMP_NUM_THREADS": "5",
@@ -64,7 +64,7 @@ SHELLS = {
              "SLURM_JOB_ID": "42", "SLURM_LOCALID": "0"},
 }
 
-# What stands where a source of higher rank says something else.
+# The value in a source that a source of higher rank overrides.
 DECOYS = {
     "workspace": "/nowhere", "ip_config": "nowhere", "part_config": "nowhere", "num_trainers": 7,
     "num_servers": 7, "num_samplers": 7, "kill_grace": 77, "graph_format": "coo,csr,csc",
@@ -94,7 +94,7 @@ class Settings(dict):
 
     @property
     def given_envs(self):
-        """option -> variables. --sampler_env is refused without --sampler_cmd."""
+        """Returns option -> variables. The launcher refuses --sampler_env without --sampler_cmd."""
         return {name: variables for name, variables in ENVS[self.envs].items()
                 if name != "sampler_env" or self.by_launcher}
 
@@ -121,20 +121,20 @@ def covered(rows, size):
 
 
 def reorder(things, order):
-    if order == "shuffled":  # so that of 3 and 4 none stays where it was
+    if order == "shuffled":  # so that with 3 and with 4 none stays where it was
         return [things[k] for k in range(1, len(things), 2)] + things[::2]
     return things[::-1] if order == "reversed" else list(things)
 
 
 def ip_config(row, ips):
-    """Its lines, for these machines."""
+    """Returns its lines for these machines."""
     port = {"none": "", "one for all": f" {FIRST_PORT}"}
     return [ip + port.get(row.ports, f" {FIRST_PORT + 10 * k}")
             for k, ip in enumerate(reorder(ips, row.lines))]
 
 
 def options(row, workspace, fake):
-    """name -> value: a number, a text, or for lists of NAME=VALUE a dictionary."""
+    """Returns name -> value: a number, a text, or for lists of NAME=VALUE a dictionary."""
     folder = f"{workspace}/" if row.paths == "absolute" else ""
     no_partition = row.paths == "no part_config" and row.servers == 0
     known = {
@@ -153,8 +153,8 @@ def options(row, workspace, fake):
 
 
 def say(row, known, command, folder):
-    """How the options are said: (words behind the launcher's name, variables). Writes the file of
-    --config into the folder in which the launcher is started."""
+    """Returns the options as (words behind the launcher's name, variables), and writes the file of
+    --config into the folder in which the launcher starts."""
     words, variables, file = share(row.source, known)
     if row.source == "file":
         file["command"], command = command, None
@@ -171,8 +171,8 @@ def say(row, known, command, folder):
 
 
 def share(source, all_of_it):
-    """(command line, environment, file), each name -> value. Mixed: each option in one of them,
-    and something else in those below it."""
+    """Returns (command line, environment, file), each name -> value. Mixed: each option stands in
+    one of them, and a different value in those below it."""
     shares = {}, {}, {}
     for k, (name, value) in enumerate(all_of_it.items()):
         where = {"command line": 0, "environment": 1, "file": 2}.get(source, k % 3)
@@ -183,7 +183,7 @@ def share(source, all_of_it):
 
 
 def in_words(known, command, command_last):
-    """In all spellings in turn."""
+    """Returns the words, in all spellings in turn."""
     words = []
     for k, (name, value) in enumerate(known.items()):
         name = "--" + (name, name.replace("_", "-"))[k % 2]
@@ -202,15 +202,15 @@ def in_variable(value):
 
 
 def in_json(known):
-    """Lists of NAME=VALUE as an object and as an array in turn."""
+    """Writes lists of NAME=VALUE as an object and as an array in turn."""
     return {name: [f"{key}={text}" for key, text in value.items()]
             if isinstance(value, dict) and k % 2 else value
             for k, (name, value) in enumerate(known.items())}
 
 
 def command_of(row, fake, script):
-    """What the user types: a text for a shell, or words. The fake passes over what is for a
-    sampler 99, and for the launcher it is all the same."""
+    """Returns what the user types: a text for a shell, or words. The fake skips clauses for a
+    sampler 99; to the launcher they are words like any other."""
     if row.command == "words":
         return [fake, *script]
     if row.command == "placeholders":
@@ -219,14 +219,14 @@ def command_of(row, fake, script):
         return [fake, *script, "sampler 99: print it's \"é\" $HOME `id` * \\ {job_dir}",
                 "sampler 99: print two\nlines\tand a tab"]
     line = shlex.join([fake, *script])
-    if row.command == "odd shell":  # begins as a list of NAME=VALUE would go on
+    if row.command == "odd shell":  # looks like a further word of a list of NAME=VALUE
         line = (f"""MORE="it's é" {line} "sampler 99: print $MINE $DGL_IP_CONFIG" """
                 "'sampler 99: print {ip_config}\n\\'")
     return line + " && true"  # so that the shell does not become the fake
 
 
 def sampler_command(fake):
-    """A shell's; nothing in braces is replaced in it."""
+    """A command for a shell; the launcher replaces nothing in braces in it."""
     script = "sampler: dump seen; wait go; connect"
     return (f"""{shlex.join([fake, script])} "any 99: print it's é $DGL_JOB_TRAINER_RANK" """
             "'any 99: print {ip_config}' && true")

@@ -1,4 +1,4 @@
-"""Exit codes: each value that a child can have comes through."""
+"""Exit codes: the launcher returns each value that a child can end with."""
 
 import concurrent.futures
 import signal
@@ -8,11 +8,11 @@ import pytest
 
 import patience
 
-# Those whose default action ends a process.
+# Signals whose default action ends a process.
 HARMLESS = ("SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU")
 FATAL = [number for number in signal.Signals
          if number.name not in HARMLESS and number < signal.SIGRTMIN]
-NAMES = {"SIGIO": "SIGPOLL", "SIGIOT": "SIGABRT"}  # as libc calls them
+NAMES = {"SIGIO": "SIGPOLL", "SIGIOT": "SIGABRT"}  # the names that libc gives them
 THROUGH_MPIRUN = [0, 1, 2, 3, 7, 42, 77, 126, 127, 128, 137, 255]
 
 
@@ -24,7 +24,7 @@ def codes_of(it, actions):
                               stdin=subprocess.DEVNULL, cwd=it.workspace,
                               env=it.whole_environment()).returncode
 
-    it.start()  # one as a job, whose end proves that nothing is left of any
+    it.start()  # one of them as a job, whose end proves that none has left anything
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         codes = list(pool.map(run, actions))
     it.finish()
@@ -51,7 +51,7 @@ def test_an_exit_code_through_mpirun(job, code):
 
 @pytest.mark.parametrize("code", [0, 3, 255])
 def test_an_exit_code_of_one_trainer_through_mpirun(job, code):
-    """All ranks know it, also where the failure was not."""
+    """All ranks return it, also on machines without the failure."""
     result = job(f"trainer 3: exit {code}", "trainer: connect; sleep 0.2", num_servers=0,
                  part_config=None).run()
     assert result.code == code, result.said

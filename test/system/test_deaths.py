@@ -1,4 +1,4 @@
-"""Every way of dying is explained: out of memory, a full /dev/shm, exceptions."""
+"""The cause explains each way of dying: out of memory, a full /dev/shm, exceptions."""
 
 import os
 import pathlib
@@ -120,7 +120,7 @@ def test_a_traceback_shows_its_exception_first(solo):
 
 
 def test_the_one_that_dumps_core_died_first(job):
-    """Its sockets close before it is a zombie, so that the others have ended by then."""
+    """Its sockets close before it is a zombie, so the others have ended by then."""
     it = job("trainer 1: hold pipe; allocate 300; wait pipe.open; crash SEGV",
              "trainer 0: lose pipe; exit 9", machines=2, num_servers=0, part_config=None)
     words = it.words()

@@ -1,7 +1,8 @@
-"""Real DGL: GraphSAGE on 2 machines trains, then something breaks, and all ends, named and clean.
+"""Real DGL: GraphSAGE trains on 2 machines, something breaks, and the launcher ends all of it,
+names the cause and leaves nothing.
 
 Under DGL's launch.py each of these faults hangs or leaves processes. 'pytest -rP' shows how long it
-took here, which is README's table, and what DGL, torch and MPI have left in TMPDIR.
+took here (README's table), and what DGL, torch and MPI have left in TMPDIR.
 """
 
 import os
@@ -16,7 +17,7 @@ from leftovers import marked
 from patience import wait_for_end, wait_until
 from realdgl import BOTH, MPIS, in_turn
 
-# Trains as examples/ do, but has no common.run around it: rank 1 fails when an epoch is done.
+# Trains as examples/ do, but without common.run: rank 1 fails after an epoch.
 FAILING = """
 import sys
 import torch.distributed as dist
@@ -52,12 +53,12 @@ def train(it, script):
 
 
 def logs_of(it, name):
-    """None, or one."""
+    """Returns a list of none or one."""
     return list(it.workspace.glob(f"dgl-mpilaunch-runs/*Z*/logs/{name}"))
 
 
 def start(it):
-    """Until the first epoch is trained."""
+    """Starts the job and waits until the first epoch is trained."""
     it.start()
     wait_until(lambda: it.process.poll() is not None or any(
         "epoch 1 " in path.read_text() for path in logs_of(it, "vm0.trainer-0.log")),
@@ -69,7 +70,7 @@ def block_of(result):
 
 
 def check_cause(result, role, **how):
-    """It is the process of that role on machine 1; samplers have no number."""
+    """Checks that the cause is the process of that role on machine 1; samplers have no number."""
     wanted = {"role": role, "id": None if role == "sampler" else 1, "host": "vm1", **how}
     assert {name: result.cause[name] for name in wanted} == wanted, result.said
     named = "sampler on vm1 " if role == "sampler" else f"{role} 1 on vm1 "
@@ -78,13 +79,13 @@ def check_cause(result, role, **how):
 
 
 def pythons(it):
-    """pid -> command line, of the job's servers, trainers, samplers and their helpers."""
+    """Returns pid -> command line of the job's servers, trainers, samplers and their helpers."""
     found = {pid: read_bytes(f"/proc/{pid}/cmdline").split(b"\0") for pid in marked(it.marker)}
     return {pid: words for pid, words in found.items() if b"python" in words[0]}
 
 
 def victim(it, role):
-    """The pid of that process on machine 1."""
+    """Returns the pid of that process on machine 1."""
     wanted = {"server": (b"DGL_SERVER_ID=1", b"--ip_config"),
               "trainer": (b"RANK=1", b"--ip_config"),
               "sampler": (b"RANK=1", b"--multiprocessing-fork")}[role]
@@ -94,7 +95,7 @@ def victim(it, role):
 
 
 def finish_after(it, what, fault):
-    """The result, once the fault has been done; prints how long all took to go from then on."""
+    """Does the fault and returns the result; prints how long it took until all had gone."""
     fault()
     began = time.monotonic()
     wait_until(lambda: not pythons(it), "all training processes have gone",

@@ -18,7 +18,7 @@ COMMAND = ("python3 train_graphsage.py --ip_config ip_config.txt --part_config d
 
 @pytest.fixture
 def training(job, partitioned, dgl_environment):
-    """Makes a job that trains on 2 machines; it may be made again in the same workspace."""
+    """Makes a job that trains on 2 machines; a test may make it again in the same workspace."""
     def make(**options):
         it = job(machines=2, num_samplers=1, kill_grace=5, **options)
         if not it.workspace.exists():
@@ -30,7 +30,8 @@ def training(job, partitioned, dgl_environment):
 
 
 def trainer(it, rank):
-    """Its pid; its sampler workers have the same environment, but not the same command line."""
+    """Returns the trainer's pid; its sampler workers have the same environment, but another command
+    line."""
     found = [pid for pid in marked(it.marker)
              if f"\0RANK={rank}\0".encode() in read_bytes(f"/proc/{pid}/environ")
              and b"train_graphsage.py" in read_bytes(f"/proc/{pid}/cmdline")]

@@ -15,7 +15,7 @@ from realdgl import (MPIS, accuracy_in, check_accuracy, in_turn, pre_empt,
 MACHINES = 2
 KEEP_ENVIRONMENT = "env > sampler-$DGL_JOB_SAMPLER_ID.env; exec python3 sampler.py"
 
-# Samples as examples/ do, but has no common.run around it: sampler 1 fails once trainers train.
+# Samples as examples/ do, but without common.run: sampler 1 fails once the trainers train.
 FAILING = """
 import os
 import sampler
@@ -34,7 +34,7 @@ if __name__ == "__main__":
 
 
 def set_up(it, folder, environment, script, more):
-    """Again in the same workspace, if it is there."""
+    """Makes the job, in the same workspace if that is there."""
     if not it.workspace.exists():
         shutil.copytree(folder, it.workspace)
     it.command = [f"python3 {script} --ip_config ip_config.txt --part_config data/graph.json "
@@ -53,7 +53,7 @@ def training(openmpi, partitioned, dgl_environment):
 
 @pytest.fixture
 def endless(job, partitioned, dgl_environment):
-    """Trains for longer than its test runs."""
+    """A job that trains for longer than its test runs."""
     return set_up(job(machines=MACHINES, num_samplers=1, sampler_cmd="python3 sampler.py"),
                   partitioned(MACHINES), dgl_environment, "train_external_samplers.py",
                   "--num_epochs 1000000")
@@ -87,7 +87,7 @@ def check_sampler(result, machine, number, trainer, samplers):
 
 
 def check_samplers(result, trainers, samplers):
-    """Each trainer had its own, on its machine, and all ended well."""
+    """Checks that each trainer had its own samplers on its machine, and that all ended well."""
     machines = sorted(result.report["attempts"][0]["machines"], key=lambda one: one["machine"])
     assert len(machines) == MACHINES
     for k, machine in enumerate(machines):
@@ -109,8 +109,8 @@ def test_each_trainer_has_its_own(training):
 
 
 def test_the_same_training(training):
-    """With all neighbours nothing is left to chance but the order of the mini-batches, which is
-    torch's, of the same seed. The sums over neighbours may be taken in another order."""
+    """With all neighbours only the order of the mini-batches is random, and that is torch's, of the
+    same seed. The sums over neighbours may be taken in another order."""
     more = "--num_epochs 4 --fan_out=-1,-1"
     alone = training("train_graphsage.py", more).run()
     assert alone.code == 0, alone.said
@@ -137,7 +137,8 @@ def test_a_pre_emption_and_what_is_left_to_train(training):
 
 @pytest.mark.parametrize("mpi, role", in_turn("sampler", "trainer"))
 def test_one_of_a_pair_is_killed(endless, role):
-    """The other one sees its socket close and ends too; it is not the cause."""
+    """The other process of the pair sees its socket close and ends too; it must not become the
+    cause."""
     endless.start()
     wait_for_epoch(endless, 1)
     os.kill(pid_of(endless, role, 1), signal.SIGKILL)

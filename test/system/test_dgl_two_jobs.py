@@ -26,12 +26,12 @@ def dgl_job(openmpi, partitioned, dgl_environment):
 
 
 def trains(it):
-    """Its first epoch is over."""
+    """True when its first epoch is over."""
     return (it.workspace / "model.pt").exists()
 
 
 def tensors(it):
-    """Those of DGL's servers on machine 1."""
+    """Returns the tensors of DGL's servers on machine 1."""
     return {path.name for path in it.shm(1).iterdir() if "kvdata" in path.name}
 
 
@@ -43,14 +43,14 @@ def test_one_of_two_is_killed(dgl_job):
     for what in ("processes", "shared_memory", "listeners"):
         setattr(second.before, what, getattr(first.before, what))
     wait_until(lambda: trains(second), "both train")
-    assert tensors(first) and tensors(first) == tensors(second)  # as if the other were not there
+    assert tensors(first) and tensors(first) == tensors(second)  # as if it were alone
     signal_each(marked(first.marker), signal.SIGKILL)
     assert wait_for_end(first.process) != 0
     wait_until(lambda: not marked(first.marker), "the first job has gone")
     first.process.stdout.close()
     first.process.stderr.close()
     first.remove_temporary()
-    result = second.finish()  # and nothing of either is left
+    result = second.finish()  # finish() proves that nothing of either job is left
     assert result.code == 0, result.said
     check_accuracy(result.out, second.workspace)
     check_report(SHAPE, result)

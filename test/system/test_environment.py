@@ -1,4 +1,4 @@
-"""What each process finds around it: variables, folder, arguments, signals, CPUs, descriptors."""
+"""Each process finds the right variables, folder, arguments, signals, CPUs and descriptors."""
 
 import os
 import resource
@@ -52,7 +52,8 @@ def test_dgls_and_torchs_variables(job, samplers):
 
 
 def test_the_jobs_folder(job):
-    """One a machine, private, with its trainers' error files; finish() sees that it goes."""
+    """Each machine has a private one with its trainers' error files; finish() proves that it
+    goes."""
     it = job("server: dump seen; serve", "trainer: dump seen; wait go; connect", machines=2,
              num_trainers=2)
     it.start().wait_for(*(f"seen.trainer-{k}" for k in range(4)))
@@ -85,7 +86,8 @@ def test_nothing_of_mpi_is_there(job):
 
 
 def test_folder_signals_and_cpus_are_the_starts(job):
-    """As the same program has them: signals under the same mpirun, the CPUs without it."""
+    """They are the same as for this program without the launcher: signals under the same mpirun,
+    CPUs without mpirun."""
     it = job(*SEE, machines=2)
     it.write()
     fake = str(it.build / "fake")
@@ -113,8 +115,8 @@ def cpus_of(result, machine):
 @pytest.mark.parametrize("options", [None, ["--bind-to", "none"]], ids=["", "unbound"])
 @pytest.mark.parametrize("mpi", [None, "openmpi", "mpich"])
 def test_a_mask_that_the_user_gave(make, mpi, options):
-    """taskset in front of mpirun counts whatever mpirun binds to, and behind one that binds to
-    nothing; without mpirun too. OMP_NUM_THREADS follows."""
+    """A taskset in front of mpirun counts whatever mpirun binds to. One behind mpirun counts if
+    mpirun binds to nothing. It counts without mpirun too. OMP_NUM_THREADS follows."""
     it = make(mpi, *SEE, machines=2)
     cpu = max(os.sched_getaffinity(0))
     words, launcher = it.words, it.launcher
@@ -143,7 +145,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 def test_a_strange_mask_is_passed_on(solo):
-    """nohup's ignored HUP above all."""
+    """Above all nohup's ignored HUP."""
     it = solo(*SEE)
     words = it.launcher()
     it.launcher = lambda: [sys.executable, "-c", STRANGE_START, *words]
@@ -157,7 +159,7 @@ def test_a_strange_mask_is_passed_on(solo):
 
 
 def test_omp_num_threads(solo):
-    """max(cpus / 2 / num_trainers, 1), unless the shell has a value, unless the option is given."""
+    """It is the option's value, else the shell's, else max(cpus / 2 / num_trainers, 1)."""
     without = solo(*SEE)
     cpus = int(without.cluster.on(0, "nproc").stdout)
     words = without.launcher()
@@ -186,7 +188,7 @@ def test_rank_0s_environment_travels(job):
     it = job(*SEE, machines=2)
     it.environment.update(TRAVELS, VCLUSTER_CLEAN_ENV="1", PATH="/opt/bin:/usr/bin:/bin:/usr/sbin",
                           SECRET="a", MINE="b c", YOURS_1="d")
-    if it.mpi == "mpich":  # its mpirun passes everything on by itself
+    if it.mpi == "mpich":  # MPICH's mpirun passes everything on by itself
         it.mpirun_options = ["-ppn", "1", "-genvnone"]
     it.more = ["--pass_env", "MINE,YOURS*"]
     result = it.run()
@@ -206,7 +208,7 @@ DEVICES = {"CUDA_VISIBLE_DEVICES": "0", "ROCR_VISIBLE_DEVICES": "1", "ZE_AFFINIT
 
 
 def test_a_machines_own_values_count(job):
-    """Rank 0's are defaults, and of those that name GPUs not even that."""
+    """Rank 0's values are only defaults; its variables that name GPUs do not travel at all."""
     it = job(*SEE, machines=3)
     it.environment["VCLUSTER_CLEAN_ENV"] = "1"
     if it.mpi == "mpich":
@@ -233,7 +235,8 @@ def python_hook(dump):
 
 @pytest.mark.parametrize("given, rest", [(None, ""), ("", ""), ("/a", ":/a"), ("/a:", ":/a:")])
 def test_python_path_of_trainers_alone(solo, given, rest):
-    """An empty entry means the current directory: it is there only where the user has put it."""
+    """An empty entry means the current directory; there is none unless the user has put it
+    there."""
     it = solo(*SEE)
     words = it.launcher()
     value = ["-u", "PYTHONPATH"] if given is None else [f"PYTHONPATH={given}"]
@@ -259,7 +262,7 @@ def test_python_path_with_the_hook_off(solo):
 
 
 def test_a_python_trainer_that_hangs_at_exit(solo):
-    """As DGL's barrier does; without DGL."""
+    """It hangs as in DGL's barrier, but without DGL."""
     it = solo(num_servers=0, part_config=None)
     it.command = ["--", sys.executable, "-c", "import atexit, sys, time\n"
                   "atexit.register(time.sleep, 10000); sys.exit(3)"]
@@ -270,7 +273,7 @@ def test_a_python_trainer_that_hangs_at_exit(solo):
 
 
 def test_python_without_the_hook(solo):
-    """Where PYTHONPATH cannot name its folder, there is a warning, and all else as before."""
+    """Where PYTHONPATH cannot name the hook's folder, the launcher warns and goes on without it."""
     it = solo(num_servers=0, part_config=None, private_shm="off")
     it.write()
     odd = it.workspace / "a:b"
@@ -378,7 +381,8 @@ def test_stdin_is_empty(solo):
 
 
 def test_a_servers_variables_in_the_users_shell(job):
-    """As in a shell that was opened from a server: without servers DGL must not see them."""
+    """A shell that was opened from a server has them: in a job without servers DGL must not see
+    them."""
     it = job(machines=2, num_servers=0, part_config=None)
     it.environment.update(DGL_ROLE="server", DGL_SERVER_ID="7")
     it.command = ["env | grep -E '^(DGL_ROLE|DGL_SERVER_ID|RANK)='"]

@@ -12,7 +12,7 @@ WAIT = "trainer: connect; forever"
 
 
 def names(result, *words):
-    """The cause block is there and names these."""
+    """Checks that the cause block is there and names these."""
     block = result.err[result.err.rfind("dgl-mpilaunch: the job"):]
     assert block.startswith("dgl-mpilaunch: the job"), result.said
     for word in words:
@@ -31,7 +31,7 @@ def test_a_trainer_that_exits_3(job):
 
 
 def test_mpirun_with_its_own_defaults(job):
-    """Without odls_base_sigkill_timeout, as a user types it."""
+    """mpirun runs as a user types it, without odls_base_sigkill_timeout."""
     it = job("trainer 1: connect; exit 7", WAIT)
     it.environment = {}
     result = it.run()
@@ -74,8 +74,7 @@ def test_all_servers_that_leave_with_0_too_early(job):
 
 
 def test_one_server_that_leaves_with_0_too_early(job):
-    """DGL's servers are told to leave together; --exit_timeout, 10 s at least, is what the others
-    get."""
+    """DGL tells its servers to leave together. The others get --exit_timeout, 10 s at least."""
     result = job("server 1: listen; sleep 0.5; exit 0", "trainer: forever", machines=2,
                  exit_timeout=1).run()
     assert result.code == 125, result.said
@@ -133,7 +132,7 @@ def test_a_stopped_trainer_is_ended_too(job):
 
 
 def test_whoever_fails_later_is_not_the_cause(job):
-    """The others die of the first one's end, as torch's collectives do."""
+    """The others die because the first one has ended, as they do in torch's collectives."""
     result = job("trainer 1: connect; sleep 0.5; exit 11",
                  "trainer: connect; sleep 2; exit 12").run()
     assert result.code == 11, result.said
@@ -167,7 +166,7 @@ def test_two_failures_within_50_ms(solo, hook, time_):
 
 
 def cpu_seconds_until_it_ends(pid):
-    """What the process has used when it is last seen."""
+    """Returns the CPU time of the process when it was last seen."""
     used, deadline = 0.0, Deadline()
     while not is_gone(pid):
         assert not deadline.passed(), f"process {pid} does not end within {deadline}"

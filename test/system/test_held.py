@@ -1,5 +1,5 @@
-"""A rank in which a call of another library does not do what it should (it never comes back, comes
-late, fails), on its own machine alone, by LD_PRELOAD; and a rank of another build."""
+"""A rank in which LD_PRELOAD makes a call of another library hang, take long or fail, on its own
+machine alone; and a rank of another build."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from patience import wait_until
 from leftovers import describe
 from odd import behind
 
-# As MPI_Isend under libfabric, when the other side is gone. No mpi.h: all arguments are passed on.
+# Spins, as MPI_Isend under libfabric does when the other side is gone. Needs no mpi.h.
 SPINS = """
 #include <stdlib.h>
 #include <unistd.h>
@@ -61,7 +61,8 @@ int MPI_Init_thread(long a, long b, long c, long d)
 
 @pytest.fixture
 def preload(tmp_path):
-    """preload(job, machine, source, NAME=VALUE ...): on that machine."""
+    """preload(job, machine, source, NAME=VALUE ...) compiles source and preloads it on that
+    machine."""
     def build(it, machine, source, *environment):
         (tmp_path / "preload.c").write_text(source)
         library = tmp_path / "preload.so"
@@ -73,7 +74,7 @@ def preload(tmp_path):
 
 
 def test_a_rank_that_spins_in_mpi_is_ended_by_its_keeper(job, preload):
-    """Cut off as well, so that nobody else can end it."""
+    """Its machine is cut off as well, so that nobody else can end it."""
     it = job("server: serve", "trainer: connect; dump up; forever", machines=2, lost_timeout=2,
              kill_grace=1)
     preload(it, 0, SPINS, f"SPIN_WHEN={it.workspace}/spin")

@@ -1,5 +1,5 @@
-"""The kill matrix, pairwise: every pair of a victim, a way, a stage and an MPI comes at least once.
-scripts/killmatrix runs all of it, and is the one that judges how long it took."""
+"""The kill matrix, pairwise: each pair of a victim, a way, a stage and an MPI comes at least once.
+scripts/killmatrix runs all of it and judges how long it took."""
 
 import pytest
 

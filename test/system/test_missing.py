@@ -1,5 +1,5 @@
-"""What cannot be started, and what a machine lacks: said once, with the machine, before anything
-runs."""
+"""A machine lacks something, or a program cannot be started: the launcher says so once, with the
+machine, before anything runs."""
 
 import os
 import subprocess

@@ -18,7 +18,8 @@ from patience import wait_until
 
 @pytest.fixture
 def disk(cluster, mounted, tmp_path):
-    """disk(machine, folder, KIB): a small disk there; fill(machine, folder): no byte is free."""
+    """disk(machine, folder, KIB) mounts a small disk there; fill(machine, folder) leaves no byte
+    free."""
     def make(machine, folder, kib=1024):
         mounted(machine, None, folder, "-o", f"size={kib}k,mode=1777")
 
@@ -68,7 +69,7 @@ def test_disk_fills_while_the_job_runs(job, disk):
 
 
 def test_full_tmpdir(make, disk):
-    """Without a private /dev/shm the job's folder is in it."""
+    """TMPDIR holds the job's folder when there is no private /dev/shm."""
     it = make("openmpi", *SEE, machines=2, private_shm="off")
     full = on_disk(it, disk, [1], True, "tmp")
     behind(it, "env", f"TMPDIR={full}", machine=1)
@@ -91,7 +92,7 @@ def without_shm(cluster, mounted, machine):
     ("full", "off", "is full"), ("none", "auto", "cannot be reached"),
     ("read-only", "auto", "cannot be written in")])
 def test_no_shared_memory(job, cluster, disk, mounted, state, private, words):
-    """MPICH does not start where it is there and cannot be used; the rest is DGL's."""
+    """MPICH does not start if /dev/shm exists and cannot be used. Otherwise only DGL needs it."""
     it = job(*SEE, machines=2, private_shm=private)
     if state == "full":
         disk(1, "/dev/shm")
@@ -109,7 +110,7 @@ def test_no_shared_memory(job, cluster, disk, mounted, state, private, words):
 
 
 def test_shared_memory_in_a_plain_folder(make, cluster, mounted, tmp_path):
-    """Of a container without a tmpfs there."""
+    """A container without a tmpfs there has this."""
     plain = tmp_path / "shm"
     plain.mkdir()
     mounted(1, plain, "/dev/shm")
@@ -191,8 +192,8 @@ HANGFS = pathlib.Path(__file__).with_name("hangfs.py")
 
 @pytest.fixture
 def hanging(cluster, mounted, tmp_path):
-    """hanging(job, machine): there the job sees its workspace by way of hangfs, elsewhere as it is.
-    Returns a function that says what hangs from now on."""
+    """hanging(job, machine): on that machine the job sees its workspace through hangfs. Returns a
+    function that sets what hangs from now on."""
     running = []
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
         pytest.skip("/dev/fuse may not be used here")
@@ -240,7 +241,7 @@ def test_workspace_that_hangs_from_the_start(make, hanging, mpi, machine):
 
 @pytest.mark.parametrize("mpi, machine", [("mpich", 0), ("openmpi", 1)])
 def test_workspace_that_hangs_is_told_before_its_machine_is_lost(make, hanging, mpi, machine):
-    """The rank that waits sends no beats."""
+    """The rank that waits sends no heartbeats."""
     lost_timeout = 16
     it = make(mpi, *SEE, machines=2, lost_timeout=lost_timeout)
     hanging(it, machine)("getattr lookup open")
@@ -250,7 +251,7 @@ def test_workspace_that_hangs_is_told_before_its_machine_is_lost(make, hanging, 
 
 
 def test_job_folder_that_hangs(make, hanging):
-    """Its keeper is killed; the rank is to remove the folder."""
+    """The keeper is killed, so the rank must remove the folder."""
     it = make("mpich", "server: serve", "trainer: touch up; forever", machines=2, lost_timeout=2,
               private_shm="off")
     hang = hanging(it, 1)
@@ -267,7 +268,8 @@ def test_job_folder_that_hangs(make, hanging):
 
 
 def test_job_folder_that_hangs_at_the_end(make, hanging):
-    """A good job stays one: the keeper, which has others to answer, does not remove it itself."""
+    """A good job stays good: the keeper, which must answer others, does not remove the folder
+    itself."""
     it = make("openmpi", "server: serve", "trainer: connect; touch up; wait go", machines=2,
               lost_timeout=4, private_shm="off", run_dir="none")
     hang = hanging(it, 1)
@@ -275,7 +277,7 @@ def test_job_folder_that_hangs_at_the_end(make, hanging):
     (it.workspace / "tmp").mkdir()
     behind(it, "env", f"TMPDIR={temporary}", machine=1)
     it.start().wait_for("up")
-    hang("readdir")  # the folder is open, since its keeper made it
+    hang("readdir")  # the keeper has the folder open, since it made it
     (it.workspace / "go").touch()
     result, _ = it.end()
     assert result.code == 0, result.said
@@ -284,7 +286,7 @@ def test_job_folder_that_hangs_at_the_end(make, hanging):
 
 @pytest.mark.parametrize("mpi, how", [("openmpi", ""), ("mpich", "hard")])
 def test_keeper_that_hangs(make, hanging, mpi, how):
-    """Between the servers and the trainers; 'hard': not even KILL ends it."""
+    """It hangs between the servers and the trainers; with 'hard' not even KILL ends it."""
     it = make(mpi, "server 0: wait go; serve", "server 1: listen; touch up; forever", machines=2,
               start_timeout=3)
     hang = hanging(it, 1)
@@ -301,7 +303,7 @@ def test_keeper_that_hangs(make, hanging, mpi, how):
 
 @pytest.mark.parametrize("mpi", ["openmpi", "mpich"])
 def test_server_that_not_even_kill_ends(make, hanging, mpi):
-    """After a good training; nobody waits for it for ever."""
+    """This is after a good training; nobody waits for that server for ever."""
     it = make(mpi, "server: serve; touch served", "server 1: serve; wait never",
               "trainer 0: connect; wait go", "trainer 1: connect; touch up", machines=2,
               exit_timeout=1, kill_grace=1)
@@ -317,7 +319,7 @@ def test_server_that_not_even_kill_ends(make, hanging, mpi):
 @pytest.mark.parametrize("mpi, machine", [("openmpi", 1), ("mpich", 0)])
 def test_no_attempt_beside_a_trainer_that_not_even_kill_ends(make, hanging, tmp_path, mpi,
                                                               machine):
-    """Two trainers of one rank would share checkpoint, GPU and ports."""
+    """Otherwise two trainers of one rank would share checkpoint, GPU and ports."""
     other = 1 - machine
     it = make(mpi, "server: serve", f"trainer {other}: wait go; exit 3",
               f"trainer {machine}: touch up; wait never", machines=2, kill_grace=1, max_restarts=2,
@@ -337,8 +339,8 @@ def test_no_attempt_beside_a_trainer_that_not_even_kill_ends(make, hanging, tmp_
 
 @pytest.fixture
 def hanging_runs(hanging, tmp_path):
-    """The same with the run folder alone on it: hang(words), and hang("") lets it go on. The test
-    finds the run folder at it.workspace/runs."""
+    """The same with the run folder alone on hangfs: hang(words) stops it, hang("") lets it go on.
+    The test finds the run folder at it.workspace/runs."""
     def start(it, machine):
         hang = hanging(it, machine)
         it.options.update(workspace=it.workspace, run_dir=tmp_path / "hang/runs")
@@ -359,13 +361,13 @@ def files_of(it):
 
 
 def until_it_ends(it):
-    """mpirun; what it has said is still to be read."""
+    """Waits for the end of mpirun without reading its output."""
     wait_until(lambda: it.process.poll() is not None, "mpirun ends")
 
 
 @pytest.mark.parametrize("mpi, machine", [("openmpi", 0), ("mpich", 1)])
 def test_logs_that_hang(make, hanging_runs, mpi, machine):
-    """For longer than --lost_timeout: the training goes on, and no line is lost."""
+    """They hang for longer than --lost_timeout: the training goes on, and no line is lost."""
     it = make(mpi, "server: serve", "trainer: print a; touch up; wait go; print b; sleep 4; print c;"
               " touch on; connect", machines=2, lost_timeout=2)
     hang = hanging_runs(it, machine)
@@ -382,7 +384,7 @@ def test_logs_that_hang(make, hanging_runs, mpi, machine):
 
 @pytest.mark.parametrize("mpi", ["openmpi", "mpich"])
 def test_logs_that_hang_to_the_end(make, hanging_runs, mpi):
-    """The job does not wait for them; they are written when the file system answers."""
+    """The job does not wait for them; the scribe writes them when the file system answers."""
     it = make(mpi, "server: serve", "trainer: touch up; wait go; print b; connect", machines=2,
               lost_timeout=3)
     hang = hanging_runs(it, 1)
@@ -399,7 +401,8 @@ def test_logs_that_hang_to_the_end(make, hanging_runs, mpi):
 
 @pytest.mark.parametrize("mpi", ["openmpi", "mpich"])
 def test_logs_that_hang_cost_lines(make, hanging_runs, mpi):
-    """As many as the machine has room for are kept, the rest is counted, in the log and here."""
+    """The machine keeps as many lines as it has room for, and counts the rest in the log and in a
+    warning."""
     it = make(mpi, "server: serve",
               "trainer 0: touch up; wait go; lines 200000 90; touch on; wait end; connect",
               machines=1, lost_timeout=3)
@@ -414,14 +417,15 @@ def test_logs_that_hang_cost_lines(make, hanging_runs, mpi):
     lines = log_of(it, 0).splitlines()
     note, = [line for line in lines if line.startswith("... ")]
     missing = int(re.match(r"\.\.\. (\d+) lines are missing here", note)[1])
-    whole = len(lines) - 1  # and perhaps one that was cut, which is missing too
+    whole = len(lines) - 1  # and perhaps a line that was cut, which is missing too
     assert missing > 0 and missing + whole in (200000, 200001), (missing, whole)
     assert f"warning: {missing} lines are missing in the log file '" in result.err, result.err
 
 
 @pytest.mark.parametrize("mpi", ["openmpi", "mpich"])
 def test_report_that_hangs(make, hanging_runs, mpi):
-    """Longer than the job waits for it: a warning; it is there later, and nothing beside it."""
+    """It hangs for longer than the job waits: there is a warning, and the report comes later,
+    without a temporary file beside it."""
     it = make(mpi, "server: serve", "trainer: touch up; wait go; connect", machines=2,
               lost_timeout=2)
     hang = hanging_runs(it, 0)
@@ -455,7 +459,7 @@ def test_scribe_is_killed(make, mpi, machine):
 
 
 def test_log_size(make):
-    """The last lines are kept."""
+    """The log keeps the last lines."""
     it = make("openmpi", "server: serve", "trainer: lines 30000 90; print end; connect",
               log_size="1M")
     result = well(it.run())

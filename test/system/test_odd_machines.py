@@ -28,7 +28,7 @@ NAMES = {
 
 
 def in_folder(it, tmp_path, name):
-    """The job's workspace and all that is in it lie in a folder of this name."""
+    """Moves the job's workspace, with all that is in it, into a folder of this name."""
     it.workspace = tmp_path / name
     it.hostfile = lambda: tmp_path / "hosts"
     it.cwd = tmp_path
@@ -37,14 +37,14 @@ def in_folder(it, tmp_path, name):
 
 
 def path_of(text):
-    """In the fake's dumps each byte is a character."""
+    """Returns the path as the fake's dumps have it: each byte is a character."""
     return os.fsdecode(text.encode("latin-1"))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_odd_names(make, tmp_path, name):
-    """Of the workspace, ip_config, the partition, the run folder, and so of the logs and reports;
-    mpirun is started inside."""
+    """The workspace, ip_config, the partition and the run folder, and so logs and reports, have
+    such names; mpirun starts inside."""
     mpi = MPIS[list(NAMES).index(name) % 2]
     name = NAMES[name]
     it = in_folder(make(mpi, *SEE, machines=2), tmp_path, name)
@@ -64,7 +64,7 @@ def test_odd_names(make, tmp_path, name):
 
 
 def long_folder(base, size):
-    """A path of so many bytes below base."""
+    """Returns a path of so many bytes below base."""
     path = str(base)
     while len(path) < size:
         path += "/" + "d" * min(200, max(size - len(path) - 1, 1))
@@ -74,7 +74,8 @@ def long_folder(base, size):
 
 @pytest.mark.parametrize("size, mpi", [(3800, "openmpi"), (3990, "mpich"), (4050, "openmpi")])
 def test_long_paths(make, mpi, tmp_path, size):
-    """PATH_MAX is 4096. Where the workspace leaves no room for the run folder, there is none."""
+    """PATH_MAX is 4096. If the workspace's path leaves no room for the run folder, there is
+    none."""
     it = in_folder(make(mpi, *SEE, machines=2), tmp_path, long_folder(tmp_path, size))
     it.write()
     it.options["part_config"] = "data/" + "./" * ((4070 - size) // 2) + "graph.json"
@@ -86,7 +87,8 @@ def test_long_paths(make, mpi, tmp_path, size):
 
 
 def test_the_cause_behind_a_long_path(make, tmp_path):
-    """What is too long for PATH_MAX is said with the reason, not cut off before it."""
+    """The message about a path longer than PATH_MAX holds the reason; it is not cut off before
+    that."""
     it = in_folder(make("mpich", machines=2), tmp_path, long_folder(tmp_path, 3900))
     it.write()
     it.options["ip_config"] = "ip/" * 90
@@ -101,7 +103,7 @@ def test_the_cause_behind_a_long_path(make, tmp_path):
 
 @pytest.fixture
 def networks(cluster):
-    """Makes interfaces on machines, and removes them."""
+    """Makes interfaces on machines, and removes them at the end."""
     made = []
 
     def ip(machine, *lines):
@@ -110,7 +112,7 @@ def networks(cluster):
             assert done.returncode == 0, f"ip {line}: {done.stderr}"
 
     def make(machine, name, *addresses, up=True):
-        """One half of a cable whose other half is in the same machine."""
+        """Makes an interface whose other end is in the same machine."""
         made.append((machine, name))
         ip(machine, f"link add {name} type veth peer name {name}x", f"link set {name}x up",
            *(f"addr add {address} dev {name}" for address in addresses),
@@ -123,7 +125,7 @@ def networks(cluster):
 
 
 def second_network(cluster, networks, machines):
-    """10.88.0.N on eth1 of each, reached by way of eth0; returns the addresses."""
+    """Gives each machine 10.88.0.N on eth1, reached by way of eth0; returns the addresses."""
     known = {k: f"10.88.0.{k + 1}" for k in machines}
     for k, address in known.items():
         networks(k, "eth1", f"{address}/32")
@@ -139,7 +141,7 @@ def addresses_are(result, machines, prefix):
 
 
 def test_own_name_is_127_0_1_1(job, mounted, tmp_path):
-    """As Debian's installer writes it."""
+    """Debian's installer writes it so."""
     for k in range(4):
         hosts = tmp_path / f"hosts{k}"
         hosts.write_text(f"127.0.0.1 localhost\n127.0.1.1 vm{k}\n")
@@ -148,7 +150,7 @@ def test_own_name_is_127_0_1_1(job, mounted, tmp_path):
 
 
 def test_second_network(job, cluster, networks):
-    """ip_config names the second one; mpirun's hostfile the first."""
+    """ip_config names the second network, mpirun's hostfile the first."""
     known = second_network(cluster, networks, range(4))
     it = job(*SEE)
     it.hosts, it.ip_config = it.ip_config, list(known.values())
@@ -158,13 +160,13 @@ def test_second_network(job, cluster, networks):
 
 
 def docker(networks, machines):
-    """Its bridge has 172.17.0.1 on all machines."""
+    """Docker's bridge has 172.17.0.1 on all machines."""
     for k in machines:
         networks(k, "docker0", "172.17.0.1/16")
 
 
 def test_bridge_with_one_address_everywhere(job, networks):
-    """What is set for MPI is not handed on as the user's own."""
+    """The launcher's settings for MPI do not travel on as if they were the user's."""
     docker(networks, range(4))
     result = well(job(*SEE, pass_env="UCX_NET_DEVICES").run())
     addresses_are(result, 4, "10.77.0.")
@@ -173,7 +175,7 @@ def test_bridge_with_one_address_everywhere(job, networks):
 
 
 def test_the_network_that_the_user_has_chosen(make, networks, tmp_path):
-    """Open MPI takes a second choice for a mistake."""
+    """Open MPI calls two choices at once a mistake."""
     docker(networks, range(2))
     params = tmp_path / "home/.openmpi/mca-params.conf"
     params.parent.mkdir(parents=True)
@@ -207,7 +209,7 @@ def test_addresses_that_dgl_does_not_see(make, networks, address, words):
 
 
 def test_an_interface_that_is_down(make, networks):
-    """DGL sees its address all the same, but nothing reaches it."""
+    """DGL sees its address all the same, but no packet reaches it."""
     networks(1, "eth4", "10.92.0.1/24", up=False)
     it = make("mpich", machines=2)
     it.hosts, it.ip_config = it.ip_config, [it.ip_config[0], "10.92.0.1"]
@@ -221,7 +223,7 @@ def test_an_interface_that_is_down(make, networks):
     (64, "openmpi", 8), (64, "mpich", 8), (64, None, 40), (32, "openmpi", 1), (16, "mpich", 1),
     (20, None, 1), (64, "mpich", 40)])
 def test_few_open_files(make, mpi, limit, trainers):
-    """Said before anything starts, by each machine that lacks them."""
+    """Each machine that lacks them says so before anything starts."""
     it = make(mpi, *SEE, machines=2, num_trainers=trainers)
     behind(it, "prlimit", f"--nofile={limit}:{limit}", machine=it.machines - 1)
     result = it.run()
@@ -240,7 +242,7 @@ def test_a_low_soft_limit_of_open_files(make):
 # rank, keeper, 2 servers with a child each, 3 trainers
 @pytest.mark.parametrize("limit", range(1, 9))
 def test_few_processes(make, as_user, limit):
-    """Whoever cannot be forked, by us or by a server: the others are ended, and the limit named."""
+    """The launcher or a server cannot fork: the launcher ends the others and names the limit."""
     it = make(None, "server: fork plain; serve", "trainer: connect", num_servers=2, num_trainers=3)
     result = as_user(it, "prlimit", f"--nproc={limit}:{limit}").run()
     assert result.code in (125, 1), result.said
@@ -249,7 +251,7 @@ def test_few_processes(make, as_user, limit):
 
 
 def test_a_machine_that_cannot_have_a_keeper(job, as_user):
-    """The other ranks do not wait for ever in MPI_Init."""
+    """The other ranks must not wait for ever in MPI_Init."""
     it = job(machines=2)
     result = as_user(it, "prlimit", "--nproc=1:1", machine=1).run()
     assert result.code == 125, result.said
@@ -259,7 +261,7 @@ def test_a_machine_that_cannot_have_a_keeper(job, as_user):
 # ---- CPUs and clocks ----
 
 def test_one_cpu(make):
-    """Whatever the machine has: at least one thread. A mask that the shell has is no limit."""
+    """OMP_NUM_THREADS is 1 at least."""
     it = make(None, *SEE, num_trainers=9)
     result = well(behind(it, "env", "-u", "OMP_NUM_THREADS", "taskset", "-c", "0").run())
     assert result.dump("trainer", 8)["environment"]["OMP_NUM_THREADS"] == "1"
@@ -267,7 +269,7 @@ def test_one_cpu(make):
 
 @pytest.fixture
 def cgroup():
-    """A cgroup with half a CPU, as docker --cpus 0.5 makes it."""
+    """A cgroup with half a CPU, as docker --cpus 0.5 makes one."""
     old, new = (pathlib.Path(f"/sys/fs/cgroup{at}/mpilaunch-test-{os.getpid()}")
                 for at in ("/cpu", ""))
     folder = old if old.parent.is_dir() else new
@@ -333,7 +335,7 @@ int gettimeofday(struct timeval *at, void *zone)
 
 @pytest.mark.parametrize("hours, failing", [(1, False), (-1, True)])
 def test_clocks_an_hour_apart(job, tmp_path, hours, failing):
-    """The time of day of one machine, and what its other clocks count from."""
+    """One machine has another time of day, and its other clocks another origin."""
     (tmp_path / "clock.c").write_text(CLOCK)
     library = tmp_path / "clock.so"
     subprocess.run(["cc", "-shared", "-fPIC", f"-DHOURS={hours}", "-o", library,
@@ -392,7 +394,7 @@ def test_odd_start(make, start):
 
 @pytest.mark.parametrize("start", ["SIGCHLD ignored", "signals blocked", "all closed"])
 def test_failure_after_an_odd_start(make, start):
-    """The child's code, and nothing left."""
+    """It ends with the child's code and leaves nothing."""
     mpi = MPIS[len(start) % 2]
     it = make(mpi, "server: serve", "trainer 1: exit 7", "trainer: forever", machines=2)
     result = behind(it, *STARTS[start]).run()
@@ -407,8 +409,8 @@ def test_umask_of_an_ordinary_user(make, as_user):
 
 @pytest.mark.parametrize("mpi, size", [(None, 64), ("openmpi", 45), ("mpich", 63)])
 def test_long_host_names(make, cluster, mpi, size):
-    """64 is Linux's limit. Without us too Open MPI 4.1.4 breaks on 51 letters, MPICH 4.0.2 on
-    64."""
+    """64 is Linux's limit. Without the launcher too Open MPI 4.1.4 breaks on 51 letters, MPICH
+    4.0.2 on 64."""
     names = [f"{letter * (size - 1)}{k}" for k, letter in enumerate("ab")]
     try:
         for k, name in enumerate(names):

@@ -44,14 +44,14 @@ def test_a_keeper_that_dies(job):
 
 
 def test_the_parent_goes(make):
-    """Open MPI says nothing to the rank on mpirun's own machine."""
+    """Open MPI does not tell the rank on mpirun's own machine."""
     it = up(old(make("openmpi", *SCRIPT, machines=2)))
     it.signal(signal.SIGKILL)
     assert it.finish().code == -signal.SIGKILL
 
 
 def test_a_sampler_that_dies(solo):
-    """Seen at the next look through /proc, which finds a zombie."""
+    """The next look through /proc finds it as a zombie."""
     it = old(solo("server: serve", "trainer: connect; worker sleep 2, kill SEGV; forever",
                   num_samplers=1))
     result = it.run()

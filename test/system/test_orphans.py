@@ -1,5 +1,5 @@
-"""Descendants that hide, are deaf, stopped, dead or multiply: none of them outlives the job, in
-whatever stage it ends and whoever is killed."""
+"""Descendants that hide, ignore signals, are stopped or multiply: none of them outlives the job, in
+whatever stage it ends and whichever process is killed."""
 
 import pathlib
 import re
@@ -21,14 +21,14 @@ HIDDEN = ("daemon", "daemon nohup", "daemon stubborn", "session stubborn", "grou
           "session stopped", "daemon stubborn stopped", "session zombies", "worker stubborn")
 FAMILY = "; ".join([*(f"fork {how}" for how in HIDDEN), "zombie"])
 MOST = 40      # processes that the bomb may have at a time
-UNHELD = 200   # and in all, where there is no cgroup to hold it
+UNHELD = 200   # and in all, if no cgroup can hold it
 
 EVENTS = (("a child", EXIT), ("rank", KILL), ("keeper", KILL), ("mpirun", KILL),
           ("mpirun's daemon", KILL), ("link of a machine", CUT))
 
 
 def cases():
-    """Every event in every stage, under one MPI and the other in turn; so each event and each stage
+    """Returns every event in every stage. The MPIs take turns, so that each event and each stage
     meets both."""
     for k, (victim, how) in enumerate(EVENTS):
         for n, stage in enumerate(STAGES):
@@ -44,7 +44,7 @@ CASES = list(cases())
 
 
 def pids_cgroups():
-    """Below it a cgroup with a limit of processes can be made; None: there is no such folder."""
+    """Returns the folder in which one can make a cgroup with a limit of processes, or None."""
     old, new = pathlib.Path("/sys/fs/cgroup/pids"), pathlib.Path("/sys/fs/cgroup")
     if (old / "cgroup.procs").exists():
         return old
@@ -53,7 +53,7 @@ def pids_cgroups():
 
 @pytest.fixture
 def bomb():
-    """Words of the fake's script: a fork bomb that a limit of processes holds."""
+    """Returns words of the fake's script: a fork bomb that a limit of processes holds."""
     parent = pids_cgroups()
     folder = parent and parent / f"dgl-mpilaunch-{uuid.uuid4().hex}"
     try:
@@ -74,7 +74,7 @@ def bomb():
 
 
 def with_family(clause, bomb):
-    """The clause's processes have descendants, those of machine 1 the bomb too."""
+    """Gives the clause's processes descendants, and those of machine 1 the bomb too."""
     who, _, script = clause.partition(":")
     role, *number = who.split()
     ready = "dump training" if role == "trainer" else "dump loading"
@@ -85,8 +85,8 @@ def with_family(clause, bomb):
 
 
 def script(cell, bomb):
-    """The matrix's, without its shared memory, as this is about processes. Clauses that name a
-    process stand before those of a role; the first one counts."""
+    """Returns the kill matrix's script without its shared memory, since this is about processes.
+    Clauses that name a process stand before those of a role, since the first one counts."""
     seen, clauses = set(), []
     for clause in killmatrix.script_of(cell):
         clause = re.sub(r"shm [^;]*; ", "", clause)

@@ -1,5 +1,5 @@
-"""Another user of the machine, who may write into /tmp: what the launcher removes, makes and writes
-there is its own. The attacks of uid 65534 against a job of root's."""
+"""Another user of the machine may write into /tmp: the launcher removes, makes and writes only its
+own files there. Uid 65534 attacks a job of root's."""
 
 import contextlib
 import os
@@ -18,8 +18,8 @@ SCRIPT = ("server: serve", "trainer: dump up; wait go; connect")
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be attacked by another")
 
-# Makes the folder that the launcher would take for its own, under the name that it once had (it is
-# in argv), and swaps what is in it for a link as soon as somebody begins to empty it.
+# Makes a folder under the name in argv, which the launcher's folder once had, so that the launcher
+# would take it for its own. As soon as somebody begins to empty it, swaps its content for a link.
 ATTACK = """
 import os, sys
 folder, canary, files = sys.argv[1:3] + [int(sys.argv[3])]
@@ -39,7 +39,7 @@ print("swapped", flush=True)
 
 @contextlib.contextmanager
 def attacker(text, *words, behind=()):
-    """A process of another user's that runs this Python text."""
+    """Starts a process of another user that runs this Python text."""
     process = subprocess.Popen(
         [*behind, "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
          "/usr/bin/python3", "-IBS", "-c", text, *map(str, words)],
@@ -52,7 +52,8 @@ def attacker(text, *words, behind=()):
 
 
 def make_canary(folder):
-    """Root's, which nobody else may write into: files of the names that the attacker uses."""
+    """Makes root's folder with files of the names that the attacker uses; nobody else may write
+    into it."""
     folder.mkdir(0o755)
     for n in range(0, FILES, 10):
         os.close(os.open(folder / f"file{n}", os.O_CREAT | os.O_WRONLY, 0o600))
@@ -60,7 +61,7 @@ def make_canary(folder):
 
 
 def start_among_others(it, *up):
-    """With a TMPDIR that is sticky and open to all, as /tmp is."""
+    """Starts the job with a TMPDIR that is sticky and open to all, as /tmp is."""
     environment = it.whole_environment
 
     def open_temporary():
@@ -76,7 +77,7 @@ def job_id(it):
 
 
 def test_a_folder_that_is_not_ours_survives_the_keeper(solo):
-    """Neither is the folder removed that another has made, nor what it leads to."""
+    """The launcher removes neither the folder that another user has made, nor what it leads to."""
     it = start_among_others(solo(*SCRIPT))
     made = it.temporary / f"dgl-mpilaunch-{job_id(it)}-0"
     canary, files = make_canary(it.temporary / "canary")
@@ -101,8 +102,8 @@ def test_the_folders_name_is_nobodys_guess(solo):
 
 
 def test_the_next_attempts_folder_cannot_be_taken(solo):
-    """Nobody can make it before us: in the pause between two attempts another user has made all
-    that could be made from what is known of the job."""
+    """Nobody can make it before the launcher does: in the pause between two attempts another user
+    has made every name that can be derived from what is known of the job."""
     it = solo("server: serve", "trainer: dump up; attempt 0 exit 3; connect", private_shm="off",
               max_restarts=1, restart_delay=1)
     start_among_others(it)
@@ -129,7 +130,7 @@ time.sleep(60)
 
 
 def test_a_stranger_on_master_port_is_named(solo):
-    """The kernel lets anybody listen on it who sets SO_REUSEADDR, as torch does."""
+    """The kernel lets any program listen on it that sets SO_REUSEADDR, as torch does."""
     it = start_among_others(solo("server: serve", "trainer: connect; dump up; forever"))
     port = it.result("", "", 0).dump("trainer", 0, "up")["environment"]["MASTER_PORT"]
     with attacker(LISTEN, port, behind=it.cluster.words("on", "0")) as process:
@@ -147,7 +148,7 @@ def modes(folder):
 
 
 def test_the_run_folder_is_for_its_user_alone(solo):
-    """The folder above it is not: other users of a workspace have their runs there too."""
+    """The folder above it is open: other users of a workspace have their runs there too."""
     it = solo("server: serve", "trainer: connect")
     well(it.run())
     runs = it.workspace / "dgl-mpilaunch-runs"
@@ -157,7 +158,8 @@ def test_the_run_folder_is_for_its_user_alone(solo):
 
 @pytest.mark.parametrize("made", [None, 0o755], ids=["ours", "the user's"])
 def test_a_run_folder_that_the_user_names(solo, made):
-    """One that is there keeps its mode, and the umask says who may read what is in it."""
+    """A folder that was there keeps its mode, and the umask decides who may read the files in
+    it."""
     it = solo("server: serve", "trainer: connect")
     it.options["run_dir"] = f"{it.workspace}/runs/"
     it.write()
@@ -169,7 +171,8 @@ def test_a_run_folder_that_the_user_names(solo, made):
 
 
 def test_links_that_another_user_has_planted(solo):
-    """In a run folder that others may write into: no file of root's is written through them."""
+    """They lie in a run folder that others may write into: the launcher writes no file of root's
+    through them."""
     it = solo("server: serve", "trainer: print text; connect")
     it.options["run_dir"] = it.workspace / "runs"
     it.write()

@@ -1,4 +1,4 @@
-"""What reaches the console and the log files: whole lines, all of them, each with its process."""
+"""Console and log files get all lines, whole, each with its process."""
 
 import collections
 import fcntl
@@ -19,7 +19,7 @@ MANY, WIDTH = 20000, 90
 
 
 def lines_of(text):
-    """(role, id) -> its lines; a line of somebody else's is an error."""
+    """Returns (role, id) -> its lines; a line of another process is an error."""
     found = collections.defaultdict(list)
     for line in text.splitlines():
         match = LINE.fullmatch(line)
@@ -35,7 +35,7 @@ def is_numbered(lines, count):
 
 
 def test_whole_lines_from_all_machines(job):
-    """Nothing is written, so that nothing may be lost."""
+    """No log files are written, so no line may be lost."""
     result = job(f"trainer: connect; lines {MANY} {WIDTH}", run_dir="none").run()
     assert result.code == 0, result.said[-3000:]
     found = lines_of(result.out)
@@ -52,7 +52,7 @@ def test_log_files_are_complete(job):
     for k in range(4):
         log = f"vm{k}.trainer-{k}.log"
         assert is_numbered(result.log(log).splitlines(), MANY), k
-        # a reader that is too slow costs lines of the console, and is told how many and where
+        # a reader that is too slow loses lines; the console says how many and where they are
         told = [NOT_SHOWN.fullmatch(line) for line in shown["trainer", k]]
         assert all(match[2].endswith("logs/" + log) for match in told if match)
         assert sum(int(match[1]) if match else 1 for match in told) == MANY
@@ -134,7 +134,8 @@ def said_that_nothing_can_be_written(it, where):
 
 @pytest.mark.parametrize("time_", range(5))
 def test_run_dir_that_is_a_file(job, time_):
-    """More than once: MPICH drops what a rank says at the moment when another leaves."""
+    """It is said more than once: MPICH drops a rank's line at the moment when another rank
+    leaves."""
     it = job()
     it.write()
     it.options["run_dir"] = str(it.workspace / "ip_config.txt")
@@ -142,7 +143,7 @@ def test_run_dir_that_is_a_file(job, time_):
 
 
 def test_run_dir_in_a_file_system_that_is_read_only(job, mounted, tmp_path):
-    """Root may write wherever the permissions say no."""
+    """Permissions do not stop root, so the file system must."""
     it = job()
     (tmp_path / "ro").mkdir()
     for machine in range(4):
@@ -183,7 +184,7 @@ def test_strange_bytes_pass(solo, bytes_):
 
 
 def test_a_reader_that_goes_away(solo):
-    """'dgl-mpilaunch … | head': the job goes on, or stops as one; it does not hang."""
+    """With 'dgl-mpilaunch … | head' the job goes on or stops as a whole; it does not hang."""
     read, write = os.pipe()
     it = solo(f"trainer: connect; lines {MANY} {WIDTH}")
     it.stdout = write
@@ -194,9 +195,9 @@ def test_a_reader_that_goes_away(solo):
 
 
 def test_a_reader_that_pauses_gets_all_of_a_good_job(solo, tmp_path):
-    """Like '| less': what we say on stderr comes meanwhile, and then all lines, log files or not.
-    They fit into the credit of 1 MiB, so that none is left to the log files. (MPICH's mpirun itself
-    passes no stderr on while nobody reads its stdout.)"""
+    """Like '| less': the launcher's lines on stderr come meanwhile, and later all lines of output,
+    with log files or without. They fit into the credit of 1 MiB, so that none is left to the log
+    files. (MPICH's mpirun itself passes no stderr on while nobody reads its stdout.)"""
     read, write = os.pipe()
     said = tmp_path / "stderr"
     it = solo("trainer: lines 40000 10", num_servers=0, part_config=None)
@@ -213,7 +214,7 @@ def test_a_reader_that_pauses_gets_all_of_a_good_job(solo, tmp_path):
 
 
 def test_the_cause_of_a_failure_does_not_wait_for_the_reader(solo):
-    """The output waits, and is dropped and counted, while stderr has its own reader."""
+    """The output waits, and is then dropped and counted; stderr has its own reader meanwhile."""
     read, write = os.pipe()
     it = solo("trainer: lines 20000 10; exit 3", num_servers=0, part_config=None)
     it.stdout = write
@@ -233,7 +234,8 @@ def bytes_in(pipe):
 
 
 def test_a_signal_while_nobody_reads(solo):
-    """Without log files nothing may be dropped while it runs; a stop does not wait for a reader."""
+    """Without log files the launcher may drop nothing while the job runs; a stop does not wait for
+    a reader."""
     read, write = os.pipe()
     it = solo(f"trainer: lines {10 ** 9} {WIDTH}", num_servers=0, part_config=None,
               run_dir="none")
@@ -241,7 +243,7 @@ def test_a_signal_while_nobody_reads(solo):
     try:
         it.start()
         wait_until(lambda: bytes_in(read) > 60000, "the pipe is full")
-        time.sleep(1)  # all that is between the trainer and the pipe is full then too
+        time.sleep(1)  # by then every buffer between the trainer and the pipe is full
         result = it.signal(signal.SIGTERM).finish()
     finally:
         os.close(write)

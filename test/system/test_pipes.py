@@ -10,7 +10,7 @@ FAIL = "python3 -c 'raise ValueError(\"bad\")'"
 
 
 def alone(it, command):
-    """Trainers alone, of that shell command."""
+    """A job of trainers alone that run this shell command."""
     it.options.update(num_servers=0, part_config=None)
     it.command = [command]
     return it
@@ -34,7 +34,7 @@ def test_any_program_in_front_of_a_pipe(solo, script, code):
 
 
 def test_a_pipe_that_somebody_holds(solo):
-    """As DGL's samplers do: the shell would wait for ever."""
+    """DGL's samplers hold it so: the shell would wait for ever."""
     it = solo()
     result = alone(it, f"{it.build}/fake 'trainer: fork nohup; sleep 2; exit 3' | cat").run()
     assert result.code == 3, result.said
@@ -52,7 +52,7 @@ GOOD = [f"{FAIL} || python3 -c pass",
 
 
 def test_what_a_shell_may_hide(solo):
-    """Conditions, alternatives and what comes behind another program are the shell's business."""
+    """Conditions, alternatives and later commands are the shell's own business."""
     it = solo(num_trainers=len(GOOD))
     cases = "".join(f"{k}) {command};; " for k, command in enumerate(GOOD))
     result = alone(it, f"case $RANK in {cases}esac").run()
@@ -60,7 +60,7 @@ def test_what_a_shell_may_hide(solo):
 
 
 def test_a_pipe_between_two_programs(solo):
-    """The second one goes on, so that the first is told of and no failure."""
+    """The second one goes on, so the launcher reports the first and does not fail."""
     result = alone(solo(), f"{FAIL} | python3 -c 'import time; time.sleep(3)'; true").run()
     assert re.search(r"trainer 0 on vm0: a program \(pid \d+\) whose output goes through a pipe "
                      "exited with code 1; another one at that pipe goes on", result.err), result.said

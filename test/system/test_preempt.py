@@ -87,7 +87,7 @@ def test_off_unless_asked_for(job):
 
 
 def test_a_signal_to_everything_hits_trainers_only(solo):
-    """As Slurm's --signal does: to every process of a job step."""
+    """Slurm's --signal sends it to every process of a job step."""
     it = up(solo(*saves(1), preempt_signal="USR1"))
     signal_each(it.own_processes(), signal.SIGUSR1)
     result = it.finish()

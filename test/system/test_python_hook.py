@@ -1,5 +1,6 @@
-"""The sitecustomize.py of the trainers: whatever ends by itself ends as without it; what would hang
-at exit after a failure does not. No cluster; MPILAUNCH_PYTHONS names more interpreters to try."""
+"""The sitecustomize.py of the trainers: a program that ends by itself ends as without it, and one
+that would hang at exit after a failure ends. Needs no cluster; MPILAUNCH_PYTHONS names more
+interpreters to try."""
 
 import json
 import os
@@ -16,12 +17,12 @@ import patience
 HOOK = pathlib.Path(__file__).resolve().parents[2] / "src/keeper/sitecustomize.py"
 PYTHONS = [sys.executable, *os.environ.get("MPILAUNCH_PYTHONS", "").split()]
 GRACE = 1       # in the tests' copy of the hook
-FOREVER = 60    # as long as exit handlers hang here
+FOREVER = 60    # exit handlers hang here for so long
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """The hook's folder, as in DGL_JOB_DIR."""
+    """Makes the hook's folder as in DGL_JOB_DIR."""
     made = tmp_path_factory.mktemp("hook")
     text = HOOK.read_text()
     assert "GRACE = 10\n" in text
@@ -45,7 +46,7 @@ def python(request, tmp_path):
 
 
 def ends_alike(python, folder, *words, then="", **more):
-    """With and without the hook; returns what both did."""
+    """Runs it with and without the hook; returns both results."""
     plain, hooked = (python(*words, hook=hook, then=then, **more) for hook in (None, folder))
     assert (hooked.returncode, hooked.stdout, without_addresses(hooked.stderr)) == \
         (plain.returncode, plain.stdout, without_addresses(plain.stderr))
@@ -222,7 +223,7 @@ def test_does_not_hang(start, how, python, folder, tmp_path):
     began = time.monotonic()
     done = python(*words, hook=folder)
     assert GRACE < time.monotonic() - began < GRACE + 5
-    if "Timeout (" in done.stderr:  # Python 3.12, which can start no thread then
+    if "Timeout (" in done.stderr:  # Python 3.12 can start no thread then
         assert done.returncode == 1 and code in (1, 130), done
     else:
         assert done.returncode == code, done
@@ -268,7 +269,8 @@ def test_dgls_barrier_is_left_out(python, folder, tmp_path):
 
 
 def test_dgls_samplers_are_left_alive(python, folder, tmp_path):
-    """Ended by their trainer, which is about to fail, they would be taken for the cause."""
+    """If their trainer, which is about to fail, ended them, the launcher would take them for the
+    cause."""
     (tmp_path / "dgl").mkdir()
     (tmp_path / "dgl/__init__.py").touch()
     (tmp_path / "dgl/distributed.py").write_text("def exit_client(): pass\n")

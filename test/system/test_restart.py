@@ -87,7 +87,8 @@ def test_no_restart_after_a_signal_from_outside(job):
 
 
 def has_ended_once(it):
-    """Nothing of the workload lives: a rank, a keeper and a scribe on each of two machines."""
+    """True when no process of the workload lives: only a rank, a keeper and a scribe on each of two
+    machines."""
     return it.failed_attempts() == 1 and len(it.own_processes()) == 6
 
 
@@ -125,7 +126,7 @@ def test_nothing_grows_over_100_restarts(openmpi):
     it.signal(signal.SIGTERM)
     it.finish()
     for pid in pids:
-        # what is open only now and then may be so at the second look alone
+        # a file that is open now and then may be open at the second look only
         assert after[pid][0] <= before[pid][0] + 5, (pid, before[pid], after[pid])
         # rank 0 keeps what the report says of each attempt: some 2 KiB a process, and its allocator
         # what it used for the report's text

@@ -1,4 +1,4 @@
-"""--sampler_cmd: samplers that the launcher starts; what they find, and how they end."""
+"""--sampler_cmd: samplers that the launcher starts: their environment and their end."""
 
 import json
 import os
@@ -15,7 +15,8 @@ SERVE = "server: serve"
 
 @pytest.fixture
 def sampled(job):
-    """A job under each MPI with samplers that run this script, and the others their own."""
+    """Makes a job under each MPI whose samplers run this script and whose other processes run their
+    own."""
     return lambda script, *others, **options: with_samplers(job, script, *others, **options)
 
 
@@ -127,7 +128,7 @@ def test_a_pre_emption_leaves_them_alone(sampled):
     it.start().wait_for(*(f"up.{role}-{k}" for role in ("trainer", "sampler") for k in (0, 1)))
     for number in (0, 1):
         pid = json.loads((it.workspace / f"up.sampler-{number}").read_text())["pid"]
-        os.kill(pid, signal.SIGUSR1)  # as a batch system may, to all
+        os.kill(pid, signal.SIGUSR1)  # to all, as a batch system may do
     os.kill(it.rank_on(1), signal.SIGUSR1)
     result = it.finish()
     assert result.code == 75, result.said

@@ -1,5 +1,5 @@
-"""Every pair of settings: each process finds what --dry_run has said for the same options, and both
-are what DGL's launch.py and torchrun would have set."""
+"""Every pair of settings: each process has what --dry_run shows for the same options, and both are
+what DGL's launch.py and torchrun would set."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from job import write_partition
 TABLE = settings.pairwise(settings.UNDER_MPI) + settings.pairwise(settings.ALONE)
 PLANS = settings.at_random(settings.PLANNED, seed=1, count=800)
 SCRIPT = ["server: dump seen; serve", "trainer: dump seen; wait go; connect"]
-SERVERS_PORTS = range(30000, 32768)  # MASTER_PORT and MPI's own are outside
+SERVERS_PORTS = range(30000, 32768)  # MASTER_PORT and MPI's own ports are outside
 
 
 def test_the_tables_have_every_pair_and_every_triple():
@@ -46,7 +46,7 @@ def dry_run(build, words, folder, shell):
 
 
 def planned(row, folder):
-    """(what --dry_run says, what is expected) of machines that are not there."""
+    """Returns (the plan of --dry_run, the expected plan) of machines that do not exist."""
     folder = folder / f"{row.machines} machines"
     workspace = folder / workspace_name(row)
     lines = settings.ip_config(row, [f"10.1.2.{k}" for k in range(1, row.machines + 1)])
@@ -81,7 +81,7 @@ def test_argv_of_a_plan_is_what_a_shell_reads(tmp_path):
 
 @pytest.fixture
 def job_of(make, cluster, tmp_path):
-    """Makes the job of a row: (the job, what is expected of it)."""
+    """Makes the job of a row: (the job, its expected plan)."""
     def get(row):
         it = make(row.mpi, machines=row.machines)
         it.workspace = tmp_path / workspace_name(row)
@@ -100,7 +100,7 @@ def job_of(make, cluster, tmp_path):
 
 
 def hosts(row, lines):
-    """Open MPI takes ip_config itself; MPICH wants no ports."""
+    """Returns the hostfile's lines: Open MPI takes ip_config itself, MPICH wants no ports."""
     if row.mpi == "openmpi" and row.rank_order == "as ip_config":
         return lines
     return settings.reorder([line.split()[0] for line in lines], row.rank_order)
@@ -140,7 +140,7 @@ def variables_of(pid):
 
 
 def look(it):
-    """The keepers' children, and for each machine its rank's own variables."""
+    """Returns the keepers' children, and for each machine its rank's own variables."""
     launchers = it.launchers()
     keepers = {pid: parent for pid, parent in launchers.items() if parent in launchers}
     ranks = {it.cluster.machine_of(rank): variables_of(rank) for rank in keepers.values()}
@@ -149,7 +149,7 @@ def look(it):
 
 
 class Late:
-    """What is known only when the job runs, taken from one process and to be the same in all."""
+    """Values that are known only when the job runs: taken from one process, the same in all."""
 
     def __init__(self, processes):
         first = processes[0].env
@@ -166,8 +166,8 @@ class Late:
         assert all(re.fullmatch(r"dgl-mpilaunch-[0-9a-f]{32}", name) for name in names)
 
     def fill(self, process, env):
-        """The plan's variables as this process must have them. Only ours: a user's own value may
-        hold the same words."""
+        """Returns the plan's variables as this process must have them. It fills in the launcher's
+        alone: a user's own value may hold the same words."""
         marks = {JOB_ID: self.job_id, JOB_DIR: self.dirs[process.machine], MASTER_PORT: self.port}
         env = dict(env)
         for name in ("DGL_JOB_ID", "DGL_JOB_DIR", "MASTER_PORT", "TORCHELASTIC_RUN_ID",
@@ -181,8 +181,9 @@ class Late:
 
 
 def environment(row, plan, entry, process, rank, shell, late):
-    """All variables that a process must have: its rank's own but MPI's and another job's, over
-    them what travels from where the command was typed, the plan's, and the hook for Python."""
+    """Returns all variables that a process must have: its rank's own without MPI's and another
+    job's, over them those that travel from rank 0's shell, over them the plan's and the Python
+    hook's."""
     env = {name: value for name, value in rank.items() if not matches(name, MPIS + STEPS + OURS)}
     env.update({name: shell[name] for name in plan.passed})
     env.update(late.fill(process, entry.env))
@@ -196,7 +197,7 @@ def environment(row, plan, entry, process, rank, shell, late):
 
 
 def check_processes(row, it, plan, processes, ranks, late):
-    """Each is on the machine that its line of ip_config names, and is there once."""
+    """Checks that each is on the machine that its line of ip_config names, and is there once."""
     machines = {machine.ip: machine for machine in plan.machines}
     entries = {(it.cluster.ips.index(ip), entry.role, entry.id): entry
                for ip, machine in machines.items() for entry in machine.processes}
@@ -217,7 +218,7 @@ def check_ports(it, plan):
 
 
 def check_words(row, result, processes):
-    """What the program itself gets, also behind a shell."""
+    """Checks the words that the program itself gets, also behind a shell."""
     for process in processes:
         argv = [word.encode("latin-1").decode() for word in result.dump(*process.who)["argv"]]
         if process.argv[0] == "/bin/bash":
@@ -227,7 +228,7 @@ def check_words(row, result, processes):
 
 
 def expanded(command, env):
-    """The words that a shell makes of the commands of settings."""
+    """Returns the words that a shell makes of the commands of settings."""
     words = shlex.split(command.removesuffix("&& true"))
     return [re.sub(r"\$(\w+)", lambda name: env[name[1]], word) for word in words
             if not word.startswith("MORE=")]
@@ -245,7 +246,7 @@ def check_report(row, it, result, processes, late):
 
 
 def in_order_of_ranks(row, it):
-    """The addresses of the hostfile; Open MPI puts mpirun's own machine first."""
+    """Returns the addresses of the hostfile; Open MPI puts mpirun's own machine first."""
     ips = [line.split()[0] for line in it.hosts]
     if row.mpi == "openmpi":
         ips.sort(key=lambda ip: ip != it.cluster.ips[0])

@@ -1,5 +1,6 @@
-"""Shared memory: a /dev/shm of the job's own, or what its processes leave is noted and removed; and
-two jobs on the same machines. That nothing stays in the machines' own is proved by every finish()."""
+"""Shared memory: the job has a /dev/shm of its own, or the launcher notes and removes what its
+processes leave; and two jobs on the same machines. Each finish() proves that nothing stays in the
+machines' own."""
 
 import os
 import signal
@@ -16,14 +17,14 @@ SCRIPT = ("server: shm segment 1; dump up; serve", "trainer: dump up; wait go; c
 
 
 def started_by(it, *words):
-    """The launcher is started by these words; mpirun is not."""
+    """Puts these words in front of the launcher, not of mpirun."""
     launcher = it.launcher
     it.launcher = lambda: [*words, *launcher()]
     return it
 
 
 def without_rights(it):
-    """As for most users: without CAP_SYS_ADMIN."""
+    """Runs the launcher without CAP_SYS_ADMIN, as for most users."""
     return started_by(it, *NO_RIGHTS)
 
 
@@ -38,14 +39,14 @@ def let_go(it):
 
 
 def in_machines(it):
-    """What jobs have put into the machines' own /dev/shm since this one's start."""
+    """Returns what jobs have put into the machines' own /dev/shm since this one's start."""
     return {(machine, name) for machine, name
             in it.cluster.shared_memory() - it.before.shared_memory
             if not name.startswith(MPI_SHARED_MEMORY)}
 
 
 def kill_all_of(it):
-    """At once: ranks, keepers and the workload; not MPI's."""
+    """Kills ranks, keepers and the workload at once, but none of MPI's processes."""
     signal_each(it.own_processes(), signal.SIGKILL)
 
 
@@ -55,7 +56,7 @@ def place(cluster, machine, name):
 
 @pytest.fixture
 def put(cluster):
-    """put(machine, name): a stranger's file in the machine's /dev/shm, which must outlive the
+    """put(machine, name) makes a stranger's file in the machine's /dev/shm; it must outlive the
     test."""
     placed = []
 
@@ -110,7 +111,7 @@ def test_all_of_a_private_job_is_killed(job):
 
 
 def test_what_is_mounted_later_is_seen(solo, mounted, tmp_path):
-    """As home folders are by an automounter; and nothing that the job mounts comes out."""
+    """An automounter mounts home folders so; nothing that the job mounts comes out."""
     homes = tmp_path / "homes"
     homes.mkdir()
     mounted(0, None, homes)
@@ -156,7 +157,7 @@ def test_off(solo):
 # ---- noted ----
 
 def wait_noted(it, machine, *names):
-    """Until the keeper has noted these, and handed them over."""
+    """Waits until the keeper has noted these and handed them over."""
     def noted():
         return {line.split(b" ", 2)[2].decode() for line
                 in read_bytes(it.job_dir(machine) / ".segments").split(b"\0") if line}
@@ -164,7 +165,7 @@ def wait_noted(it, machine, *names):
 
 
 def test_what_is_left_is_removed(job, put):
-    """The server is killed, as by the kernel when memory is out."""
+    """The server is killed, as the kernel does it when memory is out."""
     put(0, "older")
     it = without_rights(job("server 1: shm a 1; shm b 1; dump up; listen; wait go; kill KILL",
                             "server: shm older 1; shm a 1; dump up; serve",
@@ -198,8 +199,8 @@ def test_it_is_removed_when_the_rank_is_killed(solo):
 
 @pytest.mark.parametrize("after", ["dead", "alive"])
 def test_the_next_job_sweeps_what_a_dead_one_left(solo, tmp_path, after):
-    """All of a job is killed at once, as Slurm does; another one of the same user that lives keeps
-    what is its own."""
+    """All of a job is killed at once, as Slurm does it. Another job of the same user that lives
+    keeps its own."""
     def one(segment, port):
         it = solo(f"server: shm {segment} 1; dump up; serve", SCRIPT[1])
         it.ip_config = [f"{it.ip_config[0]} {port}"]
@@ -238,7 +239,7 @@ def with_ports(it, first):
 
 
 def together(first, second):
-    """Both run; the second one's finish() proves that nothing of either is left."""
+    """Waits until both run; the second one's finish() proves that nothing of either is left."""
     up(first)
     up(second)
     for what in ("processes", "shared_memory", "listeners"):
@@ -246,7 +247,7 @@ def together(first, second):
 
 
 def end_first(it):
-    """Its end, while the other runs: all of its processes are gone."""
+    """Waits for its end while the other runs: all of its processes are gone."""
     it.communicate()
     wait_until(lambda: not marked(it.marker), "the first job has gone")
     it.remove_temporary()
@@ -255,7 +256,7 @@ def end_first(it):
 
 @pytest.mark.parametrize("end", ["fails", "killed"])
 def test_two_private_jobs(job, end):
-    """With the same names, as two jobs on one graph have."""
+    """They use the same names, as two jobs on one graph do."""
     first = with_ports(job("server 1: shm segment 2; dump up; serve", SCRIPT[0],
                            "trainer 0: dump up; wait go; exit 3", SCRIPT[1], machines=2), 31000)
     second = with_ports(job(*SCRIPT, machines=2), 32000)
@@ -274,8 +275,8 @@ def test_two_private_jobs(job, end):
 
 
 def test_two_jobs_that_share_the_machines_own(job):
-    """With other names: the one that fails removes its own alone; also what both hold stays, until
-    the other ends."""
+    """They use different names. The job that fails removes only its own; a file that both hold
+    stays until the other ends."""
     script = "server: shm {0}-segment 1; shm both 1; dump up; serve"
     first = with_ports(without_rights(job(
         script.format("first"), "trainer 0: dump up; wait go; exit 3", SCRIPT[1],
@@ -287,7 +288,7 @@ def test_two_jobs_that_share_the_machines_own(job):
     kept = {(k, name) for k in range(2) for name in ("second-segment", "both")}
     wait_until(lambda: in_machines(second) == kept, "only the first one's own are removed",
                lambda: str(in_machines(second)))
-    for k in range(2):  # the second has found it there, so that it will leave it there
+    for k in range(2):  # the second has found it there, so it will leave it there
         os.unlink(place(second.cluster, k, "both"))
     result = let_go(second).finish()
     assert result.code == 0, result.said

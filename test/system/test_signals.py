@@ -1,4 +1,5 @@
-"""Signals from outside, parts of the launcher that die, machines that are lost: everything ends."""
+"""Signals from outside, parts of the launcher that die, machines that are lost: the whole job
+ends."""
 
 import json
 import os
@@ -19,7 +20,7 @@ STUBBORN = ("server: fork session stubborn; serve",
 
 
 def up(job):
-    """Started, and all its trainers run."""
+    """Starts the job and waits until all its trainers run."""
     return job.start().wait_for(*(f"up.trainer-{k}" for k in range(job.machines)))
 
 
@@ -46,11 +47,11 @@ def test_a_signal_to_mpirun(job, number, code):
 
 
 def test_sigint_twice_to_mpirun(job):
-    """The prompt is back then, and so nothing may live on through the grace."""
+    """The prompt comes back then, so nothing may live on through the grace."""
     it = job(*STUBBORN, kill_grace=30)
-    it.environment = {}  # with no time between TERM and KILL the first one ends mpirun
+    it.environment = {}  # without time between TERM and KILL the first one would end mpirun
     up(it).signal(signal.SIGINT)
-    # Open MPI tells its ranks after 1 s; before, a second one is like SIGKILL to mpirun
+    # Open MPI tells its ranks after 1 s; a second one before that acts like SIGKILL to mpirun
     assert still_runs(it, 1.3 if it.mpi == "openmpi" else 0.3)
     twice = time.monotonic()
     it.signal(signal.SIGINT)
@@ -91,7 +92,7 @@ while True:
 
 
 def test_a_signal_to_all_ranks_of_a_machine_counts_once(job):
-    """Taken for a second one it would skip the grace."""
+    """If it counted as a second signal it would skip the grace."""
     it = job(machines=1, num_servers=0, part_config=None, kill_grace=3600)
     # Open MPI 4's mpirun, told to leave no time between TERM and KILL, was seen to stay for ever
     # after MPI_Abort though all its ranks were gone: in 2 of 11 runs; in 0 of 9 without [measured]
@@ -136,7 +137,7 @@ def test_a_keeper_is_killed(job, machine):
 
 
 def test_mpis_daemon_is_killed(job):
-    """Under MPICH nobody but the rank's own look at its parent tells."""
+    """Under MPICH the rank learns it only by looking at its parent."""
     it = up(job(*SCRIPT))
     os.kill(parent_of(it.rank_on(2)), signal.SIGKILL)
     assert it.finish().code != 0
@@ -206,7 +207,7 @@ def test_a_rank_is_stopped(job):
 
 
 def test_two_ranks_are_stopped(job):
-    """All that rank 0 hears from: but it still hears machine 3, which names its neighbour."""
+    """Both neighbours of rank 0 are silent, but it still hears machine 3, which names its own."""
     it = up(job(*SCRIPT, lost_timeout=2, kill_grace=1))
     for machine in (1, 2):
         os.kill(it.rank_on(machine), signal.SIGSTOP)
@@ -219,7 +220,7 @@ def test_two_ranks_are_stopped(job):
 
 @pytest.mark.parametrize("machine", [0, 2])
 def test_a_keeper_is_stopped(job, machine):
-    """Its rank kills it when it gives no answer, and inherits its processes."""
+    """If it gives no answer, its rank kills it and inherits its processes."""
     it = up(job(*STUBBORN, lost_timeout=2, kill_grace=1))
     os.kill(it.keeper_on(machine), signal.SIGSTOP)
     result = it.finish()
@@ -274,7 +275,7 @@ def test_a_signal_while_servers_start(job):
 
 
 def test_a_signal_while_servers_leave(job):
-    """The trainers have ended well, but not the job: the user has stopped it."""
+    """The trainers have ended well, but the job has not: the user has stopped it."""
     it = job("server 1: serve; touch left; forever", machines=2).start().wait_for("left")
     assert still_runs(it, 0.5), "server 1 holds nobody up"
     os.kill(it.rank_on(0), signal.SIGTERM)
@@ -284,7 +285,7 @@ def test_a_signal_while_servers_leave(job):
 
 
 def test_a_signal_right_at_the_start(solo):
-    """At whatever moment it comes, nothing is left."""
+    """Nothing is left, at whatever moment the signal comes."""
     for delay in (0.02, 0.05, 0.1, 0.2):
         it = solo(*SCRIPT).start()
         assert still_runs(it, delay)

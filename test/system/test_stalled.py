@@ -1,5 +1,5 @@
-"""A machine that stalls in the middle of large messages: the others are heard meanwhile, and where
-one is taken for lost, it is that one."""
+"""A machine stalls in the middle of large messages: rank 0 hears the others meanwhile, and if it
+gives a machine up for lost, it is that one."""
 
 import os
 import signal
@@ -9,16 +9,16 @@ import pytest
 
 from patience import wait_until
 
-# Without log files nothing of what is printed may be lost, so that messages are as large as can be.
+# Without log files no output may be lost, so that messages are as large as can be.
 PRINTS = ("server: serve", "trainer 2: connect; dump up; lines 1000000000 200",
           "trainer 1: connect; dump up; wait die; exit 3", "trainer: connect; dump up; forever")
-# As on InfiniBand: from some KiB on MPI sends a message's bytes only when it is received.
+# As on InfiniBand: MPI sends the bytes of a message of some KiB only when it is received.
 LARGE_FROM_4_KIB = {"OMPI_MCA_btl_tcp_eager_limit": "4096"}
 
 
 @pytest.fixture
 def printing(job, tmp_path):
-    """Started, and the reader has got some MB of trainer 2's lines."""
+    """Starts the job and waits until the reader has got some MB of trainer 2's lines."""
     def start(**options):
         it = job(*PRINTS, run_dir="none", kill_grace=1, **options)
         it.environment.update(LARGE_FROM_4_KIB)

@@ -79,7 +79,8 @@ def test_several_ranks_on_a_machine(job, ranks):
 
 @pytest.mark.parametrize("script,code", [(["trainer 2: connect; exit 7"], 7), ([], 2)])
 def test_the_code_with_several_ranks_on_a_machine(job, script, code):
-    """A failure's, and a usage error's, which comes before the ranks know their machines."""
+    """The code of a failure, and of a usage error, which comes before the ranks know their
+    machines."""
     it = job(*script)
     if code == 2:
         it.more = ["--nope"]
@@ -126,7 +127,7 @@ def test_a_server_that_listens_late_is_named(openmpi):
     result = openmpi("server 2: sleep 11; serve").run()
     assert result.code == 0, result.said
     waiting = [line for line in result.err.splitlines() if "waiting for" in line]
-    # at most each 10 s, but soon on a terminal, and Open MPI 4 gives its ranks one
+    # at most each 10 s, but soon on a terminal, which Open MPI 4 gives its ranks
     assert 1 <= len(waiting) <= 2, result.said
     for line in waiting:
         assert "server 2" in line and re.findall(r"vm\d", line) == ["vm2"], line
@@ -142,7 +143,7 @@ def test_start_timeout_names_who_is_late(job):
 
 
 def test_start_timeout_names_the_late_of_all_machines(job):
-    """And while they are being stopped nobody is waited for."""
+    """And the launcher waits for nobody while it stops them."""
     it = job("server 1: ignore TERM; forever", "server 2: forever", machines=3, start_timeout=1,
              kill_grace=11)
     result = it.run()
@@ -159,8 +160,8 @@ SCANNER = "import socket, sys; s = socket.create_connection((sys.argv[1], 30050)
 
 
 def test_a_foreign_connection_to_a_server_is_told(job, tmp_path):
-    """From a machine that is none of the job's: it takes a trainer's place, and DGL hangs. The job's
-    own connections are not told."""
+    """It comes from a machine that is not of the job: it takes a trainer's place, and DGL hangs.
+    The launcher does not report the job's own connections."""
     said = tmp_path / "stderr"
     it = job("server: serve", "trainer: dump up; connect; forever", machines=2)
     with open(said, "w", encoding="utf-8") as it.stderr:
@@ -178,7 +179,7 @@ def test_a_foreign_connection_to_a_server_is_told(job, tmp_path):
 
 
 def test_a_listener_below_the_server_counts(solo):
-    """DGL's server may be a grandchild: of a shell, of numactl."""
+    """DGL's server may be a grandchild, behind a shell or numactl."""
     it = solo()
     it.command = [f"{it.build}/fake 'server: serve'; exit $?"]
     result = it.run()

@@ -1,5 +1,5 @@
-"""Wrong usage and unreadable configs: exit code 2, said once, whatever the number of ranks; and
-what is answered without starting anything."""
+"""Wrong usage and unreadable configs give exit code 2 and one message, whatever the number of
+ranks; and questions that start nothing."""
 
 import json
 import re
@@ -120,7 +120,7 @@ def test_help_and_version_are_said_once(job, word):
 
 
 def test_dry_run_without_mpi(solo):
-    """For machines that are not there, without a trace."""
+    """It plans for machines that do not exist, and leaves no trace."""
     it = solo("any: touch ran", num_trainers=2, num_servers=1)
     it.ip_config = ["10.1.2.3", "10.1.2.4 31000", "10.1.2.5"]
     it.machines = 3
@@ -148,7 +148,7 @@ def test_dry_run_under_mpirun_prints_once(job, by_environment):
 
 @pytest.mark.parametrize("wrong", [False, True])
 def test_dry_run_under_mpirun_does_without_mpi(job, wrong):
-    """Rank 0 prints, and every rank leaves, before MPI_Init, which cannot work here."""
+    """Rank 0 prints, and every rank leaves, before MPI_Init: that cannot work here."""
     it = job(machines=2)
     it.environment.update(OMPI_MCA_pml="none_such", UCX_TLS="none_such")
     it.more = ["--dry_run", "--num_trianers"] if wrong else ["--dry_run"]

@@ -1,4 +1,4 @@
-"""scripts/vcluster itself: what the other tests stand on."""
+"""scripts/vcluster itself, on which the other tests rest."""
 
 import os
 import pathlib

@@ -83,8 +83,8 @@ def test_a_sampler_that_somebody_kills(solo):
 
     wait_until(workers, "a sampler is there")
     pid, = workers()
-    time.sleep(1)  # who dies in the moment of its birth is not known for a sampler
-    os.kill(pid, signal.SIGSTOP)  # a stopped one is none of our business
+    time.sleep(1)  # a process that dies right after its birth is not known for a sampler
+    os.kill(pid, signal.SIGSTOP)  # the launcher ignores a stopped one
     os.kill(pid, signal.SIGKILL)
     result = it.finish()
     assert result.code == 137, result.said
@@ -92,7 +92,7 @@ def test_a_sampler_that_somebody_kills(solo):
 
 
 def test_another_child_that_dies(solo):
-    """As git, gcc or a resource tracker does."""
+    """Git, gcc or a resource tracker may die so."""
     it = solo()
     it.command = ["case $DGL_ROLE in server) exec " + f"{it.build}/fake 'server: serve';; esac; "
                   "(sleep 1; exit 128) & (sleep 1; kill -SEGV $BASHPID) & "
@@ -121,7 +121,7 @@ def test_a_stopped_trainer_is_told(solo):
 
 
 def test_what_outlives_a_good_job_is_named(job):
-    """As an upload in the background: it is ended, and nobody would know."""
+    """An upload in the background, for example: the launcher ends it, and says so."""
     it = job("trainer 1: connect; fork daemon", SERVE, machines=2)
     result = it.run()
     assert result.code == 0, result.said
@@ -150,7 +150,7 @@ def test_a_sampler_that_has_connected(solo):
 
 
 def test_a_sampler_behind_a_wrapper(solo):
-    """Its parent is known for a trainer by its connections."""
+    """The launcher knows its parent for a trainer by the connections."""
     it = solo(num_samplers=1)
     script = POOL.replace("forever", "sleep 3, kill SEGV") + "forever"
     it.command = [f"timeout 100 {it.build}/fake '{script}' '{SERVE}'; true"]
