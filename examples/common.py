@@ -1,4 +1,4 @@
-"""What training and inference share: the model, joining the job, sampled prediction, files.
+"""Shared by training and inference: the model, joining the job, sampled prediction, files.
 
 The scripts are ordinary DGL scripts: nothing here knows which launcher started them.
 """
@@ -65,11 +65,11 @@ def join_job(arguments):
 
 
 def run(main):
-    """Runs main; where it raises, prints why and leaves at once.
+    """Runs main; if it raises, prints why and leaves at once.
 
     DGL waits at exit, in an atexit handler, until all trainers have come there. A trainer that
-    ended by an exception would wait there for ever, for trainers that wait for it, and most launchers
-    could not see that it failed.
+    ended by an exception would wait there for ever for trainers that wait for it, and most
+    launchers could not see that it failed.
     """
     try:
         main()
@@ -81,10 +81,11 @@ def run(main):
 
 
 class Preemption:
-    """Remembers that SIGUSR1 has come: this job will soon be stopped for another one.
+    """Remembers that SIGUSR1 has come: the batch system will soon stop this job for another one.
 
-    To be made after the job was joined: DGL's sampler workers, which it starts then, go on ignoring
-    the signal, as the launcher has it for all processes. A batch system may send it to all of them.
+    Make it after joining the job. The launcher starts all processes with the signal ignored, since
+    a batch system may send it to all of them; DGL's sampler workers, which start when a trainer
+    joins, then go on ignoring it.
     """
 
     def __init__(self):
@@ -95,7 +96,7 @@ class Preemption:
         self.asked = True
 
     def asked_anywhere(self):
-        """The same answer on all trainers; all of them must call it."""
+        """Returns the same answer on all trainers; all of them must call it."""
         return sum_over_trainers(float(self.asked))[0] > 0
 
 
@@ -129,7 +130,7 @@ def replacing(path):
 
 
 def read_checkpoint(path):
-    """The checkpoint as rank 0 has it, on every trainer; None where there is none.
+    """Returns rank 0's checkpoint on every trainer, or None if there is none.
 
     Only rank 0 reads: machines need not share a file system.
     """

@@ -40,7 +40,7 @@ def load_model(arguments):
 
 
 def make_loader(graph, fan_out, batch_size):
-    """This trainer's share of all nodes; the shares are disjoint and cover the graph."""
+    """Loads this trainer's share of all nodes; the shares are disjoint and cover the graph."""
     nodes = dgl.distributed.node_split(
         torch.ones(graph.num_nodes(), dtype=torch.bool), graph.get_partition_book(),
         force_even=True,
@@ -50,7 +50,8 @@ def make_loader(graph, fan_out, batch_size):
 
 
 def predict_share(model, graph, loader):
-    """(original node ids, classes) of this trainer's share, and its test accuracy's two counts."""
+    """Returns (original node ids, classes) of this trainer's share, and the two counts of its test
+    accuracy."""
     ids, classes = [], []
     right = count = 0
     for nodes, batch in common.predict(model, graph, loader):
@@ -64,7 +65,8 @@ def predict_share(model, graph, loader):
 
 
 def gather_on_rank_0(num_nodes, ids, classes):
-    """All nodes' classes, in the order of the graph before it was partitioned; None elsewhere."""
+    """Returns all nodes' classes on rank 0, in the order of the graph before it was partitioned;
+    None on the others."""
     shares = [None] * dist.get_world_size() if dist.get_rank() == 0 else None
     dist.gather_object((ids.numpy(), classes.numpy()), shares)
     if shares is None:

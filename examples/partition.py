@@ -52,7 +52,8 @@ def parse_arguments():
 
 
 def planted_edges(rng, labels, num_edges, inside):
-    """num_edges pairs (u, v): u any node, v of u's community with probability `inside`."""
+    """Returns num_edges pairs (u, v): u is any node, v is of u's community with probability
+    `inside`."""
     u = rng.integers(len(labels), size=num_edges)
     members = np.argsort(labels, kind="stable")
     counts = np.bincount(labels)
@@ -67,7 +68,7 @@ def planted_edges(rng, labels, num_edges, inside):
 def make_graph(arguments):
     rng = np.random.default_rng(arguments.seed)
     n = arguments.num_nodes
-    # Every class has a member, so that the number of classes is what was asked for.
+    # Every class has a member, so that there are as many classes as the user wanted.
     labels = rng.permutation(np.arange(n) % arguments.num_classes)
     u, v = planted_edges(rng, labels, int(n * arguments.avg_degree / 2), arguments.inside)
     graph = dgl.graph((np.concatenate([u, v]), np.concatenate([v, u])), num_nodes=n)
@@ -89,10 +90,10 @@ def make_graph(arguments):
 
 
 def features_only_accuracy(graph, num_classes):
-    """Test accuracy of a logistic regression on single nodes.
+    """Returns the test accuracy of a logistic regression on single nodes.
 
-    Around equally wide centres with the same noise in all directions no other classifier of
-    single nodes does better, however deep.
+    Around equally wide centres with the same noise in all directions no other classifier of single
+    nodes does better, however deep.
     """
     torch.manual_seed(0)
     features, labels = graph.ndata["feat"], graph.ndata["label"]
@@ -127,7 +128,7 @@ def remove_surplus_parts(part_config, num_parts):
 
 
 def write_partitions(graph, arguments):
-    # partition_graph talks a lot; what it says matters only when it fails.
+    # partition_graph prints a lot; its output matters only when it fails.
     talk = io.StringIO()
     try:
         with contextlib.redirect_stdout(talk):

@@ -1,8 +1,8 @@
-"""A sampler that the launcher starts (--sampler_cmd "python3 sampler.py"), and, for its trainer,
-what stands in the place of the sampler workers that DGL would start.
+"""A sampler that the launcher starts (--sampler_cmd "python3 sampler.py"), and for its trainer a
+class that takes the place of the sampler workers of DGL.
 
-They meet at a Unix socket in the job's folder of their machine, DGL_JOB_DIR, which nobody else may
-enter. The trainer sends what DGL's loader wants sampled, its samplers send the mini-batches back.
+They meet at a Unix socket in the job's folder of their machine, DGL_JOB_DIR, which no other user
+may enter. The trainer sends the tasks of DGL's loader, its samplers send the mini-batches back.
 """
 
 import collections
@@ -25,30 +25,30 @@ def socket_of(trainer):
 
 
 def key():
-    """Both ends must be of the same job."""
+    """Returns a key that shows that both ends are of the same job."""
     return os.environ["DGL_JOB_ID"].encode()
 
 
 def packed(message):
-    """By pickle itself: Connection.send would share tensors' memory, and can with its own children
-    only."""
+    """Uses pickle itself: Connection.send would share tensors' memory, which works with a process's
+    own children only."""
     return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
 
 
 # ---- the trainer's side ----
 
 class Samplers:
-    """Made before dgl.distributed.initialize(), which returns nowhere until all clients have come
-    to it, so that a sampler that has joined DGL finds the socket. After it meet() is to be called.
-    The other methods are those that DGL calls."""
+    """Make it before dgl.distributed.initialize() and call meet() after it. initialize() returns
+    only when all clients have come to it, so a sampler that has joined DGL finds the socket. DGL
+    calls the other methods."""
 
     def __init__(self):
         self.count = int(os.environ["DGL_JOB_NUM_SAMPLERS"])
         self.listener = Listener(socket_of(os.environ["RANK"]), backlog=self.count, authkey=key())
         self.connections = []
         self.numbers = itertools.count()
-        self.asked = {}    # loader -> (number, connection) of what it waits for, the oldest first
-        self.sampled = {}  # number -> mini-batch that came while another one was waited for
+        self.asked = {}    # loader -> (number, connection) of its open tasks, the oldest first
+        self.sampled = {}  # number -> mini-batch that came before its turn
 
     def meet(self):
         """From here on DGL's loaders sample by these samplers."""
@@ -71,34 +71,36 @@ class Samplers:
         self.asked.pop(loader, None)
 
     def submit_task(self, loader, nodes):
-        """In turn to each. A loader asks for four times as many as there are samplers."""
+        """Gives tasks to the samplers in turn. A loader asks for four times as many as there are
+        samplers."""
         number, connection = next(self.numbers), next(self.next)
         self.asked[loader].append((number, connection))
         connection.send_bytes(packed(("sample", loader, (number, nodes))))
 
     def get_result(self, loader, timeout=None):
-        """In the order in which they were asked for. No timeout: a sampler that dies ends the job.
-        """
+        """Returns mini-batches in the order of the tasks. No timeout: a sampler that dies ends the
+        job."""
         number, connection = self.asked[loader].popleft()
         while number not in self.sampled:
             self.sampled.update([pickle.loads(connection.recv_bytes())])
         return self.sampled.pop(number)
 
     def close(self):
-        """DGL calls it at exit, before the barrier where all clients wait for each other; for the
-        samplers it is the end."""
+        """DGL calls this at exit, before the barrier where all clients wait for each other. It ends
+        the samplers."""
         for connection in self.connections:
             connection.close()
         self.connections = []
 
     def join(self):
-        """They are the launcher's to wait for."""
+        """Does nothing: the launcher waits for the samplers."""
 
 
 # ---- the sampler's side ----
 
 def read(connection, messages):
-    """Goes on while mini-batches are sent: else both sides could wait for the other to read."""
+    """Reads tasks also while mini-batches are sent: else each side could wait for the other to
+    read."""
     try:
         while True:
             messages.put(connection.recv_bytes())
@@ -117,14 +119,15 @@ def sample_for(connection):
         else:
             number, nodes = content
             batch = packed((number, collates[loader](nodes)))
-            with contextlib.suppress(ConnectionError):  # the trainer wants no more
+            with contextlib.suppress(ConnectionError):  # the trainer needs no more
                 connection.send_bytes(batch)
 
 
 def main():
     dist_context._init_rpc(os.environ["DGL_IP_CONFIG"], int(os.environ["DGL_NUM_SERVER"]),
                            MAX_QUEUE_SIZE, "sampler", 1, int(os.environ["DGL_GROUP_ID"]))
-    # Open until this process ends: closed by an exception of ours, it would fail the trainer first.
+    # Stays open until this process ends: if an exception closed it earlier, the trainer would fail
+    # first.
     connection = Client(socket_of(os.environ["DGL_JOB_TRAINER_RANK"]), authkey=key())
     print(f"samples for trainer {os.environ['DGL_JOB_TRAINER_RANK']}", flush=True)
     sample_for(connection)

@@ -33,7 +33,7 @@ def parse_arguments():
 
 
 def count_classes(graph, nodes):
-    """The highest label of anybody's training nodes, plus one."""
+    """Returns the highest label of any trainer's training nodes, plus one."""
     highest = torch.tensor(-1)
     if len(nodes) > 0:
         highest = graph.ndata["label"][nodes].max()
@@ -53,7 +53,7 @@ def make_loader(graph, arguments, mask, shuffle):
 
 
 class Training:
-    """The model, its optimizer and how far they are; what a checkpoint holds."""
+    """The model, its optimizer and the epoch: the content of a checkpoint."""
 
     def __init__(self, arguments, graph, num_classes):
         self.path = arguments.checkpoint
@@ -95,7 +95,8 @@ class Training:
 def train_epoch(training, graph, loader, preemption, after_step):
     """Returns the mean loss over all trainers' training nodes; leaves early when pre-empted."""
     total, count = 0.0, 0
-    # Trainers may have different numbers of mini-batches; who has ended joins in for the others.
+    # Trainers may have different numbers of mini-batches; join lets one that is done take part for
+    # the others.
     with training.model.join():
         for inputs, nodes, blocks in loader:
             scores = training.model(blocks, graph.ndata["feat"][inputs])

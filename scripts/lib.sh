@@ -1,14 +1,15 @@
-# lib.sh: what the scripts share, sourced by them: where things are, which packages of Python, how
-# they speak. Changes nothing by itself.
+# lib.sh: for the scripts to source: folders, the list of Python packages, and messages. Changes
+# nothing by itself.
 # shellcheck shell=bash disable=SC2034
 
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cache_dir=${XDG_CACHE_HOME:-$HOME/.cache}/dgl-mpilaunch
 dgl_venv=${MPILAUNCH_VENV:-$cache_dir/dgl-2.1.0}
-test_venv=$cache_dir/tests # what the tests need, for those who do not want DGL
+test_venv=$cache_dir/tests # the tests' packages, for users who do not want DGL
 program=${0##*/}
 
-# The newest that DGL 2.1.0 has wheels for; the others are what it was tried with.
+# torch is the newest for which DGL 2.1.0 has wheels; the other versions are those it was tried
+# with.
 test_packages=('pytest==8.*' pytest-xdist==3.8.0 psutil==7.2.2 allpairspy==2.5.1)
 dgl_packages=(torch==2.2.1 dgl==2.1.0 numpy==1.26.4 torchdata==0.7.1 pydantic==2.14.3 PyYAML==6.0.3
     pandas==3.0.6 setuptools==65.5.0 "${test_packages[@]}")
@@ -20,14 +21,14 @@ fail() {
     exit 1
 }
 
-# venv_is_complete FOLDER PACKAGE...: was all of it installed there, to the end?
+# venv_is_complete FOLDER PACKAGE...: true if all of them were installed there, to the end.
 venv_is_complete() {
     local folder=$1
     shift
     [ -x "$folder/bin/python" ] && [ "$(cat "$folder/complete" 2>/dev/null)" = "$*" ]
 }
 
-# The python that has pytest.
+# Prints the path of the python that has pytest.
 test_python() {
     if venv_is_complete "$dgl_venv" "${dgl_packages[@]}"; then
         echo "$dgl_venv/bin/python"

@@ -20,13 +20,13 @@ PR_SET_PDEATHSIG = 1
 IN_DELETE, IN_DELETE_SELF, IN_MOVE_SELF = 0x200, 0x400, 0x800
 
 UP_SECONDS = 60     # for all machines to come up; 64 take about 1.5 s
-DOWN_SECONDS = 20   # for what was killed to be gone
+DOWN_SECONDS = 20   # for killed processes to be gone
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 
 def kernel(name, *args):
-    """A libc function that returns -1 and errno; raises OSError then."""
+    """Calls a libc function that returns -1 and sets errno on an error; raises OSError then."""
     if getattr(libc, name)(*args) < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")
@@ -38,7 +38,7 @@ def mount(source, target, kind, flags):
 
 
 def ip_batch(lines):
-    """iproute2 runs the lines, all in one process, in this process's network namespace."""
+    """Has one iproute2 process run the lines in this process's network namespace."""
     done = subprocess.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n", text=True,
                           capture_output=True)
     if done.returncode:
@@ -48,7 +48,7 @@ def ip_batch(lines):
 # ---- the hub: holds the bridge, starts the machines, watches the state folder ----
 
 def become_root_of_namespace():
-    """An ordinary user becomes root of a user namespace, which may have all the others."""
+    """An ordinary user becomes root of a user namespace, and may then make all other namespaces."""
     uid, gid = os.geteuid(), os.getegid()
     kernel("unshare", CLONE_NEWUSER)
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"),
@@ -71,8 +71,9 @@ def enter_own_network():
 
 
 def mount_sysfs(scratch):
-    """/sys shows the network devices of whoever mounted it, and UCX looks for its devices there.
-    The cgroups stay in view. Where the kernel refuses (a container), the old /sys stays."""
+    """Mounts /sys anew: it shows the network devices of the namespace that mounted it, and UCX
+    looks for its devices there. The cgroups stay in view. If the kernel refuses (a container), the
+    old /sys stays."""
     try:
         mount("/sys", scratch, None, MS_BIND | MS_REC)
         mount("sysfs", "/sys", "sysfs", 0)
@@ -94,20 +95,21 @@ def machine_prepare(folder, name):
 
 
 def mac_of(ip):
-    """A locally administered hardware address made of the IP address."""
+    """Returns a locally administered hardware address made of the IP address."""
     return "02:4d:" + ":".join(f"{int(part):02x}" for part in ip.split("."))
 
 
 def machine_network(k, addresses, prefix):
-    """Neighbours are told, not asked for: all namespaces share one ARP table of 1024 entries, and
-    a cut link is silence then, not 'no route to host'."""
+    """Enters the neighbours' hardware addresses by hand: all namespaces share one ARP table of 1024
+    entries, and so a cut link means silence, not 'no route to host'."""
     ip_batch(["link set lo up", f"addr add {addresses[k]}/{prefix} dev eth0", "link set eth0 up",
               *(f"neigh add {ip} lladdr {mac_of(ip)} dev eth0 nud permanent"
                 for ip in addresses if ip != addresses[k])])
 
 
 def machine_main(folder, hub_pid, k, addresses, prefix, tell, go):
-    """A machine's holder, from fork to exec: two steps, each told to the hub in one line."""
+    """A machine's holder, from fork to exec. It has two steps and tells the hub of each in one
+    line."""
     name = f"vm{k}"
     try:
         kernel("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -115,7 +117,7 @@ def machine_main(folder, hub_pid, k, addresses, prefix, tell, go):
             os._exit(1)
         machine_prepare(folder, name)
         os.write(tell, b"made\n")
-        os.read(go, 1)  # ends when the hub has sent eth0
+        os.read(go, 1)  # returns when the hub has sent eth0
         machine_network(k, addresses, prefix)
         os.write(tell, b"linked\n")
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -126,7 +128,7 @@ def machine_main(folder, hub_pid, k, addresses, prefix, tell, go):
 
 
 def wait_told(fd, word, times, deadline):
-    """Until `word` has come that many times; another word is a machine's complaint."""
+    """Waits until `word` has come that many times; any other line is a machine's complaint."""
     rest = b""
     while times:
         if not select.select([fd], [], [], max(deadline - time.monotonic(), 0))[0]:
@@ -142,7 +144,8 @@ def wait_told(fd, word, times, deadline):
 
 
 def wait_forwarding(machines, deadline):
-    """A port of a bridge forwards when the kernel has seen both ends up."""
+    """Waits until all ports forward; a port of a bridge does so when the kernel has seen both ends
+    up."""
     while True:
         shown = subprocess.run(["bridge", "-j", "link"], capture_output=True, text=True)
         if shown.returncode:
@@ -186,7 +189,7 @@ def hub_start(folder, addresses, prefix):
 
 
 def wait_until_removed(folder):
-    """Blocks until the state folder is removed, or TERM."""
+    """Blocks until somebody removes the state folder, or until TERM."""
     watch = libc.inotify_init1(os.O_CLOEXEC)
     mask = IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
     libc.inotify_add_watch(watch, folder.encode(), mask)
@@ -201,7 +204,7 @@ def hub_main(folder, addresses, prefix, answer):
     null = os.open("/dev/null", os.O_RDONLY)
     for source, target in ((null, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
-    for name in os.listdir("/proc/self/fd"):  # whatever the caller had open
+    for name in os.listdir("/proc/self/fd"):  # all descriptors that the caller had open
         if int(name) > 2 and int(name) != answer:
             os.closerange(int(name), int(name) + 1)
     os.chdir("/")
@@ -222,7 +225,7 @@ def hub_main(folder, addresses, prefix, answer):
 # ---- the end ----
 
 def processes_in(nets):
-    """Pids of all processes in these network namespaces, ours not included."""
+    """Returns the pids of all processes in these network namespaces but this one."""
     found = []
     for name in os.listdir("/proc"):
         if name.isdecimal() and int(name) != os.getpid() and net_of(name) in nets:
@@ -231,7 +234,8 @@ def processes_in(nets):
 
 
 def kill_all(nets, seconds):
-    """KILLs what is in the namespaces until nothing is: what forks meanwhile is met next time."""
+    """KILLs the processes in the namespaces until none is left: the next look finds those forked
+    meanwhile."""
     deadline = time.monotonic() + seconds
     nets = nets - {net_of("self"), ""}
     while True:
@@ -242,7 +246,7 @@ def kill_all(nets, seconds):
             except OSError:
                 continue
             fds.append(fd)
-            if net_of(pid) in nets:  # still the same one
+            if net_of(pid) in nets:  # still the same process
                 try:
                     signal.pidfd_send_signal(fd, signal.SIGKILL)
                 except OSError:

@@ -1,5 +1,5 @@
 """The state of a cluster: its folder, which names the machines and holds the agent. Starts and ends
-nothing."""
+no process."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import stat
 
 FILES = ("cluster", "agent", "etc.hosts", "log")
 
-# In the place of ssh. $HOSTS holds one file a name and address: "PID NET_NAMESPACE".
+# Takes the place of ssh. $HOSTS has a file for each name and each address: "PID NET_NAMESPACE".
 AGENT = """\
 #!/bin/sh
 # vcluster's agent, in the place of ssh: AGENT [-options] HOST COMMAND...
@@ -46,7 +46,8 @@ class Failure(Exception):
 
 
 def net_of(pid):
-    """The network namespace of a process, as text; "" when it is gone or hidden."""
+    """Returns the network namespace of a process as text, or "" when the process is gone or
+    hidden."""
     try:
         return os.readlink(f"/proc/{pid}/ns/net")
     except OSError:
@@ -85,14 +86,14 @@ class Cluster:
 
 
 def put(path, text):
-    """The file is there whole or not at all."""
+    """Writes the file so that it is there whole or not at all."""
     with open(path + ".new", "w", encoding="utf-8") as file:
         file.write(text)
     os.rename(path + ".new", path)
 
 
 def cluster_read(folder):
-    """None when there is no cluster."""
+    """Returns the cluster, or None when there is none."""
     try:
         with open(os.path.join(folder, "cluster"), encoding="utf-8") as file:
             known = json.load(file)
@@ -118,7 +119,7 @@ def folder_make(folder):
 
 
 def folder_remove(folder):
-    """Removes what is ours, and the folder when nothing else is in it."""
+    """Removes the cluster's files, and the folder when nothing else is in it."""
     for name in FILES:
         for path in (os.path.join(folder, name), os.path.join(folder, name + ".new")):
             if os.path.lexists(path):
