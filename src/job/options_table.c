@@ -132,8 +132,10 @@ const struct option_spec options_table[] = {
      .metavar = "BYTES", .help = "Size of a private /dev/shm, such as 8G or 500M."},
     {"run_dir", OPTION_TEXT, GROUP_OUTPUT, AT(run_dir), .metavar = "DIR",
      .says = "WORKSPACE/dgl-mpilaunch-runs/JOB_ID",
-     .help = "Where log files and the report go. The launcher makes it with mode 0700, unless it "
-             "is there already. 'none': nothing is written."},
+     .help =
+         "Where log files and the report go. The launcher makes it with mode 0700, unless it is "
+         "there already. 'none': nothing is written, and the job waits as long as the reader of "
+         "its output pauses."},
     {"log_size", OPTION_SIZE, GROUP_OUTPUT, AT(log_size), .says = "no limit", .metavar = "BYTES",
      .help = "A log file that would become longer than this, such as 500M, is renamed to "
              "NAME.log.1, over an older one, and begun anew. So the last lines of each process "
