@@ -1,7 +1,9 @@
-/* options-roff: writes the man page's sections that the table of options makes. Used by the build. */
+/* options-roff: writes the man page's sections that the table of options makes. Used by the build.
+ */
 #include <stdio.h>
 
 #include "job/options.h"
+#include "job/options_help.h"
 
 int main(void)
 {

@@ -22,7 +22,9 @@
 #include "coord/sleepers.h"
 #include "job/job.h"
 #include "job/options.h"
+#include "job/options_help.h"
 #include "job/plan.h"
+#include "job/plan_print.h"
 #include "keeper/keeper.h"
 
 /* --help and --version need neither MPI nor a job; the first rank answers for all. */

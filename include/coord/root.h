@@ -13,6 +13,7 @@
 #include "job/job.h"
 #include "keeper/scribe.h"
 #include "wire/outcome.h"
+#include "wire/waiting.h"
 
 enum root_phase { PHASE_SERVERS, PHASE_TRAINERS, PHASE_DRAIN, PHASE_STOP, PHASES };
 

@@ -14,6 +14,7 @@
 #include "coord/masterport.h"
 #include "coord/pulse.h"
 #include "coord/root.h"
+#include "job/plan.h"
 #include "wire/outcome.h"
 
 /* What a neighbour's heartbeat has told of it. */

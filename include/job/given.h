@@ -43,17 +43,8 @@ int given_store(const struct given *g, struct options *o, struct err *err);
 
 void given_free(struct given *g);
 
-/* The command line (options_argv.c). Reads all of argv even after an error, so that --help can win;
- * then the first error is in err. When no command is left but the last NAME=VALUE word has white
- * space, take_back moves that word to the command. */
-int given_read_argv(struct given *g, int argc, char **argv, struct err *err);
-void given_take_back(struct given *g);
-
 /* DGL_MPILAUNCH_* in envp. */
 int given_read_environment(struct given *g, char **envp, struct err *err);
-
-/* --config's file (configfile.c). path is kept in g. */
-int given_read_file(struct given *g, const char *path, struct err *err);
 
 /* "no such option, did you mean" for a name of len bytes; where: as it was written. */
 int given_unknown(const char *where, const char *name, size_t len, struct err *err);

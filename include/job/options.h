@@ -6,7 +6,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/err.h"
 #include "base/strv.h"
@@ -66,12 +65,5 @@ struct options {
 int options_parse(struct options *o, int argc, char **argv, char **envp, struct err *err);
 
 void options_free(struct options *o);
-
-/* --help on out. */
-void options_help(FILE *out);
-
-/* The OPTIONS and ENVIRONMENT sections of the man page, in roff, made from the same table; the
- * build writes them into doc/dgl-mpilaunch.1 and a test compares. */
-void options_roff(FILE *out);
 
 #endif

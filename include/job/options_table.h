@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/err.h"
 #include "job/options.h"
 
 enum option_kind {
@@ -68,13 +67,5 @@ const struct option_spec *options_table_find(const char *name, size_t len);
 
 /* The option whose name is most like this one, for "did you mean"; NULL: none is near. */
 const struct option_spec *options_table_nearest(const char *name, size_t len);
-
-/* Is text NAME=..., NAME being an identifier of a shell? */
-bool options_is_assignment(const char *text);
-
-/* Checks text and puts it into *o (lists: appends). 0, or -1 with err (EXIT_USAGE): `where: why`.
- */
-int options_store(struct options *o, const struct option_spec *spec, const char *text,
-                  const char *where, struct err *err);
 
 #endif

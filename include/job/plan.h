@@ -5,7 +5,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/strv.h"
 #include "job/job.h"
@@ -66,10 +65,5 @@ void slice_free(struct slice *slice);
 
 /* What a process of that role runs by a shell; NULL: argv. */
 const char *slice_command(const struct slice *slice, enum role role);
-
-/* The plan of all machines as text (--dry_run): for each machine and process the directory, the
- * environment changes and the argv, one fact a line, stable for golden tests. Values of rank 0's
- * passed environment are shown by name only. */
-void plan_print(const struct job *job, FILE *out);
 
 #endif

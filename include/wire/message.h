@@ -9,11 +9,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/err.h"
 #include "base/folder.h"
-#include "job/plan.h"
-#include "wire/outcome.h"
-#include "wire/waiting.h"
 
 /* Raised with each change of what travels between machines: announcement, seats, slices, causes,
  * outcomes, and the messages below. Ranks of different builds refuse each other (hello). */
@@ -72,16 +68,7 @@ void message_frame(struct buf *out, enum message_type type, const void *data, si
 #define MESSAGE_HEADER 8
 int message_next(const struct buf *in, enum message_type *type, const char **data, size_t *len);
 
-void message_pack_slice(struct buf *out, const struct slice *slice);
-struct slice *message_unpack_slice(const char *data, size_t len); /* NULL: malformed */
-
 void message_pack_folder(struct buf *out, const struct folder *folder);
 int message_unpack_folder(const char *data, size_t len, struct folder *folder); /* 0 or -1 */
-
-void message_pack_cause(struct buf *out, const struct cause *cause);
-struct cause *message_unpack_cause(const char *data, size_t len);
-
-void message_pack_outcome(struct buf *out, const struct outcome *outcome);
-int message_unpack_outcome(const char *data, size_t len, struct outcome *outcome); /* 0 or -1 */
 
 #endif

@@ -3,8 +3,10 @@
 #ifndef WIRE_OUTCOME_H
 #define WIRE_OUTCOME_H
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/strv.h"
 #include "job/role.h"
 
@@ -91,5 +93,11 @@ void outcome_clear(struct outcome *outcome);
 /* A deep copy, newly allocated. */
 struct cause *cause_copy(const struct cause *cause);
 void cause_free(struct cause *cause); /* clear + free; NULL is fine */
+
+/* To bytes and back. Unpacking: NULL or -1 when malformed. */
+void message_pack_cause(struct buf *out, const struct cause *cause);
+struct cause *message_unpack_cause(const char *data, size_t len);
+void message_pack_outcome(struct buf *out, const struct outcome *outcome);
+int message_unpack_outcome(const char *data, size_t len, struct outcome *outcome);
 
 #endif

@@ -26,7 +26,16 @@ struct unpack {
 uint32_t unpack_u32(struct unpack *u);
 int64_t unpack_i64(struct unpack *u);
 char *unpack_text(struct unpack *u);                /* a copy or NULL; no NUL inside is accepted */
+char *unpack_needed_text(struct unpack *u);         /* NULL is bad */
 void unpack_strv(struct unpack *u, struct strv *v); /* appended to v */
+
+/* A number within [min, max]; else bad and 0. */
+int64_t unpack_range(struct unpack *u, int64_t min, int64_t max);
+int unpack_int(struct unpack *u, int min, int max);
+
+/* Times in ms and sizes in KiB that are larger than this are refused: a JSON number holds them
+ * exactly, and a few of them can be added without overflow. */
+#define PACK_LARGEST (INT64_C(1) << 53)
 
 /* A count that must be followed by at least count * min_size bytes; else bad and 0. */
 uint32_t unpack_count(struct unpack *u, size_t min_size);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "coord/state.h"
 #include "wire/pack.h"
+#include "wire/outcome.h"
 
 void coord_send(struct coord *c, int to, enum message_type type, const struct buf *data)
 {

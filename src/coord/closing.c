@@ -12,8 +12,9 @@
 #include "coord/state.h"
 #include "keeper/doing.h"
 #include "keeper/proc.h"
-#include "report/report.h"
 #include "wire/pack.h"
+#include "report/sentence.h"
+#include "wire/outcome.h"
 
 enum {
     CLOSING_MS = 10000, /* beyond kill_grace, without anything that comes nearer to the end */

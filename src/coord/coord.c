@@ -15,6 +15,7 @@
 #include "coord/state.h"
 #include "keeper/doing.h"
 #include "wire/pack.h"
+#include "wire/slice.h"
 
 enum {
     POLL_MIN_MS = 2,   /* right after something has happened */

@@ -15,8 +15,11 @@
 #include "keeper/doing.h"
 #include "keeper/jobdir.h"
 #include "keeper/shm.h"
-#include "report/report.h"
+#include "report/sentence.h"
+#include "wire/outcome.h"
 #include "wire/pack.h"
+#include "wire/slice.h"
+#include "wire/waiting.h"
 
 /* ---- the keeper ---- */
 

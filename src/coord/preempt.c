@@ -7,8 +7,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "coord/state.h"
-#include "report/report.h"
 #include "wire/pack.h"
+#include "report/signal.h"
+#include "wire/outcome.h"
 
 static void tell_links(struct coord *c, const struct cause *cause, int except)
 {

@@ -8,6 +8,10 @@
 #include "coord/root_state.h"
 #include "keeper/logfile.h"
 #include "report/report.h"
+#include "report/block.h"
+#include "report/html.h"
+#include "report/json.h"
+#include "report/warnings.h"
 
 #define SETTLE_MS 5000 /* for the scribe, at the end, while it does not get on */
 

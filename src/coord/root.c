@@ -18,6 +18,7 @@
 #include "coord/root_state.h"
 #include "coord/rundir.h"
 #include "report/report.h"
+#include "report/awaited.h"
 
 enum {
     FILES_ROOM = 128, /* bytes of the longest name in the run folder: logs/HOST.trainer-ID.N.log */

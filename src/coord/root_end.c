@@ -10,7 +10,13 @@
 #include "base/text.h"
 #include "config.h"
 #include "coord/root_state.h"
+#include "report/awaited.h"
+#include "report/block.h"
+#include "report/cause.h"
 #include "report/report.h"
+#include "report/sentence.h"
+#include "report/summary.h"
+#include "report/warnings.h"
 
 enum {
     RESTART_DELAY_MAX_MS = 60000,

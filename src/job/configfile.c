@@ -1,7 +1,7 @@
 /* configfile: --config's JSON object as a source of options: keys are names of options, values are
  * texts, numbers, yes or no, and lists. Stores no value.
  */
-#include "job/given.h"
+#include "job/configfile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,7 +126,7 @@ static int add_member(struct given *g, const cJSON *member, bool *seen, struct e
     return 0;
 }
 
-int given_read_file(struct given *g, const char *path, struct err *err)
+int configfile_read(struct given *g, const char *path, struct err *err)
 {
     bool seen[OPTIONS_TABLE_MAX] = {false};
     struct buf bytes = {0};

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "job/excerpt.h"
+#include "job/options_store.h"
 
 void given_add(struct given *g, const struct option_spec *spec, const char *text, size_t len)
 {

@@ -3,11 +3,15 @@
  */
 #include "job/options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "job/configfile.h"
 #include "job/given.h"
+#include "job/options_argv.h"
+#include "job/options_store.h"
 #include "job/options_table.h"
 
 struct sources {
@@ -65,7 +69,7 @@ static int take_command(struct options *o, struct sources *s, struct err *err)
     struct given *from = &s->argv;
 
     if (!from->command && !from->has_argv && !s->file.command && !s->file.has_argv)
-        given_take_back(from);
+        options_argv_take_back(from);
     if (!from->command && !from->has_argv)
         from = &s->file;
     if (from->command && !from->command[strspn(from->command, " \t\n")])
@@ -133,7 +137,7 @@ static int merge(struct options *o, struct sources *s, char **envp, struct err *
     if (given_read_environment(&s->environment, envp, err))
         return -1;
     path = config_path(s);
-    if (path && given_read_file(&s->file, path, err))
+    if (path && configfile_read(&s->file, path, err))
         return -1;
     if (take_command(o, s, err))
         return -1;
@@ -152,7 +156,7 @@ int options_parse(struct options *o, int argc, char **argv, char **envp, struct 
     int rc;
 
     *o = (struct options){0};
-    rc = given_read_argv(&s.argv, argc, argv, err);
+    rc = options_argv_read(&s.argv, argc, argv, err);
     o->dry_run_in_argv = is_dry_run(&s);
     if (wants_help_or_version(&s, o))
         rc = 0;

@@ -1,7 +1,7 @@
 /* options_argv: the command line as a source of options, by getopt_long over the one table. Stores
  * no value: that is for the others, once all sources are known.
  */
-#include "job/given.h"
+#include "job/options_argv.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "job/excerpt.h"
+#include "job/options_store.h"
 
 enum { FIRST_VALUE = 256 }; /* getopt's value of the first option of the table */
 
@@ -161,7 +162,7 @@ static void read_command(struct reader *r, char **argv, int argc)
         FAIL(r, "no command stands after --");
 }
 
-int given_read_argv(struct given *g, int argc, char **argv, struct err *err)
+int options_argv_read(struct given *g, int argc, char **argv, struct err *err)
 {
     char names[OPTIONS_TABLE_MAX][64] = {{0}};
     struct option *options = make_long_options(names);
@@ -177,7 +178,7 @@ int given_read_argv(struct given *g, int argc, char **argv, struct err *err)
     return r.failed ? -1 : 0;
 }
 
-void given_take_back(struct given *g)
+void options_argv_take_back(struct given *g)
 {
     for (size_t i = g->n; i-- > 0;) {
         if (g->items[i].spec->kind != OPTION_ENVS)

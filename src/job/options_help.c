@@ -1,6 +1,6 @@
 /* options_help: --help and the man page's sections, written from the one table. Parses nothing.
  */
-#include "job/options.h"
+#include "job/options_help.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* options_store: one value as text into struct options, checked by its kind. Does not know where
  * the text came from beyond the words for the error.
  */
-#include "job/options_table.h"
+#include "job/options_store.h"
 
 #include <ctype.h>
 #include <stdlib.h>

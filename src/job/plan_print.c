@@ -1,7 +1,7 @@
 /* plan_print: the plan as text, for --dry_run and golden tests. Shows nothing that changes from run
  * to run: the job's id stands as {job_id}.
  */
-#include "job/plan.h"
+#include "job/plan_print.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "job/counts.h"
+#include "job/plan.h"
 
 #define SHELL "/bin/bash" /* that the keeper takes where there is one */
 

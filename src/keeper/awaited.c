@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "keeper/link.h"
+#include "wire/waiting.h"
 
 static enum role awaited_role(const struct machine *m)
 {

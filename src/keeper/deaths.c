@@ -16,7 +16,7 @@
 #include "keeper/hooked.h"
 #include "keeper/link.h"
 #include "keeper/pipes.h"
-#include "report/report.h"
+#include "report/signal.h"
 
 #define PARDON_MS    5000 /* in which a trainer may collect a worker that it has ended itself */
 #define UNHOOKED_MS  5000 /* in which a Python loads the hook */

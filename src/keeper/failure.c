@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "keeper/evidence.h"
 #include "keeper/link.h"
-#include "report/report.h"
+#include "report/signal.h"
 
 /* Within this time of the first bad end a heavier one is taken for the cause (design: death by
  * signal before an exit code, a server before a trainer). */

@@ -17,7 +17,7 @@
 #include "keeper/link.h"
 #include "keeper/proc.h"
 #include "keeper/pythonhook.h"
-#include "report/report.h"
+#include "report/sentence.h"
 
 #define KNOWN_MOST 4096 /* Pythons; more are not remembered */
 

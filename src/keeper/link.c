@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "keeper/logfile.h"
+#include "wire/outcome.h"
 #include "wire/pack.h"
 
 void link_send(struct machine *m, enum message_type type, const void *data, size_t len)

@@ -17,11 +17,11 @@
 #include "keeper/leaving.h"
 #include "keeper/link.h"
 #include "keeper/pipes.h"
-#include "keeper/rank.h"
 #include "keeper/proc.h"
+#include "keeper/rank.h"
 #include "keeper/starting.h"
 #include "keeper/stopping.h"
-#include "report/report.h"
+#include "report/signal.h"
 
 #define PROBE_FIRST_MS 50
 

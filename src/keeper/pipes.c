@@ -15,7 +15,7 @@
 #include "keeper/hooked.h"
 #include "keeper/link.h"
 #include "keeper/program.h"
-#include "report/report.h"
+#include "report/signal.h"
 
 #define WAIT_MS 2000 /* for the rest of the pipe, and then the shell, to end as well */
 

@@ -16,6 +16,7 @@
 #include "keeper/link.h"
 #include "keeper/program.h"
 #include "wire/pack.h"
+#include "wire/slice.h"
 
 enum {
     READ_PIECE = 65536,

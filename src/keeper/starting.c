@@ -18,7 +18,7 @@
 #include "keeper/link.h"
 #include "keeper/pythonhook.h"
 #include "keeper/sweep.h"
-#include "report/report.h"
+#include "report/awaited.h"
 
 #define PROBE_SLOW_MS 250
 

@@ -1,5 +1,5 @@
 /* awaited: the words for those that a machine still waits for. */
-#include "report/report.h"
+#include "report/awaited.h"
 
 void report_awaited(struct buf *out, const struct waiting *waiting, const char *host,
                     int64_t since_ms)

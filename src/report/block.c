@@ -1,11 +1,13 @@
 /* block: the lines about the cause that are the last on the console. Layout only; the words are
  * sentence's and hint's.
  */
+#include "report/block.h"
+
 #include <string.h>
 
 #include "base/text.h"
-#include "report/report.h"
-#include "report/words.h"
+#include "report/hint.h"
+#include "report/sentence.h"
 
 #define LINES_MOST 20
 #define LINE_MOST  400 /* bytes: a progress bar can be one line of megabytes */
@@ -42,7 +44,7 @@ static void add_last_lines(struct buf *out, const struct cause *cause)
 void report_cause_block(struct buf *out, const struct cause *cause)
 {
     const char *exception = report_exception(cause);
-    const char *hint = words_hint(cause);
+    const char *hint = report_hint(cause);
 
     buf_addf(out, "dgl-mpilaunch: the job %s: ",
              cause->how == HOW_TOLD_TO_STOP || cause->how == HOW_PREEMPTED ? "was stopped"

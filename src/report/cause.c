@@ -1,7 +1,9 @@
 /* cause: which of several failures was the first. Clocks of machines are not comparable, ages are;
  * but an age is only as exact as a message is fast, so that within 50 ms the likelier origin wins.
  */
-#include "report/report.h"
+#include "report/cause.h"
+
+#include <stdbool.h>
 
 #define SAME_MOMENT_MS 50
 

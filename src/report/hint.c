@@ -1,11 +1,13 @@
 /* hint: what often helps after a failure of a kind. Tables of experience with DGL, Python and
  * clusters; knows nothing of this job but its cause.
  */
+#include "report/hint.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 
-#include "report/words.h"
+#include "report/sentence.h"
 
 struct numbered {
     int number;
@@ -144,12 +146,12 @@ static const char *of_exit(const struct cause *cause)
 {
     const char *hint = find(of_exit_code, SIZE(of_exit_code), cause->value);
 
-    if (!hint && words_shell_signal(cause->value))
-        hint = of_killed(cause, words_shell_signal(cause->value));
+    if (!hint && report_shell_signal(cause->value))
+        hint = of_killed(cause, report_shell_signal(cause->value));
     return hint ? hint : find_words(&cause->last_lines);
 }
 
-const char *words_hint(const struct cause *cause)
+const char *report_hint(const struct cause *cause)
 {
     switch (cause->how) {
     case HOW_EXITED: return of_exit(cause);

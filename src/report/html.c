@@ -1,13 +1,17 @@
 /* html: report.html, one page that refers to nothing outside and runs no script, so that it can be
  * opened years later, mailed and attached. Everything that is not ours goes through text_html.
  */
+#include "report/html.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "report/report.h"
+#include "report/hint.h"
+#include "report/sentence.h"
+#include "report/signal.h"
 #include "report/timeline.h"
-#include "report/words.h"
+#include "report/warnings.h"
 
 static const char head[] =
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -107,7 +111,7 @@ static void add_last_lines(struct buf *out, const struct cause *cause)
 static void add_cause(struct buf *out, const struct cause *cause)
 {
     const char *exception = report_exception(cause);
-    const char *hint = words_hint(cause);
+    const char *hint = report_hint(cause);
     struct buf sentence = {0};
 
     report_sentence(&sentence, cause);
@@ -155,7 +159,7 @@ static void add_earlier(struct buf *out, const struct report *report)
 static void add_warnings(struct buf *out, const struct report *report)
 {
     size_t n;
-    struct warned *all = words_warnings(report, &n);
+    struct warned *all = report_all_warnings(report, &n);
 
     for (size_t i = 0; i < n; i++) {
         buf_addf(out, i ? "<li>" : "<h2>Warnings</h2>\n<ul>\n<li>");

@@ -1,11 +1,13 @@
 /* json: report.json, whose fields doc/report.schema.json describes; a test holds the two together.
  */
+#include "report/json.h"
+
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "report/report.h"
-#include "report/words.h"
+#include "report/hint.h"
+#include "report/sentence.h"
 
 #define LINES_MOST 20
 
@@ -56,7 +58,7 @@ static void add_texts(cJSON *object, const char *name, const struct strv *texts,
 /* The cause's own text has no field of its own: who reads the hint reads it. */
 static void add_hint(cJSON *object, const struct cause *cause)
 {
-    const char *hint = words_hint(cause);
+    const char *hint = report_hint(cause);
     struct buf text = {0};
 
     if (cause->text && cause->text[0])
@@ -95,7 +97,7 @@ static void add_cause(cJSON *attempt, const struct cause *cause)
     add_text(object, "role", role_name(cause->role));
     add_number(object, "id", cause->id, 0);
     add_number(object, "pid", cause->pid, 1);
-    add_text(object, "how", words_how(cause->how));
+    add_text(object, "how", report_how(cause->how));
     add_number(object, "exit_code", cause_exit_code(cause), 0);
     add_number(object, "signal", by_signal ? cause->value : 0, 1);
     add_seconds(object, "age_s", cause->age_ms > 0 ? cause->age_ms : 0);

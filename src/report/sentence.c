@@ -1,14 +1,16 @@
 /* sentence: what became of whom and where, in one sentence. Knows no remedy (hint does) and no
  * layout (block does).
  */
+#include "report/sentence.h"
+
 #include <ctype.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/text.h"
-#include "report/report.h"
-#include "report/words.h"
+#include "report/signal.h"
 
 #define NAME_MOST 256   /* bytes of a host name */
 #define TEXT_MOST 12288 /* bytes of a cause's own text: as a struct err holds */
@@ -29,12 +31,12 @@ static const char *const hows[HOW_COUNT] = {
     [HOW_RAISED] = "raised",
 };
 
-const char *words_how(enum how how)
+const char *report_how(enum how how)
 {
     return hows[(unsigned)how < HOW_COUNT ? how : HOW_NONE];
 }
 
-int words_shell_signal(int exit_code)
+int report_shell_signal(int exit_code)
 {
     int signal = exit_code - EXIT_SIGNAL_BASE;
 
@@ -126,7 +128,7 @@ static void add_text(struct buf *out, const char *before, const struct cause *ca
 
 static void add_exited(struct buf *out, const struct cause *cause)
 {
-    int signal = words_shell_signal(cause->value);
+    int signal = report_shell_signal(cause->value);
 
     buf_addf(out, " exited with code %d", cause->value);
     if (signal)

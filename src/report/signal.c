@@ -1,10 +1,10 @@
 /* signal: names of signals. sigabbrev_np would do, but glibc has it only since 2.32 and clusters
  * are older.
  */
+#include "report/signal.h"
+
 #include <signal.h>
 #include <stdio.h>
-
-#include "report/report.h"
 
 static const char *const names[] = {
     [SIGHUP] = "SIGHUP",       [SIGINT] = "SIGINT",   [SIGQUIT] = "SIGQUIT",

@@ -1,9 +1,11 @@
 /* summary: the closing lines of every run; of a failed one the cause block follows them.
  */
+#include "report/summary.h"
+
 #include <stdint.h>
 
 #include "base/text.h"
-#include "report/report.h"
+#include "report/warnings.h"
 
 #define WARNINGS_MOST 5
 

@@ -1,12 +1,12 @@
 /* warnings: those of all machines in the order in which they came about, so that a cause stands
  * before its consequences.
  */
+#include "report/warnings.h"
+
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "report/report.h"
-#include "report/words.h"
 
 #define LINE_MOST 400
 
@@ -22,7 +22,7 @@ static int compare(const void *a, const void *b)
     return (x->warning > y->warning) - (x->warning < y->warning);
 }
 
-struct warned *words_warnings(const struct report *report, size_t *n)
+struct warned *report_all_warnings(const struct report *report, size_t *n)
 {
     struct warned *all;
     size_t total = 0;
@@ -44,7 +44,7 @@ struct warned *words_warnings(const struct report *report, size_t *n)
 void report_warnings(struct buf *out, const struct report *report, size_t most, const char *rest)
 {
     size_t n, said;
-    struct warned *all = words_warnings(report, &n);
+    struct warned *all = report_all_warnings(report, &n);
 
     if (n > most && most)
         most--; /* for the line that counts the rest */

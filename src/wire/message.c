@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include "wire/field.h"
 #include "wire/pack.h"
 
 void message_frame(struct buf *out, enum message_type type, const void *data, size_t len)
@@ -51,7 +50,7 @@ int message_unpack_folder(const char *data, size_t len, struct folder *folder)
     struct unpack u = {.at = data, .left = len};
 
     *folder = (struct folder){.dev = (uint64_t)unpack_i64(&u), .ino = (uint64_t)unpack_i64(&u)};
-    folder->path = field_text(&u);
+    folder->path = unpack_needed_text(&u);
     if (!u.bad && !u.left && folder->path[0] == '/')
         return 0;
     folder_clear(folder);

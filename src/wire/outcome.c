@@ -3,11 +3,11 @@
  */
 #include "wire/outcome.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "wire/field.h"
 #include "wire/message.h"
 #include "wire/pack.h"
 
@@ -94,15 +94,15 @@ static struct cause *unpack_cause(struct unpack *u)
 {
     struct cause *cause = mem_calloc(1, sizeof(*cause));
 
-    cause->how = (enum how)field_int(u, HOW_NONE, HOW_COUNT - 1);
-    cause->machine = field_int(u, -1, INT_MAX);
+    cause->how = (enum how)unpack_int(u, HOW_NONE, HOW_COUNT - 1);
+    cause->machine = unpack_int(u, -1, INT_MAX);
     cause->host = unpack_text(u);
-    cause->role = (enum role)field_int(u, ROLE_SERVER, ROLE_COUNT - 1);
-    cause->id = field_int(u, -1, INT_MAX);
-    cause->pid = field_int(u, 0, INT_MAX);
-    cause->value = field_int(u, INT_MIN, INT_MAX);
-    cause->code = field_int(u, 0, 255);
-    cause->age_ms = field_i64(u, -FIELD_LARGEST, FIELD_LARGEST);
+    cause->role = (enum role)unpack_int(u, ROLE_SERVER, ROLE_COUNT - 1);
+    cause->id = unpack_int(u, -1, INT_MAX);
+    cause->pid = unpack_int(u, 0, INT_MAX);
+    cause->value = unpack_int(u, INT_MIN, INT_MAX);
+    cause->code = unpack_int(u, 0, 255);
+    cause->age_ms = unpack_range(u, -PACK_LARGEST, PACK_LARGEST);
     cause->text = unpack_text(u);
     cause->exception = unpack_text(u);
     cause->log = unpack_text(u);
@@ -140,18 +140,18 @@ static void pack_process(struct buf *out, const struct process_outcome *process)
 
 static void unpack_process(struct unpack *u, struct process_outcome *process)
 {
-    process->role = (enum role)field_int(u, ROLE_SERVER, ROLE_TRAINER);
-    process->id = field_int(u, 0, INT_MAX);
-    process->pid = field_int(u, 0, INT_MAX);
-    process->start_ms = field_i64(u, -1, FIELD_LARGEST);
-    process->ready_ms = field_i64(u, -1, FIELD_LARGEST);
-    process->end_ms = field_i64(u, -1, FIELD_LARGEST);
-    process->exit_code = field_int(u, -1, 255);
-    process->signal = field_int(u, 0, NSIG - 1);
-    process->stopped = field_int(u, 0, 1);
-    process->max_rss_kb = field_i64(u, -1, FIELD_LARGEST);
-    process->user_ms = field_i64(u, -1, FIELD_LARGEST);
-    process->sys_ms = field_i64(u, -1, FIELD_LARGEST);
+    process->role = (enum role)unpack_int(u, ROLE_SERVER, ROLE_TRAINER);
+    process->id = unpack_int(u, 0, INT_MAX);
+    process->pid = unpack_int(u, 0, INT_MAX);
+    process->start_ms = unpack_range(u, -1, PACK_LARGEST);
+    process->ready_ms = unpack_range(u, -1, PACK_LARGEST);
+    process->end_ms = unpack_range(u, -1, PACK_LARGEST);
+    process->exit_code = unpack_int(u, -1, 255);
+    process->signal = unpack_int(u, 0, NSIG - 1);
+    process->stopped = unpack_int(u, 0, 1);
+    process->max_rss_kb = unpack_range(u, -1, PACK_LARGEST);
+    process->user_ms = unpack_range(u, -1, PACK_LARGEST);
+    process->sys_ms = unpack_range(u, -1, PACK_LARGEST);
     process->log = unpack_text(u);
 }
 
@@ -170,8 +170,8 @@ static void unpack_warnings(struct unpack *u, struct warnings *warnings)
 
     warnings->items = mem_calloc((size_t)n + 1, sizeof(*warnings->items));
     for (; warnings->n < n && !u->bad; warnings->n++) {
-        warnings->items[warnings->n].text = field_text(u);
-        warnings->items[warnings->n].age_ms = field_i64(u, -FIELD_LARGEST, FIELD_LARGEST);
+        warnings->items[warnings->n].text = unpack_needed_text(u);
+        warnings->items[warnings->n].age_ms = unpack_range(u, -PACK_LARGEST, PACK_LARGEST);
     }
 }
 
@@ -212,12 +212,12 @@ int message_unpack_outcome(const char *data, size_t len, struct outcome *outcome
     uint32_t has_cause;
 
     *outcome = (struct outcome){0};
-    outcome->machine = field_int(&u, -1, INT_MAX);
-    outcome->rank = field_int(&u, -1, INT_MAX);
+    outcome->machine = unpack_int(&u, -1, INT_MAX);
+    outcome->rank = unpack_int(&u, -1, INT_MAX);
     outcome->host = unpack_text(&u);
     outcome->ip = unpack_text(&u);
-    outcome->port = field_int(&u, 0, UINT16_MAX);
-    outcome->cpus = field_int(&u, 0, INT_MAX);
+    outcome->port = unpack_int(&u, 0, UINT16_MAX);
+    outcome->cpus = unpack_int(&u, 0, INT_MAX);
     unpack_processes(&u, outcome);
     unpack_strv(&u, &outcome->unkilled);
     unpack_warnings(&u, &outcome->warnings);

@@ -83,6 +83,21 @@ int64_t unpack_i64(struct unpack *u)
     return (int64_t)(high << 32 | low);
 }
 
+int64_t unpack_range(struct unpack *u, int64_t min, int64_t max)
+{
+    int64_t value = unpack_i64(u);
+
+    if (value >= min && value <= max)
+        return value;
+    u->bad = true;
+    return 0;
+}
+
+int unpack_int(struct unpack *u, int min, int max)
+{
+    return (int)unpack_range(u, min, max);
+}
+
 char *unpack_text(struct unpack *u)
 {
     uint32_t len = unpack_u32(u);
@@ -100,17 +115,24 @@ char *unpack_text(struct unpack *u)
     return len ? mem_strndup(from, len) : mem_strdup("");
 }
 
+char *unpack_needed_text(struct unpack *u)
+{
+    char *text = unpack_text(u);
+
+    if (!text)
+        u->bad = true;
+    return text;
+}
+
 void unpack_strv(struct unpack *u, struct strv *v)
 {
     uint32_t n = unpack_count(u, 4);
 
     for (uint32_t i = 0; i < n && !u->bad; i++) {
-        char *item = unpack_text(u);
+        char *item = unpack_needed_text(u); /* a vector ends at its first NULL */
 
         if (item)
             strv_add(v, item);
-        else
-            u->bad = true; /* a vector ends at its first NULL, so none may be inside */
         free(item);
     }
 }

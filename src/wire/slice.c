@@ -1,12 +1,14 @@
 /* slice: a machine's part of the plan <-> bytes. What comes out of the decoder can be run without
  * further checks: texts are there, environment entries have a '=', numbers are in range.
  */
+#include "wire/slice.h"
+
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "wire/field.h"
 #include "wire/message.h"
 #include "wire/pack.h"
 
@@ -73,21 +75,21 @@ static void unpack_env(struct unpack *u, struct strv *v)
 
 static void unpack_process(struct unpack *u, struct process_plan *process, bool samplers)
 {
-    process->role = (enum role)field_int(u, ROLE_SERVER, ROLE_TRAINER);
+    process->role = (enum role)unpack_int(u, ROLE_SERVER, ROLE_TRAINER);
     u->bad |= process->role == ROLE_SAMPLER && !samplers;
-    process->id = field_int(u, 0, INT_MAX);
-    process->local = field_int(u, 0, INT_MAX);
-    process->port = field_int(u, 0, UINT16_MAX);
+    process->id = unpack_int(u, 0, INT_MAX);
+    process->local = unpack_int(u, 0, INT_MAX);
+    process->port = unpack_int(u, 0, UINT16_MAX);
     unpack_env(u, &process->env);
 }
 
 static void unpack_names(struct unpack *u, struct slice *slice)
 {
-    slice->job_id = field_text(u);
-    slice->host = field_text(u);
-    slice->ip = field_text(u);
-    slice->workspace = field_text(u);
-    slice->ip_config = field_text(u);
+    slice->job_id = unpack_needed_text(u);
+    slice->host = unpack_needed_text(u);
+    slice->ip = unpack_needed_text(u);
+    slice->workspace = unpack_needed_text(u);
+    slice->ip_config = unpack_needed_text(u);
     slice->part_config = unpack_text(u);
     unpack_strv(u, &slice->part_files);
     slice->command = unpack_text(u);
@@ -116,22 +118,22 @@ struct slice *message_unpack_slice(const char *data, size_t len)
     struct unpack u = {.at = data, .left = len, .bad = len > MESSAGE_MAX};
     struct slice *slice = mem_calloc(1, sizeof(*slice));
 
-    slice->machine = field_int(&u, 0, INT_MAX);
-    slice->machines = field_int(&u, 1, INT_MAX);
-    slice->port = field_int(&u, 0, UINT16_MAX);
-    slice->cpus = field_int(&u, 0, INT_MAX);
-    slice->log_required = field_int(&u, 0, 1);
-    slice->log_size = field_i64(&u, 0, INT64_MAX);
-    slice->attempt = field_int(&u, 0, INT_MAX);
-    slice->watch_samplers = field_int(&u, 0, INT_MAX);
-    slice->python_hook = field_int(&u, 0, 1);
-    slice->preempt_signal = field_int(&u, 0, NSIG - 1);
-    slice->private_shm = field_int(&u, PRIVATE_SHM_OFF, PRIVATE_SHM_ON);
-    slice->shm_size = field_i64(&u, 0, INT64_MAX);
-    slice->start_timeout_ms = field_i64(&u, 0, FIELD_LARGEST);
-    slice->exit_timeout_ms = field_i64(&u, 0, FIELD_LARGEST);
-    slice->kill_grace_ms = field_i64(&u, 0, FIELD_LARGEST);
-    slice->lost_timeout_ms = field_i64(&u, 0, FIELD_LARGEST);
+    slice->machine = unpack_int(&u, 0, INT_MAX);
+    slice->machines = unpack_int(&u, 1, INT_MAX);
+    slice->port = unpack_int(&u, 0, UINT16_MAX);
+    slice->cpus = unpack_int(&u, 0, INT_MAX);
+    slice->log_required = unpack_int(&u, 0, 1);
+    slice->log_size = unpack_range(&u, 0, INT64_MAX);
+    slice->attempt = unpack_int(&u, 0, INT_MAX);
+    slice->watch_samplers = unpack_int(&u, 0, INT_MAX);
+    slice->python_hook = unpack_int(&u, 0, 1);
+    slice->preempt_signal = unpack_int(&u, 0, NSIG - 1);
+    slice->private_shm = unpack_int(&u, PRIVATE_SHM_OFF, PRIVATE_SHM_ON);
+    slice->shm_size = unpack_range(&u, 0, INT64_MAX);
+    slice->start_timeout_ms = unpack_range(&u, 0, PACK_LARGEST);
+    slice->exit_timeout_ms = unpack_range(&u, 0, PACK_LARGEST);
+    slice->kill_grace_ms = unpack_range(&u, 0, PACK_LARGEST);
+    slice->lost_timeout_ms = unpack_range(&u, 0, PACK_LARGEST);
     unpack_names(&u, slice);
     unpack_processes(&u, slice);
     if (!u.bad && !u.left && slice->machine < slice->machines && (slice->command || slice->argv.n))

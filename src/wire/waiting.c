@@ -1,7 +1,9 @@
 /* waiting: whom a machine waits for, as bytes. */
 #include "wire/waiting.h"
 
-#include "wire/field.h"
+#include <limits.h>
+
+#include "wire/pack.h"
 
 #define AWAITED_SIZE 32 /* bytes of one that is packed */
 
@@ -21,10 +23,10 @@ void message_pack_waiting(struct buf *out, const struct waiting *waiting)
 
 static void unpack_awaited(struct unpack *u, struct awaited *awaited)
 {
-    awaited->id = field_int(u, 0, INT_MAX);
-    awaited->pid = field_int(u, 0, INT_MAX);
-    awaited->port = field_int(u, 0, UINT16_MAX);
-    awaited->silent_ms = field_i64(u, -1, FIELD_LARGEST);
+    awaited->id = unpack_int(u, 0, INT_MAX);
+    awaited->pid = unpack_int(u, 0, INT_MAX);
+    awaited->port = unpack_int(u, 0, UINT16_MAX);
+    awaited->silent_ms = unpack_range(u, -1, PACK_LARGEST);
 }
 
 int message_unpack_waiting(const char *data, size_t len, struct waiting *waiting)
@@ -33,9 +35,9 @@ int message_unpack_waiting(const char *data, size_t len, struct waiting *waiting
     uint32_t n;
 
     *waiting = (struct waiting){0};
-    waiting->role = (enum role)field_int(&u, ROLE_SERVER, ROLE_TRAINER);
-    waiting->of = field_int(&u, 0, INT_MAX);
-    waiting->left = field_int(&u, 0, waiting->of);
+    waiting->role = (enum role)unpack_int(&u, ROLE_SERVER, ROLE_TRAINER);
+    waiting->of = unpack_int(&u, 0, INT_MAX);
+    waiting->left = unpack_int(&u, 0, waiting->of);
     n = unpack_count(&u, AWAITED_SIZE);
     u.bad |= n > WAITING_MOST || n > (uint32_t)waiting->left;
     for (; !u.bad && waiting->n < (int)n; waiting->n++)

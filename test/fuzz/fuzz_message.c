@@ -11,9 +11,18 @@
 #include "base/log.h"
 #include "coord/announce.h"
 #include "fuzz.h"
+#include "report/awaited.h"
+#include "report/block.h"
+#include "report/html.h"
+#include "report/json.h"
 #include "report/report.h"
+#include "report/sentence.h"
+#include "report/summary.h"
 #include "wire/message.h"
+#include "wire/outcome.h"
 #include "wire/pack.h"
+#include "wire/slice.h"
+#include "wire/waiting.h"
 
 #define ANNOUNCE "announce"
 

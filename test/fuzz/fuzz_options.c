@@ -13,8 +13,10 @@
 #include "job/job.h"
 #include "job/options.h"
 #include "job/plan.h"
+#include "job/plan_print.h"
 #include "parsed.h"
 #include "wire/message.h"
+#include "wire/slice.h"
 
 static void split(struct strv *words, struct strv *environment, const char *text, size_t size)
 {

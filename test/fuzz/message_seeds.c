@@ -11,7 +11,10 @@
 #include "random.h"
 #include "sample.h"
 #include "wire/message.h"
+#include "wire/outcome.h"
 #include "wire/pack.h"
+#include "wire/slice.h"
+#include "wire/waiting.h"
 
 static const char *folder;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "job/options_store.h"
 #include "job/options_table.h"
 
 #define TIME_MAX (31536000L * 1000 + 1000)

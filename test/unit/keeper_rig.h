@@ -28,7 +28,10 @@
 #include "base/mem.h"
 #include "keeper/keeper.h"
 #include "wire/message.h"
+#include "wire/outcome.h"
 #include "wire/pack.h"
+#include "wire/slice.h"
+#include "wire/waiting.h"
 
 #define PATIENCE_MS 30000
 

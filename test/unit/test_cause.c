@@ -1,5 +1,5 @@
 /* cause: which failure was the first, at the edges of the 50 ms and by all tie rules. */
-#include "report/report.h"
+#include "report/cause.h"
 #include "unit.h"
 
 static struct cause make(enum how how, enum role role, int64_t age_ms)

@@ -6,6 +6,7 @@
 #include "unit.h"
 #include "wire/message.h"
 #include "wire/pack.h"
+#include "wire/slice.h"
 
 START_TEST(frames_are_found_whole_or_not_at_all)
 {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "job/options_help.h"
 #include "job/options_table.h"
 
 /* One that is not the default. */

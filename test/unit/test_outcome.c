@@ -7,6 +7,7 @@
 #include "wire/message.h"
 #include "wire/outcome.h"
 #include "wire/pack.h"
+#include "wire/waiting.h"
 
 static struct cause *random_cause(uint64_t *seed)
 {

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "job/plan.h"
+#include "job/plan_print.h"
 
 #define PART(k)                                                                                    \
     "{\"part_graph\": \"part" k "/graph.dgl\", \"node_feats\": \"part" k "/node_feat.dgl\", "      \

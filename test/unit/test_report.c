@@ -6,7 +6,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "check_text.h"
+#include "report/html.h"
+#include "report/json.h"
 #include "report/report.h"
+#include "report/summary.h"
 #include "sample.h"
 #include "unit.h"
 

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "coord/root.h"
-#include "report/report.h"
+#include "report/awaited.h"
 #include "unit.h"
 
 enum { MACHINES = 3 };

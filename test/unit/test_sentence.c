@@ -6,8 +6,10 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "check_text.h"
-#include "report/report.h"
-#include "report/words.h"
+#include "report/block.h"
+#include "report/hint.h"
+#include "report/sentence.h"
+#include "report/signal.h"
 #include "sample.h"
 #include "unit.h"
 
@@ -142,7 +144,7 @@ START_TEST(what_is_not_known_is_left_out)
     cause.how = (enum how)99;
     cause.role = (enum role)99;
     CHECK_TEXT("? on vm\\x1b[0m failed", report_sentence(&out, &cause));
-    ck_assert_str_eq(words_how(cause.how), "unknown");
+    ck_assert_str_eq(report_how(cause.how), "unknown");
 }
 END_TEST
 
@@ -174,15 +176,15 @@ START_TEST(hints_fit_their_kinds)
     for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
         cause.how = hints[i].how;
         cause.value = hints[i].value;
-        ck_assert_ptr_nonnull(words_hint(&cause));
-        ck_assert_ptr_nonnull(strstr(words_hint(&cause), hints[i].part));
+        ck_assert_ptr_nonnull(report_hint(&cause));
+        ck_assert_ptr_nonnull(strstr(report_hint(&cause), hints[i].part));
     }
     cause.how = HOW_EXITED;
     cause.value = 3;
-    ck_assert_ptr_null(words_hint(&cause));
+    ck_assert_ptr_null(report_hint(&cause));
     strv_add(&cause.last_lines, "ModuleNotFoundError: No module named 'dgl'");
     strv_add(&cause.last_lines, "bye");
-    ck_assert_ptr_nonnull(strstr(words_hint(&cause), "virtual environment"));
+    ck_assert_ptr_nonnull(strstr(report_hint(&cause), "virtual environment"));
     strv_free(&cause.last_lines);
 }
 END_TEST
@@ -208,7 +210,7 @@ START_TEST(hints_follow_what_is_known)
     for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
         struct cause cause = {.how = hints[i].how, .value = hints[i].value, .text = hints[i].text};
 
-        ck_assert_ptr_nonnull(strstr(words_hint(&cause), hints[i].part));
+        ck_assert_ptr_nonnull(strstr(report_hint(&cause), hints[i].part));
     }
 }
 END_TEST
