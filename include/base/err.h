@@ -21,12 +21,12 @@ enum exit_code {
 
 struct err {
     int code; /* an enum exit_code; 0 while nothing has been set */
-    /* one sentence without a full stop; may hold line breaks for lists; room for two paths */
+    /* one sentence without a full stop, perhaps with a list below; there is room for two paths */
     char text[10240];
 };
 
-/* Sets code and text; control characters of what is put in become \xNN, and a text that is too long
- * ends in "...". Always returns -1, so that a function can end in `return err_set(...)`. */
+/* Sets code and text; control characters become \xNN, and a text that is too long ends in "...".
+ * Always returns -1, so that a function can end in `return err_set(...)`. */
 int err_set(struct err *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,6 +1,5 @@
-/* kernel: the system calls of this program that are newer than Linux 4.18, which RHEL 8 runs; its C
- * library and headers do not name them either. Each may fail with ENOSYS, and whoever calls it says
- * what follows then. Nobody else calls syscall(2).
+/* kernel: the system calls that RHEL 8 lacks, with Linux 4.18 and a C library that does not name
+ * them. Each may fail with ENOSYS; the caller says what follows then. Nobody else calls syscall(2).
  */
 #ifndef BASE_KERNEL_H
 #define BASE_KERNEL_H

@@ -6,14 +6,14 @@
 
 enum log_level {
     LOG_QUIET,   /* errors only */
-    LOG_NORMAL,  /* and notices and warnings */
-    LOG_VERBOSE, /* and what happens when */
+    LOG_NORMAL,  /* also notices and warnings */
+    LOG_VERBOSE, /* also each step of the job */
 };
 
 /* The process-wide level; LOG_NORMAL at start. */
 void log_set_level(enum log_level level);
 
-/* Where lines go: sink gets the whole line with its '\n', and arg. NULL: write(2) to stderr. */
+/* sink gets each whole line, with its '\n', and arg. NULL: write(2) to stderr, as at the start. */
 void log_set_sink(void (*sink)(void *arg, const char *line), void *arg);
 
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -21,9 +21,8 @@ void strv_add_all(struct strv *v, const struct strv *from);
 /* Frees everything; v is empty and usable again. */
 void strv_free(struct strv *v);
 
-/* Environment view: items are NAME=VALUE.
- * set: replaces the item of the same NAME in place, or appends. name_value must contain '='.
- * get: the value inside v (not a copy), or NULL. */
+/* For a vector of NAME=VALUE, an environment. set: replaces the item of the same NAME in place, or
+ * appends; name_value contains '='. get: the value inside v (not a copy), or NULL. */
 void strv_env_set(struct strv *v, const char *name_value);
 void strv_env_setf(struct strv *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const char *strv_env_get(const struct strv *v, const char *name);

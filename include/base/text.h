@@ -1,4 +1,4 @@
-/* text: foreign bytes made fit for a terminal, for JSON and for HTML. */
+/* text: foreign bytes made fit for a terminal, for JSON and for HTML; numbers among them. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
@@ -11,8 +11,8 @@
  * `most` bytes at most; what is cut off is shown as "...". NULL is "". */
 void text_harmless(struct buf *out, const char *text, size_t most);
 
-/* As text_harmless, but what is left out, where it is too long, is in the middle: a sentence with a
- * long path keeps its end, which is the reason. */
+/* As text_harmless, but cuts a text that is too long in its middle: a sentence with a long path
+ * keeps its end, which is the reason. */
 void text_harmless_ends(struct buf *out, const char *text, size_t most);
 
 /* As text_harmless, but each line break is kept and followed by `indent`. */
@@ -25,9 +25,13 @@ char *text_utf8(const char *text);
  * and line break, as U+FFFD. NULL is "". */
 void text_html(struct buf *out, const char *text);
 
-/* A line that a program rewrites by carriage returns, as progress bars are: where what a terminal
- * would show at last begins, that is behind the last \r which another byte than \r follows. 0 when
- * there is none. */
+/* For a line that a program rewrites by carriage returns, such as a progress bar: where the state
+ * begins that a terminal would show in the end. That is behind the last \r which is followed by a
+ * byte other than \r; 0 when there is none. */
 size_t text_last_state(const char *line, size_t len);
+
+/* The number that all len bytes of text spell in decimal digits. -1: they spell none, or one that
+ * is larger than max, which is at most 2^56. */
+long text_number(const char *text, size_t len, long max);
 
 #endif

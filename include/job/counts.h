@@ -7,10 +7,10 @@
 /* Trainers of all machines: torch's WORLD_SIZE. */
 int counts_world_size(const struct job *job);
 
-/* All trainers and their samplers, whoever starts those: DGL_NUM_CLIENT. */
+/* All trainers and all their samplers, also those that trainers start: DGL_NUM_CLIENT. */
 int counts_clients(const struct job *job);
 
-/* Samplers that the keeper of each machine starts; 0 where trainers start their own. */
+/* Samplers that each machine's keeper starts; 0 when trainers start their own. */
 int counts_forked_samplers(const struct job *job);
 
 #endif

@@ -7,29 +7,29 @@
 #include <sched.h>
 #include <stdbool.h>
 
-#define CPUS_MAX 8192 /* the kernel's own limit */
+enum { CPUS_MAX = 8192 }; /* the kernel's own limit */
 
 struct cpus {
     cpu_set_t sets[CPUS_MAX / CPU_SETSIZE];
 };
 
-/* Whose mask it is, as far as it can be told. */
+/* Who set this process's mask, as far as that can be seen. */
 enum cpus_by {
     CPUS_BY_USER,   /* taskset, numactl, mpirun --bind-to none, a shell, MPICH (binds when told) */
     CPUS_BY_DAEMON, /* Open MPI's, which binds a rank to one core by itself */
     CPUS_BY_SLURM   /* slurmstepd: one CPU a task, where --cpus-per-task does not say more */
 };
 
-/* Pure. daemons: the mask of Open MPI's daemon. widest: what the cpuset allows. granted: how many
- * CPUs Slurm has given the job on this machine; 0: not known. */
+/* The mask for the job's processes. Pure. daemons: the mask of Open MPI's daemon. widest: what the
+ * cpuset allows. granted: how many CPUs Slurm has given the job on this machine; 0: not known. */
 const struct cpus *cpus_choose(enum cpus_by by, const struct cpus *own, const struct cpus *daemons,
                                const struct cpus *widest, int granted);
 
-/* Looks at this process's mask and its ancestors. Before MPI_Init, which may change the mask. True:
- * the processes are to get another mask than this one. */
+/* Chooses the mask for the job's processes. Call it before MPI_Init, which may change this
+ * process's mask. True: theirs differs from this process's. */
 bool cpus_look(struct cpus *cpus, char **envp);
 
-/* How many these are, or what the cgroup's CPU quota allows, if that is less; at least 1. */
+/* How many CPUs these are; at most what the cgroup's quota allows, and at least 1. */
 int cpus_count(const struct cpus *cpus);
 
 #endif

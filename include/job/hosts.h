@@ -9,8 +9,10 @@
 
 #include "base/err.h"
 
-#define HOSTS_DEFAULT_PORT 30050 /* dgl/distributed/constants.py DEFAULT_PORT */
-#define HOSTS_MAX          65536 /* machines */
+enum {
+    HOSTS_DEFAULT_PORT = 30050, /* dgl/distributed/constants.py DEFAULT_PORT */
+    HOSTS_MAX = 65536,          /* machines */
+};
 
 struct host {
     uint32_t address; /* IPv4, host byte order */

@@ -10,12 +10,12 @@
 struct interface {
     char name[16];
     uint32_t address; /* host byte order */
-    bool primary;     /* what SIOCGIFADDR tells, and so what DGL sees */
+    bool primary;     /* the one that SIOCGIFADDR tells, and DGL sees */
     bool down;        /* nothing reaches it */
 };
 
-/* All addresses, primary ones first, newly allocated; NULL with *n 0 when there is none. The caller
- * frees. */
+/* All addresses, primary ones first; the caller frees them. NULL, and *n is 0, when there is none.
+ */
 struct interface *interfaces_list(size_t *n);
 
 #endif

@@ -1,5 +1,4 @@
-/* job: everything that rank 0 knows about the job before it meets the other machines. The only
- * reader of config files.
+/* job: everything that rank 0 knows about the job before it meets the other machines.
  */
 #ifndef JOB_JOB_H
 #define JOB_JOB_H
@@ -11,7 +10,7 @@
 #include "job/options.h"
 #include "job/partconf.h"
 
-#define JOB_FILE_MAX (32u << 20) /* bytes of ip_config or part_config that we read */
+enum { JOB_FILE_MAX = 32 << 20 }; /* bytes of ip_config or part_config that we read */
 
 struct job {
     struct options options;
@@ -23,15 +22,15 @@ struct job {
     struct hosts hosts;
     struct partconf partconf; /* num_parts 0 when there is none */
     struct strv passed;       /* rank 0's environment that travels to all machines, NAME=VALUE */
-    struct strv passed_unless_set; /* the same where a machine has no value of its own */
+    struct strv passed_unless_set; /* the same, for machines without a value of their own */
     char *omp_num_threads; /* rank 0's OMP_NUM_THREADS, also where it does not travel; or NULL */
     char *run_dir;         /* absolute, or NULL: nothing is written; not created here */
     struct strv notices;   /* sentences for the user: ssh options, reserved names, ... */
 };
 
-/* Reads what *options names; takes them over (options is emptied). envp: rank 0's environment.
- * 0, or -1 with err (EXIT_USAGE; EXIT_MACHINE when the workspace is missing). *job may be freed in
- * both cases. */
+/* Reads the files that *options names, and takes the options over (*options is emptied). envp: rank
+ * 0's environment. 0, or -1 with err (EXIT_USAGE; EXIT_MACHINE when the workspace is missing). *job
+ * may be freed in both cases. */
 int job_load(struct job *job, struct options *options, char **envp, struct err *err);
 
 void job_free(struct job *job);

@@ -1,5 +1,4 @@
-/* json: cJSON behind the checks that bytes from outside need. For configuration files and, in the
- * keeper, torch's error files.
+/* json: JSON texts from outside: configuration files and, in the keeper, torch's error files.
  */
 #ifndef JOB_JSON_H
 #define JOB_JSON_H
@@ -10,10 +9,9 @@
 
 #include "base/err.h"
 
-/* The value that len bytes of the file `path` hold, or NULL with err (EXIT_USAGE): PATH:LINE: why.
- * A NUL, also an escaped one, bytes behind the value, and more than a million commas and opening
- * brackets are errors. Nesting is bounded by cJSON (CJSON_NESTING_LIMIT, 1000). The caller frees by
- * cJSON_Delete. */
+/* Parses len bytes of the file `path`. The value, which the caller frees by cJSON_Delete, or NULL
+ * with err (EXIT_USAGE): PATH:LINE: why. Refuses a NUL, also an escaped one, bytes behind the
+ * value, and more than a million commas and opening brackets; cJSON refuses nesting beyond 1000. */
 cJSON *json_parse(const char *path, const char *bytes, size_t len, struct err *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* options: what the user asked for. One table makes the parser, --help, the man page's section,
- * the environment names DGL_MPILAUNCH_<NAME> and the keys of --config's file.
+/* options: what the user asked for, from the command line, DGL_MPILAUNCH_<NAME> in the environment
+ * and --config's file.
  */
 #ifndef JOB_OPTIONS_H
 #define JOB_OPTIONS_H
@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/strv.h"
 
-#define PROCESSES_MAX 4096 /* of a role on one machine: more is a typing error */
+enum { PROCESSES_MAX = 4096 }; /* of a role on one machine: more is a typing error */
 
 enum private_shm { PRIVATE_SHM_OFF, PRIVATE_SHM_AUTO, PRIVATE_SHM_ON };
 
@@ -31,20 +31,19 @@ struct options {
 
     /* ours; times in milliseconds, 0 = off where the help says so */
     bool dry_run;
-    bool dry_run_in_argv; /* set whatever is wrong elsewhere: a command line is the same on all
-                             ranks */
+    bool dry_run_in_argv; /* set even when the parse fails; all ranks have the same command line */
     long start_timeout_ms;
     long exit_timeout_ms;
     long kill_grace_ms;
     long lost_timeout_ms;
-    int64_t log_size;     /* bytes, then a log file is rotated; 0: never */
+    int64_t log_size;     /* a log file of so many bytes is rotated; 0: never */
     char *run_dir;        /* NULL: the default; "none": nothing is written */
     struct strv pass_env; /* names, beyond the built-in list; pass_none: nothing travels */
     bool pass_none;
     struct strv server_env; /* NAME=VALUE */
     struct strv trainer_env;
     struct strv sampler_env;
-    int watch_samplers; /* 1: a trainer's dead sampler fails the job */
+    int watch_samplers; /* 1: a sampler that dies fails the job */
     int python_hook;    /* 1: a trainer's uncaught Python exception ends it */
     int max_restarts;   /* after failures */
     long restart_delay_ms;
@@ -54,7 +53,7 @@ struct options {
     int64_t shm_size; /* bytes; 0: half of the machine's memory */
     bool quiet, verbose, help, version;
 
-    /* the command: exactly one is set after a successful parse without help/version */
+    /* the command: exactly one of them is set after a successful parse without help/version */
     char *command;    /* one quoted word, for a shell, byte for byte */
     struct strv argv; /* the words after "--", for execve */
 };

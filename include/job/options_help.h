@@ -4,11 +4,11 @@
 
 #include <stdio.h>
 
-/* --help on out. */
+/* Prints --help on out. */
 void options_help(FILE *out);
 
-/* The OPTIONS and ENVIRONMENT sections of the man page, in roff, made from the same table; the
- * build writes them into doc/dgl-mpilaunch.1 and a test compares. */
+/* Prints the man page's sections OPTIONS and ENVIRONMENT in roff; the build puts them into
+ * dgl-mpilaunch.1. */
 void options_roff(FILE *out);
 
 #endif

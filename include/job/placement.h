@@ -1,6 +1,6 @@
-/* placement: which rank owns which line of ip_config: by address, never by rank order, because DGL
- * itself compares its interfaces' addresses with the file (dgl/distributed/rpc.py
- * get_local_machine_id; where none matches it silently takes machine 0).
+/* placement: which rank owns which line of ip_config. The address decides, never the rank's number:
+ * DGL itself compares its interfaces' addresses with the file (dgl/distributed/rpc.py
+ * get_local_machine_id), and silently takes machine 0 where none matches.
  */
 #ifndef JOB_PLACEMENT_H
 #define JOB_PLACEMENT_H
@@ -11,9 +11,9 @@
 #include "base/err.h"
 #include "job/hosts.h"
 
-#define PLACEMENT_ADDRESSES 16
+enum { PLACEMENT_ADDRESSES = 16 };
 
-/* What one rank tells about where it runs. Fixed size and free of pointers: it travels as bytes. */
+/* What one rank tells about its machine. It travels as bytes, so that it holds no pointer. */
 struct seat {
     char host[65];                           /* host name, NUL-terminated */
     char interface[16];                      /* that has the matched address; "" without one */
@@ -22,19 +22,18 @@ struct seat {
     int32_t line;         /* index into hosts, or -1: none */
     int32_t other_line;   /* a second index that matches too, or -1 */
     int32_t by_secondary; /* an index that only a secondary address matches, or -1 */
-    int32_t is_down;      /* the interface of line: DGL sees its address, nothing reaches it */
-    int32_t cpus;         /* that the cgroup's cpuset and quota allow, whatever mask MPI pinned */
+    int32_t is_down;      /* the interface is down: DGL sees its address, but nothing reaches it */
+    int32_t cpus;         /* that the job's processes may use (cpus_count) */
 };
 
-/* Fills *seat for this machine: reads interfaces (SIOCGIFADDR gives the primary address, which is
- * what DGL looks at; getifaddrs gives the secondary ones), host name, cpus. */
+/* Fills *seat but for cpus: reads the host name and the interfaces (SIOCGIFADDR gives the primary
+ * address, which DGL looks at; getifaddrs gives the others). */
 void placement_look(struct seat *seat, const struct hosts *hosts);
 
-/* Pure. seats[r] is rank r's, n ranks. Writes machine_of[r] = the line that rank r is elected for,
- * or -1 (it sleeps: a lower rank of the same machine was elected). Elected is the lowest rank of
- * each machine. 0, or -1 with err (EXIT_USAGE): with both lists (lines without a rank, ranks
- * without a line), two lines on one machine, a match by a secondary address; with a remedy that
- * fits launched_by ("mpirun", "srun" or ""). */
+/* Elects the lowest rank of each machine. Pure. seats[r] is rank r's, of n ranks. machine_of[r]
+ * becomes the line that rank r is elected for, or -1 for a rank that is to sleep. 0, or -1 with err
+ * (EXIT_USAGE): lines without a rank and ranks without a line, two lines on one machine, or a match
+ * by a secondary address. launched_by ("mpirun", "srun" or "") decides the remedy. */
 int placement_elect(const struct hosts *hosts, const struct seat *seats, size_t n,
                     const char *launched_by, int *machine_of, struct err *err);
 

@@ -11,43 +11,42 @@
 #include "job/placement.h"
 #include "job/role.h"
 
-/* They get the interface of the machine's address where they are not set. */
+/* Variables that get the interface of the machine's address where they are not set. */
 #define PLAN_INTERFACE_NAMES "GLOO_SOCKET_IFNAME", "TP_SOCKET_IFNAME"
 
 /* One process to run. */
 struct process_plan {
     enum role role;
-    int id;    /* among all of its role in the job: DGL_SERVER_ID, RANK, DGL_JOB_SAMPLER_ID */
-    int local; /* among its role on this machine */
-    int port;  /* that it must LISTEN on to be ready; 0: none */
-    struct strv
-        env; /* NAME=VALUE, over everything else; MASTER_PORT may be DGL_MASTER_PORT_LATER */
+    int id;          /* among all of its role in the job: DGL_SERVER_ID, RANK, DGL_JOB_SAMPLER_ID */
+    int local;       /* among its role on this machine */
+    int port;        /* the process is ready when it listens on it; 0: none */
+    struct strv env; /* NAME=VALUE, over everything else; may hold DGL_MASTER_PORT_LATER */
 };
 
 /* What one machine is to do. Owns everything in it. */
 struct slice {
     int machine;  /* line of ip_config, from 0 */
-    int machines; /* of the job */
+    int machines; /* how many the job has */
     char *job_id;
-    char *host; /* name of the machine, for prefixes and log names */
+    char *host; /* the machine's name, for prefixes and log names */
     char *ip;
     int port;               /* first server's */
     int cpus;               /* 0: not known (--dry_run) */
     char *workspace;        /* absolute; every process starts there */
-    char *ip_config;        /* as DGL gets it: relative to the workspace, or absolute */
+    char *ip_config;        /* for DGL: relative to the workspace, or absolute */
     char *part_config;      /* the same; NULL: none */
     struct strv part_files; /* of this machine's partition, absolute or relative to the workspace */
     char *command;          /* for a shell, or NULL: argv */
-    struct strv argv;       /* {ip_config} and its like are already replaced */
+    struct strv argv;       /* with {ip_config} and its like replaced */
     char *sampler_command;  /* for a shell; NULL: no samplers that the keeper starts */
     struct strv set;        /* NAME=VALUE from rank 0, over the machine's own environment */
-    struct strv defaults;   /* NAME=VALUE where the name is still unset, the first of a name counts:
-                               rank 0's of what is each machine's own, PYTHONUNBUFFERED, GLOO_... */
+    struct strv defaults;   /* NAME=VALUE where the machine has not set the name; of several the
+                               first counts */
     char *log_dir;          /* absolute, or NULL: no log files */
-    int log_required;       /* 1: --run_dir was given, so that a missing folder is an error */
-    int64_t log_size;       /* bytes, then a log file is rotated; 0: never */
+    int log_required;       /* 1: a folder that cannot be made is an error (--run_dir) */
+    int64_t log_size;       /* a log file of so many bytes is rotated; 0: never */
     int attempt;            /* 0, then one more after each restart */
-    int watch_samplers;     /* how many each trainer has that are watched; 0: none are */
+    int watch_samplers;     /* samplers of each trainer that are watched; 0: none */
     int python_hook;        /* 1: trainers' Python gets the exception hook */
     int preempt_signal;     /* 0: none */
     int private_shm;        /* enum private_shm */
@@ -57,13 +56,13 @@ struct slice {
     int n_processes;
 };
 
-/* The slice of one machine, newly allocated. seat may be NULL (--dry_run): then host is the line's
- * address and cpus are unknown. Free with slice_free. */
+/* The slice of one machine; the caller frees it by slice_free. seat may be NULL (--dry_run): then
+ * host is the line's address and cpus are unknown. */
 struct slice *plan_slice(const struct job *job, int machine, const struct seat *seat);
 
 void slice_free(struct slice *slice);
 
-/* What a process of that role runs by a shell; NULL: argv. */
+/* The text that a process of that role hands to a shell; NULL: it runs argv. */
 const char *slice_command(const struct slice *slice, enum role role);
 
 #endif

@@ -6,9 +6,9 @@
 
 #include "job/job.h"
 
-/* The plan of all machines as text (--dry_run): for each machine and process the directory, the
- * environment changes and the argv, one fact a line, stable for golden tests. Values of rank 0's
- * passed environment are shown by name only. */
+/* Prints the plan of all machines: for each process the directory, the changes of the environment
+ * and the argv, one fact a line. Of the variables that rank 0 passes on it prints the names only.
+ */
 void plan_print(const struct job *job, FILE *out);
 
 #endif

@@ -1,4 +1,4 @@
-/* role: what a process of the job is to DGL. */
+/* role: the kinds of processes. */
 #ifndef JOB_ROLE_H
 #define JOB_ROLE_H
 
@@ -6,7 +6,7 @@ enum role {
     ROLE_SERVER,
     ROLE_SAMPLER, /* forked by the launcher; DGL's own sampler workers are trainers' children */
     ROLE_TRAINER,
-    ROLE_LAUNCHER, /* ours: a rank or a keeper, in causes only */
+    ROLE_LAUNCHER, /* a rank or a keeper; in causes only */
     ROLE_COUNT
 };
 

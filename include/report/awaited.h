@@ -1,4 +1,4 @@
-/* awaited: for whom the job waits, in words. */
+/* awaited: whom a machine waits for, in words. */
 #ifndef REPORT_AWAITED_H
 #define REPORT_AWAITED_H
 
@@ -8,7 +8,7 @@
 #include "wire/waiting.h"
 
 /* "server 1 on vm1 (port 30051); trainer 2 on vm1 (pid 4711), silent for 65 s; and 3 more on vm1".
- * host may be NULL. since_ms: since the message was packed. */
+ * host may be NULL. since_ms: the age of the message. */
 void report_awaited(struct buf *out, const struct waiting *waiting, const char *host,
                     int64_t since_ms);
 

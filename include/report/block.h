@@ -1,12 +1,11 @@
-/* block: what the console shows of the cause. */
+/* block: the lines about the cause, which are the last on the console. */
 #ifndef REPORT_BLOCK_H
 #define REPORT_BLOCK_H
 
 #include "base/buf.h"
 #include "wire/outcome.h"
 
-/* The block for the console: the sentence, hint, the last lines, where the log is; several whole
- * lines. */
+/* Appends whole lines: the sentence, the hint, the process's last lines and where its log is. */
 void report_cause_block(struct buf *out, const struct cause *cause);
 
 #endif

@@ -1,12 +1,12 @@
-/* summary: the closing lines of a job that ended well. */
+/* summary: the closing lines of every job; after a failure the cause block follows them. */
 #ifndef REPORT_SUMMARY_H
 #define REPORT_SUMMARY_H
 
 #include "base/buf.h"
 #include "report/report.h"
 
-/* The closing lines: what ran, how long, warnings, where the report is (run_dir may be NULL). The
- * first five warnings, where launcher_log has all of them; all, where it is NULL. */
+/* Appends what ran, for how long, the warnings and where the report is (run_dir may be NULL). If
+ * launcher_log, a file that has all warnings, is not NULL, only the first five are appended. */
 void report_summary(struct buf *out, const struct report *report, const char *run_dir,
                     const char *launcher_log);
 

@@ -1,4 +1,4 @@
-/* timeline: when each process ran, as an inline SVG. Private to the room.
+/* timeline: when each process ran, as an inline SVG. Private to html.
  */
 #ifndef REPORT_TIMELINE_H
 #define REPORT_TIMELINE_H
@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "report/report.h"
 
-/* Appends an <svg> element; its colours are classes of the page around it. */
+/* Appends an <svg> element; the page around it defines the classes of its colours. */
 void timeline_svg(struct buf *out, const struct report *report);
 
 #endif

@@ -7,18 +7,18 @@
 #include "base/buf.h"
 #include "report/report.h"
 
-/* A warning and whose it is; borrowed. */
+/* A warning and the machine's outcome that holds it; borrowed. */
 struct warned {
     const struct outcome *outcome;
     const struct warning *warning;
 };
 
-/* Those of all machines, the oldest first. The caller frees the array. */
+/* The warnings of all machines, the oldest first; their ages refer to one moment. The caller frees
+ * the array. */
 struct warned *report_all_warnings(const struct report *report, size_t *n);
 
-/* Whole lines, "dgl-mpilaunch: warning: HOST: ...", the oldest first; the ages of all machines'
- * refer to one moment. At most `most` lines; the last then counts the others, which are in the file
- * `rest`. */
+/* Appends whole lines "dgl-mpilaunch: warning: HOST: ...", the oldest first. At most `most` lines;
+ * the last then counts the others, which are in the file `rest`. */
 void report_warnings(struct buf *out, const struct report *report, size_t most, const char *rest);
 
 #endif

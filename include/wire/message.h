@@ -1,6 +1,6 @@
-/* message: everything that travels, between coordinator and keeper (a stream socket, framed) and
- * between coordinators (MPI, one message a frame). Bytes come from other processes and machines:
- * every decoder checks every length and returns -1 on anything odd.
+/* message: all kinds of messages, between coordinator and keeper (a stream socket, framed) and
+ * between coordinators (MPI, one message a frame), and the frames. Bytes come from other processes
+ * and machines: every decoder of this room checks every length and refuses what is odd.
  */
 #ifndef WIRE_MESSAGE_H
 #define WIRE_MESSAGE_H
@@ -11,25 +11,23 @@
 #include "base/buf.h"
 #include "base/folder.h"
 
-/* Raised with each change of what travels between machines: announcement, seats, slices, causes,
- * outcomes, and the messages below. Ranks of different builds refuse each other (hello). */
-#define MESSAGE_VERSION 1
+/* Raise it with each change of what travels between machines: announcement, seats, slices, causes,
+ * outcomes, and the messages below. Ranks of different versions refuse each other (hello). */
+enum { MESSAGE_VERSION = 1 };
 
 enum message_type {
     /* coordinator -> keeper */
     MESSAGE_PLAN = 1, /* slice */
     MESSAGE_GO,       /* u32 enum go, u32 master_port */
     MESSAGE_STOP,     /* u32 hurry: 1 skips the grace */
-    MESSAGE_CREDIT,   /* u32 bytes of console output that may be sent more (also rank 0 -> rank) */
+    MESSAGE_CREDIT,   /* u32: bytes that console output may grow by (also rank 0 -> rank) */
     MESSAGE_PREEMPT,  /* u32 signal: for the trainers (between coordinators: cause) */
-    MESSAGE_PING,  /* empty: answered by PONG; who does not send it, or does not answer, is stopped
-                      or stuck */
-    MESSAGE_LEAVE, /* the keeper may exit; only after REACHED_OVER (rank 0 -> rank: u32 code; leave
-                      without a gate once your machine is over) */
+    MESSAGE_PING,     /* empty: PONG answers it; a side that falls silent is stopped or stuck */
+    MESSAGE_LEAVE, /* exit; only after REACHED_OVER (rank 0 -> rank: u32 code: leave without a gate
+                      when your machine is over) */
     /* keeper -> coordinator */
     MESSAGE_REACHED, /* u32 enum reached */
-    MESSAGE_WAITING, /* waiting: servers that do not listen yet, trainers that have not ended (also
-                        -> rank 0) */
+    MESSAGE_WAITING, /* waiting (also -> rank 0) */
     MESSAGE_FAILED,  /* cause */
     MESSAGE_LEFT,    /* cause HOW_LEFT_EARLY: all servers of this machine have left with 0 */
     MESSAGE_OUTPUT,  /* whole prefixed lines, raw bytes (also rank -> rank 0) */
@@ -37,16 +35,15 @@ enum message_type {
     MESSAGE_PONG,    /* empty */
     MESSAGE_NOTICE,  /* raw text: for the user (rank -> rank 0: a whole line as it is printed) */
     /* between coordinators */
-    MESSAGE_PROGRAM, /* rank -> rank 0: raw text, the file that the command's first word means there
-                      */
+    MESSAGE_PROGRAM, /* rank -> rank 0: raw text, the file that is the command's first word there */
     MESSAGE_SLICE,   /* rank 0 -> rank: slice */
     MESSAGE_ALARM,   /* u32 attempt, cause without last_lines: stop */
     MESSAGE_HURRY,   /* u32 attempt: end the grace */
-    MESSAGE_HERE,    /* asks for a sign of life: answered by BEAT */
-    MESSAGE_BEAT,    /* u32 machine, text host: I live */
-    MESSAGE_FOREIGN, /* rank -> rank 0: u32 address, u32 port: a connection to a server there */
+    MESSAGE_HERE,    /* asks for a sign of life: BEAT answers it */
+    MESSAGE_BEAT,    /* u32 machine, text host: a sign of life */
+    MESSAGE_FOREIGN, /* rank -> rank 0: u32 address of a stranger, u32 port of the server it uses */
     /* keeper -> coordinator */
-    MESSAGE_FOLDER, /* folder: to be removed by the coordinator when the keeper is killed */
+    MESSAGE_FOLDER, /* folder: the coordinator removes it if the keeper is killed */
     MESSAGE_COUNT
 };
 
@@ -57,15 +54,17 @@ enum reached {
     REACHED_OVER       /* no process of the job is left on this machine; OUTCOME came before */
 };
 
-#define MESSAGE_MAX (64u << 20) /* bytes of a frame's payload */
+enum {
+    MESSAGE_MAX = 64 << 20, /* bytes of a frame's payload */
+    MESSAGE_HEADER = 8,     /* bytes before it */
+};
 
-/* Frames on a stream: u32 type, u32 length, payload. */
+/* Appends a frame: u32 type, u32 length, payload. */
 void message_frame(struct buf *out, enum message_type type, const void *data, size_t len);
 
-/* Looks at the bytes received so far. 1: one whole frame is at the front: type, payload (inside in)
- * and len are set, and buf_consume(in, MESSAGE_HEADER + len) drops it. 0: not whole yet. -1: not a
- * frame of ours. */
-#define MESSAGE_HEADER 8
+/* Looks at the bytes received so far. 1: a whole frame is at the front: sets type, data (inside in)
+ * and len; buf_consume(in, MESSAGE_HEADER + len) drops the frame. 0: it is not whole yet. -1: it is
+ * no frame of ours. */
 int message_next(const struct buf *in, enum message_type *type, const char **data, size_t *len);
 
 void message_pack_folder(struct buf *out, const struct folder *folder);

@@ -27,21 +27,23 @@ enum how {
     HOW_COUNT
 };
 
+enum { CAUSE_LINES = 20 };
+
 /* The first failure as one machine saw it. */
 struct cause {
     enum how how;
     int machine; /* -1: not known */
     char *host;
-    enum role role;         /* ROLE_LAUNCHER when it is none of the job's processes */
+    enum role role;         /* ROLE_LAUNCHER: none of the job's processes */
     int id;                 /* global id within role; -1: none */
     int pid;                /* 0: none */
     int value;              /* see enum how */
-    int code;               /* the exit code that the job ends with if this is the first failure */
+    int code;               /* the job's exit code if this is the first failure */
     int64_t age_ms;         /* since it happened, at the moment of packing */
     char *text;             /* a sentence, or NULL */
     char *exception;        /* "ValueError: ..." from torch's error file, or NULL */
     char *log;              /* path of the log file, or NULL */
-    struct strv last_lines; /* at most 20, the last that the process printed */
+    struct strv last_lines; /* that the process printed, CAUSE_LINES at most */
 };
 
 /* Milliseconds since the keeper began to start servers; -1: never. */
@@ -52,14 +54,14 @@ struct process_outcome {
     int64_t start_ms, ready_ms, end_ms;
     int exit_code; /* -1: did not exit by itself */
     int signal;    /* 0: none */
-    int stopped;   /* 1: we had signalled it: never a candidate for the cause */
+    int stopped;   /* 1: the keeper had signalled it, so that it is no cause */
     int64_t max_rss_kb, user_ms, sys_ms;
     char *log; /* path or NULL */
 };
 
 struct warning {
     char *text;     /* a sentence */
-    int64_t age_ms; /* since it came about, at the moment of packing */
+    int64_t age_ms; /* at the moment of packing */
 };
 
 /* All zero is none. */
@@ -81,18 +83,18 @@ struct outcome {
     int cpus;
     struct process_outcome *processes;
     int n_processes;
-    struct strv unkilled;     /* "trainer 3 (pid 4711, state D)": what not even KILL has ended */
+    struct strv unkilled;     /* "trainer 3 (pid 4711, state D)": even KILL has not ended it */
     struct warnings warnings; /* trouble in DRAIN, log file not writable, ... */
     struct cause *cause;      /* NULL: none here */
 };
 
-/* Deep free of the contents; the struct itself is the caller's. */
+/* Free what is in it, but not the struct itself. */
 void cause_clear(struct cause *cause);
 void outcome_clear(struct outcome *outcome);
 
-/* A deep copy, newly allocated. */
+/* A deep copy, for cause_free. */
 struct cause *cause_copy(const struct cause *cause);
-void cause_free(struct cause *cause); /* clear + free; NULL is fine */
+void cause_free(struct cause *cause); /* NULL is fine */
 
 /* To bytes and back. Unpacking: NULL or -1 when malformed. */
 void message_pack_cause(struct buf *out, const struct cause *cause);

@@ -15,8 +15,7 @@ void pack_i64(struct buf *b, int64_t value);
 void pack_text(struct buf *b, const char *text); /* NULL is kept as NULL */
 void pack_strv(struct buf *b, const struct strv *v);
 
-/* A cursor over foreign bytes. After the first bad read `bad` is set and every read gives 0/NULL.
- */
+/* A cursor over foreign bytes. The first bad read sets `bad`; from then on reads give 0 or NULL. */
 struct unpack {
     const char *at;
     size_t left;
@@ -27,17 +26,17 @@ uint32_t unpack_u32(struct unpack *u);
 int64_t unpack_i64(struct unpack *u);
 char *unpack_text(struct unpack *u);                /* a copy or NULL; no NUL inside is accepted */
 char *unpack_needed_text(struct unpack *u);         /* NULL is bad */
-void unpack_strv(struct unpack *u, struct strv *v); /* appended to v */
+void unpack_strv(struct unpack *u, struct strv *v); /* appends to v */
 
 /* A number within [min, max]; else bad and 0. */
 int64_t unpack_range(struct unpack *u, int64_t min, int64_t max);
 int unpack_int(struct unpack *u, int min, int max);
 
-/* Times in ms and sizes in KiB that are larger than this are refused: a JSON number holds them
- * exactly, and a few of them can be added without overflow. */
+/* The largest time in ms and size in KiB that decoders accept: a JSON number holds it exactly, and
+ * a few of them can be added without overflow. */
 #define PACK_LARGEST (INT64_C(1) << 53)
 
-/* A count that must be followed by at least count * min_size bytes; else bad and 0. */
+/* A count; bad and 0 when fewer than count * min_size bytes follow. */
 uint32_t unpack_count(struct unpack *u, size_t min_size);
 
 #endif

@@ -9,21 +9,21 @@
 #include "base/buf.h"
 #include "job/role.h"
 
-#define WAITING_MOST 8 /* of one machine that are named; the others are counted */
+enum { WAITING_MOST = 8 }; /* processes of a machine that are named; the others are counted */
 
 struct awaited {
     int id;
     int pid;           /* 0: none */
     int port;          /* 0: none */
-    int64_t silent_ms; /* how long it has printed nothing, at the moment of packing; -1: not long */
+    int64_t silent_ms; /* without output, at the moment of packing; -1: not for long */
 };
 
 /* Servers that do not listen yet, or trainers that have not ended. */
 struct waiting {
     enum role role;
     int of;   /* of this machine, in all */
-    int left; /* of them are awaited */
-    int n;    /* of these are named */
+    int left; /* awaited */
+    int n;    /* named */
     struct awaited items[WAITING_MOST];
 };
 

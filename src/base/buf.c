@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,14 +33,11 @@ void buf_addf(struct buf *b, const char *format, ...)
 {
     char *text;
     va_list args;
-    int len;
 
     va_start(args, format);
-    len = vasprintf(&text, format, args);
+    text = mem_vprintf(format, args);
     va_end(args);
-    if (len < 0)
-        return;
-    buf_add(b, text, (size_t)len);
+    buf_add(b, text, strlen(text));
     free(text);
 }
 

@@ -7,10 +7,10 @@
 
 #include "base/text.h"
 
-/* One character more and "..." fit behind it. */
-#define TEXT_MOST (sizeof(((struct err *)NULL)->text) - 16)
+/* Room is left for one character more, "..." and the NUL. */
+enum { TEXT_MOST = sizeof(((struct err *)NULL)->text) - 16 };
 
-/* What was read, a path or a word of the command line may hold anything. */
+/* Paths, words of the command line and bytes of files are in it. */
 static void make_harmless(struct err *err)
 {
     struct buf out = {0};

@@ -16,7 +16,7 @@
 #include "base/kernel.h"
 #include "base/mem.h"
 
-#define SHOWN_MOST 900 /* bytes of a path, so that the reason behind it fits an error too */
+enum { SHOWN_MOST = 900 }; /* bytes of a path, so that the reason behind it fits an error too */
 
 const char *file_shown(const char *path)
 {
@@ -36,13 +36,13 @@ static int cannot_read(const char *path, struct err *err)
     return err_set(err, EXIT_USAGE, "cannot read '%s': %s", file_shown(path), strerror(errno));
 }
 
-/* Appends all that can be read, st.st_size bytes if the file does not change. */
+/* Appends all bytes up to the end; that is st->st_size of them if the file does not change. */
 static int read_to_end(int fd, const struct stat *st, const char *path, size_t max, struct buf *out,
                        struct err *err)
 {
     size_t start = out->len;
 
-    buf_reserve(out, (size_t)st->st_size + 1); /* the end is seen without growing */
+    buf_reserve(out, (size_t)st->st_size + 1); /* one more for the read that finds the end */
     for (;;) {
         size_t room = out->capacity - out->len;
         ssize_t n = read(fd, buf_reserve(out, room ? room : 65536), room ? room : 65536);
@@ -59,7 +59,7 @@ static int read_to_end(int fd, const struct stat *st, const char *path, size_t m
     }
 }
 
-/* Seen by its size, or by its time, which moves some hundred times a second. */
+/* Compares sizes and times of modification; the kernel's clock for these ticks every few ms. */
 static bool has_changed(int fd, const struct stat *before)
 {
     struct stat st;
@@ -88,7 +88,7 @@ int file_read_open(int fd, const char *path, size_t max, struct buf *out, struct
     return 0;
 }
 
-/* What is no regular file is not even opened: a device may do something then. */
+/* Opens regular files only: opening a device may do something. */
 int file_read(const char *path, size_t max, struct buf *out, struct err *err)
 {
     struct stat st;
@@ -119,7 +119,8 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
-/* A file that nobody else can have made: a name that is not known before, and never a link. */
+/* Creates the file under a random name and follows no link, so that nobody can have made it before.
+ */
 static int open_temporary(int folder, const char *path, unsigned mode, char **name)
 {
     uint64_t random = 0;
@@ -183,7 +184,7 @@ int file_make_folders(const char *path, unsigned mode, struct err *err)
     return rc;
 }
 
-/* Not a link: it is opened itself, so that nobody can swap it any more. */
+/* Opens path itself first and looks what it is then, so that nobody can swap it in between. */
 int file_open_folder(const char *path)
 {
     int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -218,12 +219,12 @@ void file_open_standard(void)
         close(fd);
 }
 
-/* Before Linux 5.9 there is no close_range: then all that may be open, one by one. */
+/* Before Linux 5.9, which brought close_range, closes the possible ones one by one. */
 void file_close_from(unsigned first)
 {
-    if (kernel_close_from(first) == 0)
+    if (!kernel_close_from(first))
         return;
-    for (unsigned fd = first; fd < 65536; fd++)
+    for (unsigned fd = first; fd < FILE_LIMIT; fd++)
         close((int)fd);
 }
 
@@ -231,11 +232,11 @@ unsigned long file_raise_limit(void)
 {
     struct rlimit limit, raised;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return FILE_LIMIT; /* not known: let it be found out */
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return FILE_LIMIT; /* the limit is not known: assume that it is enough */
     raised = limit;
     raised.rlim_cur = limit.rlim_max < FILE_LIMIT ? limit.rlim_max : FILE_LIMIT;
-    if (limit.rlim_cur >= raised.rlim_cur || setrlimit(RLIMIT_NOFILE, &raised) != 0)
+    if (limit.rlim_cur >= raised.rlim_cur || setrlimit(RLIMIT_NOFILE, &raised))
         return limit.rlim_cur;
     return raised.rlim_cur;
 }

@@ -1,5 +1,5 @@
-/* folder: making one under a name that nobody can know before, and removing one by a walk that
- * holds one descriptor, steps down without following links and checks where it is when it steps up.
+/* folder: makes one under a name that nobody can know before. Removes one by a walk that holds one
+ * descriptor, follows no links down and checks where it is when it has stepped up.
  */
 #include "base/folder.h"
 
@@ -29,15 +29,15 @@ static int cannot_make(const char *path, const char *why, struct err *err)
 
 static bool is_private(const struct stat *st)
 {
-    return S_ISDIR(st->st_mode) && st->st_uid == geteuid() && (st->st_mode & 077) == 0;
+    return S_ISDIR(st->st_mode) && st->st_uid == geteuid() && !(st->st_mode & 077);
 }
 
-/* Whoever may write in a folder that is not sticky may rename what is in it. A group is trusted. */
+/* May users other than the owner and the group, who are trusted, rename what is in parent? */
 static bool others_may_replace(int parent)
 {
     struct stat st;
 
-    return fstat(parent, &st) != 0 || ((st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0);
+    return fstat(parent, &st) || ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX));
 }
 
 static int random_name(char *name, size_t size, const char *prefix)
@@ -45,14 +45,14 @@ static int random_name(char *name, size_t size, const char *prefix)
     unsigned char bytes[FOLDER_RANDOM / 2];
     size_t len = (size_t)snprintf(name, size, "%s", prefix);
 
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
         return -1;
-    for (size_t i = 0; i < sizeof bytes && len + 2 < size; i++, len += 2)
+    for (size_t i = 0; i < sizeof(bytes) && len + 2 < size; i++, len += 2)
         snprintf(name + len, size - len, "%02x", bytes[i]);
     return 0;
 }
 
-/* A umask may take even the owner's rights. */
+/* Sets the umask, which may take even the owner's rights. */
 int folder_make_private(int parent, const char *name)
 {
     mode_t users = umask(077);
@@ -70,10 +70,10 @@ static int make_in(struct folder *folder, int parent, const char *path, const ch
 
     if (others_may_replace(parent))
         return cannot_make(path, "all may write there, and it is not sticky ('chmod +t')", err);
-    if (random_name(name, sizeof name, prefix) != 0)
+    if (random_name(name, sizeof(name), prefix))
         return cannot_make(path, strerror(errno), err);
     full = mem_printf("%s/%s", path, name);
-    if (folder_make_private(parent, name) != 0)
+    if (folder_make_private(parent, name))
         cannot_make(full, strerror(errno), err);
     else if ((fd = folder_find(folder, parent, name, full)) < 0)
         cannot_make(
@@ -105,7 +105,7 @@ int folder_find(struct folder *folder, int parent, const char *name, const char 
     *folder = (struct folder){0};
     if (fd < 0)
         return -1;
-    if (fstat(fd, &st) != 0 || !is_private(&st)) {
+    if (fstat(fd, &st) || !is_private(&st)) {
         close(fd);
         return -1;
     }
@@ -115,13 +115,12 @@ int folder_find(struct folder *folder, int parent, const char *name, const char 
 
 int folder_open(const struct folder *folder)
 {
-    int fd = folder->path == NULL ? -1 : open(folder->path, OPEN_FLAGS);
+    int fd = folder->path ? open(folder->path, OPEN_FLAGS) : -1;
     struct stat st;
 
     if (fd < 0)
         return -1;
-    if (fstat(fd, &st) == 0 && is_private(&st) && st.st_dev == folder->dev &&
-        st.st_ino == folder->ino)
+    if (!fstat(fd, &st) && is_private(&st) && st.st_dev == folder->dev && st.st_ino == folder->ino)
         return fd;
     close(fd);
     return -1;
@@ -134,8 +133,8 @@ int folder_open_file(int folder, const char *name)
 
     if (fd < 0)
         return -1;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1 &&
-        (st.st_mode & 077) == 0)
+    if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1 &&
+        !(st.st_mode & 077))
         return fd;
     close(fd);
     return -1;
@@ -151,69 +150,77 @@ void folder_clear(struct folder *folder)
 
 /* A folder on the way down. */
 struct level {
-    char *name; /* in the one above; NULL: the first */
+    char *name; /* in the level above; NULL: this is the first */
     dev_t dev;
     ino_t ino;
-    struct strv below; /* folders in it; `next` is the first that is still to be emptied */
+    struct strv below; /* folders in it; those before `next` have been emptied */
     size_t next;
 };
 
 struct walk {
     int fd;           /* of the last level */
-    int mount;        /* that all of them must be in */
-    const char *last; /* in the first level: is left there; NULL: none */
+    int mount;        /* all levels must be in this mount */
+    const char *last; /* a file of the first level that stays; NULL: none */
     struct level *levels;
     size_t n;
 };
 
-/* -1: not known. Since Linux 3.15; a bind mount of the same file system has the same st_dev. */
+/* The mount that fd is in (Linux 3.15); -1: not known. st_dev does not tell bind mounts apart. */
 static int mount_of(int fd)
 {
     char path[48], line[128];
     int mount = -1;
     FILE *file;
 
-    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
     file = fopen(path, "re");
-    while (file != NULL && mount < 0 && fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, "mnt_id:", 7) == 0)
+    while (file && mount < 0 && fgets(line, sizeof(line), file)) {
+        if (!strncmp(line, "mnt_id:", 7))
             mount = (int)strtol(line + 7, NULL, 10);
     }
-    if (file != NULL)
+    if (file)
         fclose(file);
     return mount;
 }
 
 static bool is_here_or_above(const struct dirent *entry)
 {
-    return strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    return !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
+}
+
+/* NULL, or what closedir closes; fd stays open. */
+static DIR *list(int fd)
+{
+    int copy = openat(fd, ".", OPEN_FLAGS);
+    DIR *listing = copy < 0 ? NULL : fdopendir(copy);
+
+    if (!listing && copy >= 0)
+        close(copy);
+    return listing;
 }
 
 /* Removes the files of the last level, and notes its folders. */
 static void remove_files(struct walk *walk)
 {
     struct level *level = &walk->levels[walk->n - 1];
-    int copy = openat(walk->fd, ".", OPEN_FLAGS);
-    DIR *listing = copy < 0 ? NULL : fdopendir(copy);
+    DIR *listing = list(walk->fd);
     struct dirent *entry;
 
-    if (listing == NULL && copy >= 0)
-        close(copy);
-    while (listing != NULL && (entry = readdir(listing)) != NULL) {
+    while (listing && (entry = readdir(listing))) {
         if (is_here_or_above(entry) ||
-            (walk->n == 1 && walk->last != NULL && strcmp(entry->d_name, walk->last) == 0))
+            (walk->n == 1 && walk->last && !strcmp(entry->d_name, walk->last)))
             continue;
         if (unlinkat(walk->fd, entry->d_name, 0) != 0 && errno != ENOENT)
             strv_add(&level->below, entry->d_name);
     }
-    if (listing != NULL)
+    if (listing)
         closedir(listing);
 }
 
-/* Takes fd over; the level that it becomes the descriptor of is not emptied yet. */
+/* Makes fd, which it takes over, a new last level, and removes the files in it. */
 static void enter(struct walk *walk, int fd, const struct stat *st, const char *name)
 {
-    walk->levels = mem_realloc(walk->levels, walk->n + 1, sizeof *walk->levels);
+    walk->levels = mem_realloc(walk->levels, walk->n + 1, sizeof(*walk->levels));
     walk->levels[walk->n++] =
         (struct level){.name = mem_strdup(name), .dev = st->st_dev, .ino = st->st_ino};
     if (walk->fd >= 0)
@@ -236,17 +243,17 @@ static void go_down(struct walk *walk, const char *name)
     int fd = openat(walk->fd, name, OPEN_FLAGS);
     struct stat st;
 
-    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == level->dev && mount_of(fd) == walk->mount) {
+    if (fd >= 0 && !fstat(fd, &st) && st.st_dev == level->dev && mount_of(fd) == walk->mount) {
         enter(walk, fd, &st, name);
         return;
     }
     if (fd >= 0)
         close(fd);
     else
-        unlinkat(walk->fd, name, AT_REMOVEDIR); /* an empty one that may not be opened */
+        unlinkat(walk->fd, name, AT_REMOVEDIR); /* it cannot be opened, but may be empty */
 }
 
-/* False: the folder has been moved meanwhile, and ".." is not where we came from. */
+/* False: somebody has moved the folder, and ".." is not where the walk came from. */
 static bool go_up(struct walk *walk)
 {
     const struct level *above = &walk->levels[walk->n - 2];
@@ -255,7 +262,7 @@ static bool go_up(struct walk *walk)
 
     if (fd < 0)
         return false;
-    if (fstat(fd, &st) != 0 || st.st_dev != above->dev || st.st_ino != above->ino) {
+    if (fstat(fd, &st) || st.st_dev != above->dev || st.st_ino != above->ino) {
         close(fd);
         return false;
     }
@@ -266,7 +273,7 @@ static bool go_up(struct walk *walk)
     return true;
 }
 
-/* Takes fd over. */
+/* Removes all that is in fd, which it takes over, but for the file `last`. */
 static void empty(int fd, const struct stat *st, const char *last)
 {
     struct walk walk = {.fd = -1, .mount = mount_of(fd), .last = last};
@@ -279,7 +286,7 @@ static void empty(int fd, const struct stat *st, const char *last)
         if (level->next < level->below.n) {
             char *name = mem_strdup(level->below.items[level->next++]);
 
-            go_down(&walk, name); /* may move the levels */
+            go_down(&walk, name); /* may reallocate the levels */
             free(name);
         } else {
             here = walk.n > 1 && go_up(&walk);
@@ -293,16 +300,13 @@ static void empty(int fd, const struct stat *st, const char *last)
 
 static bool holds_only(int fd, const char *name)
 {
-    int copy = openat(fd, ".", OPEN_FLAGS);
-    DIR *listing = copy < 0 ? NULL : fdopendir(copy);
+    DIR *listing = list(fd);
     bool only = listing != NULL;
     struct dirent *entry;
 
-    if (listing == NULL && copy >= 0)
-        close(copy);
-    while (only && (entry = readdir(listing)) != NULL)
-        only = is_here_or_above(entry) || strcmp(entry->d_name, name) == 0;
-    if (listing != NULL)
+    while (only && (entry = readdir(listing)))
+        only = is_here_or_above(entry) || !strcmp(entry->d_name, name);
+    if (listing)
         closedir(listing);
     return only;
 }
@@ -324,15 +328,15 @@ bool folder_remove_last(const struct folder *folder, const char *last)
     struct stat st;
 
     if (fd < 0)
-        return folder->path == NULL || access(folder->path, F_OK) != 0;
-    if (fstat(fd, &st) != 0) {
+        return !folder->path || access(folder->path, F_OK);
+    if (fstat(fd, &st)) {
         close(fd);
         return false;
     }
     empty(fd, &st, last);
-    if (last != NULL)
+    if (last)
         remove_last(folder, last);
-    return rmdir(folder->path) == 0; /* at worst another empty folder of that name */
+    return !rmdir(folder->path); /* at worst removes another empty folder of this name */
 }
 
 bool folder_remove(const struct folder *folder)

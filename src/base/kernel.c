@@ -1,4 +1,4 @@
-/* kernel: three calls by their numbers, which are the same on all machines but Alpha. */
+/* kernel: three system calls by their numbers, which only Alpha numbers otherwise. */
 #include "base/kernel.h"
 
 #include <stddef.h>

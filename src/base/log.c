@@ -1,15 +1,15 @@
-/* log: the launcher's own lines for people. The level and the sink are the process's, as stderr is:
- * there is one of each.
+/* log: the launcher's own lines for people. A process has one level and one sink, as it has one
+ * stderr.
  */
 #include "base/log.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "base/text.h"
 
 static enum log_level log_level = LOG_NORMAL;
@@ -27,21 +27,19 @@ void log_set_sink(void (*sink)(void *arg, const char *line), void *arg)
     log_sink_arg = arg;
 }
 
-/* A text may name files, and what another machine has told. */
+/* Made harmless, since file names and other machines' texts are in it. */
 static void emit(const char *kind, const char *format, va_list args)
 {
     struct buf line = {0};
-    char *text;
+    char *text = mem_vprintf(format, args);
 
-    if (vasprintf(&text, format, args) < 0)
-        return;
     buf_addf(&line, "dgl-mpilaunch: %s", kind);
     text_harmless_lines(&line, text, "", strlen(text) * 6);
     buf_add(&line, "\n", 2);
     if (log_sink)
         log_sink(log_sink_arg, line.data);
     else if (write(STDERR_FILENO, line.data, line.len - 1) < 0)
-        log_level = LOG_QUIET; /* nobody reads; nothing better can be done */
+        log_level = LOG_QUIET; /* nobody reads stderr any more */
     buf_free(&line);
     free(text);
 }

@@ -1,7 +1,6 @@
-/* mem: allocation that never returns NULL; see the header for what running out means. */
+/* mem: allocation that never returns NULL. */
 #include "base/mem.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +31,14 @@ void *mem_realloc(void *old, size_t count, size_t size)
     return checked(realloc(old, bytes ? bytes : 1));
 }
 
+void *mem_grow(void *items, size_t n, size_t *capacity, size_t size)
+{
+    if (n < *capacity)
+        return items;
+    *capacity = *capacity ? 2 * *capacity : 16;
+    return mem_realloc(items, *capacity, size);
+}
+
 char *mem_strdup(const char *text)
 {
     return text ? checked(strdup(text)) : NULL;
@@ -42,14 +49,20 @@ char *mem_strndup(const char *text, size_t len)
     return checked(strndup(text, len));
 }
 
+char *mem_vprintf(const char *format, va_list args)
+{
+    char *text;
+
+    return checked(vasprintf(&text, format, args) < 0 ? NULL : text);
+}
+
 char *mem_printf(const char *format, ...)
 {
     char *text;
     va_list args;
-    int len;
 
     va_start(args, format);
-    len = vasprintf(&text, format, args);
+    text = mem_vprintf(format, args);
     va_end(args);
-    return checked(len < 0 ? NULL : text);
+    return text;
 }

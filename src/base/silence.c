@@ -1,4 +1,4 @@
-/* silence: arithmetic on times. */
+/* silence: arithmetic on the times of signs. */
 #include "base/silence.h"
 
 #include "base/clock.h"

@@ -2,7 +2,6 @@
 #include "base/strv.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +9,7 @@
 
 static void add_owned(struct strv *v, char *text)
 {
-    if (v->n + 2 > v->capacity) {
-        v->capacity = v->capacity ? v->capacity * 2 : 8;
-        v->items = mem_realloc(v->items, v->capacity, sizeof(*v->items));
-    }
+    v->items = mem_grow(v->items, v->n + 1, &v->capacity, sizeof(*v->items)); /* and for the NULL */
     v->items[v->n++] = text;
     v->items[v->n] = NULL;
 }
@@ -23,21 +19,12 @@ void strv_add(struct strv *v, const char *text)
     add_owned(v, mem_strdup(text));
 }
 
-static char *format_text(const char *format, va_list args)
-{
-    char *text;
-
-    if (vasprintf(&text, format, args) < 0)
-        return mem_strdup("");
-    return text;
-}
-
 void strv_addf(struct strv *v, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    add_owned(v, format_text(format, args));
+    add_owned(v, mem_vprintf(format, args));
     va_end(args);
 }
 
@@ -55,7 +42,7 @@ void strv_free(struct strv *v)
     *v = (struct strv){0};
 }
 
-/* The index of NAME, given with or without "=VALUE"; v->n when it is not there. */
+/* The index of the variable that name, or NAME=VALUE, names; v->n: none. */
 static size_t env_find(const struct strv *v, const char *name)
 {
     size_t len = strcspn(name, "=");
@@ -89,7 +76,7 @@ void strv_env_setf(struct strv *v, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    env_set_owned(v, format_text(format, args));
+    env_set_owned(v, mem_vprintf(format, args));
     va_end(args);
 }
 

@@ -1,5 +1,5 @@
-/* text: bytes that a child, a file name or another machine made up, so that a terminal, a JSON
- * parser and a browser can take them. Knows nothing of what they say.
+/* text: bytes that a child, a file name or another machine made up, changed so that a terminal, a
+ * JSON parser and a browser can take them.
  */
 #include "base/text.h"
 
@@ -38,14 +38,14 @@ static bool is_control(uint32_t c)
     return (c < 0x20 && c != '\t') || (c >= 0x7F && c < 0xA0);
 }
 
-/* Would it make a terminal or browser show the text around it in another order or place? */
+/* Does c make a terminal or browser show the text around it in another order or place? */
 static bool moves_text(uint32_t c)
 {
     return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x2028 ||
            c == 0x2029;
 }
 
-/* Appends the first character of text made harmless; returns the bytes of text that it took. */
+/* Appends the first character of text, made harmless; returns how many bytes of text it has. */
 static size_t add_harmless(struct buf *out, const char *text)
 {
     uint32_t c = 0;
@@ -165,4 +165,18 @@ size_t text_last_state(const char *line, size_t len)
     while (len && line[len - 1] != '\r')
         len--;
     return len;
+}
+
+long text_number(const char *text, size_t len, long max)
+{
+    long value = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        value = value * 10 + (text[i] - '0');
+        if (value > max)
+            return -1;
+    }
+    return len ? value : -1;
 }

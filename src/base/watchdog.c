@@ -1,5 +1,5 @@
-/* watchdog: one thread, there only while something is watched, that waits for the deadline or for
- * the end. Its state is the program's, as an alarm clock's is.
+/* watchdog: a thread that exists only while something is watched, and waits for the deadline or for
+ * watchdog_end. The process has one.
  */
 #include "base/watchdog.h"
 
@@ -9,13 +9,13 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "base/text.h"
 
 enum { READER_MS = 500 }; /* for each PIPE_BUF of the sentence */
@@ -43,8 +43,8 @@ int64_t watchdog_shorter(int64_t a_ms, int64_t b_ms)
     return a_ms < b_ms ? a_ms : b_ms;
 }
 
-/* A pipe that can be written takes PIPE_BUF at once; one whose reader has stopped may not keep us.
- */
+/* Writes PIPE_BUF at a time, which a pipe that poll reports takes without blocking. Gives up when
+ * the reader has stopped. */
 static void say(const char *text, size_t len)
 {
     struct pollfd entry = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -86,7 +86,8 @@ static void *watch(void *arg)
     return arg;
 }
 
-/* Signals are for the other threads. Without a thread there is no deadline. */
+/* The thread blocks all signals, so that the other threads get them. If it cannot be created, there
+ * is no deadline. */
 static void start(void)
 {
     pthread_condattr_t clock;
@@ -119,17 +120,14 @@ void watchdog_begin(int64_t timeout_ms, int code, const char *format, ...)
     static const char head[] = "dgl-mpilaunch: error: ";
     va_list args;
     char *text;
-    int len;
 
     if (timeout_ms <= 0)
         return;
     va_start(args, format);
-    len = vasprintf(&text, format, args);
+    text = mem_vprintf(format, args);
     va_end(args);
-    if (len < 0)
-        return;
     buf_add(&dog.text, head, strlen(head));
-    text_harmless_lines(&dog.text, text, "", (size_t)len * 6);
+    text_harmless_lines(&dog.text, text, "", strlen(text) * 6);
     buf_add(&dog.text, "\n", 1);
     free(text);
     dog.code = code;

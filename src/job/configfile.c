@@ -1,5 +1,5 @@
-/* configfile: --config's JSON object as a source of options: keys are names of options, values are
- * texts, numbers, yes or no, and lists. Stores no value.
+/* configfile: --config's JSON object as a source of options. Keys are names of options; values are
+ * texts, numbers, true or false, and lists. Checks and stores no value.
  */
 #include "job/configfile.h"
 
@@ -16,7 +16,7 @@
 
 enum { CONFIG_MAX = 256 * 1024 }; /* bytes; options are a page of text */
 
-/* A text, number or truth value as text; false: something else. */
+/* Adds a text, number or truth value; false: the value is something else. */
 static bool add_scalar(struct given *g, const struct option_spec *spec, const cJSON *value)
 {
     char number[32];
@@ -35,7 +35,7 @@ static bool add_scalar(struct given *g, const struct option_spec *spec, const cJ
     return true;
 }
 
-/* {"NAME": VALUE, ...} for NAME=VALUE lists. */
+/* Adds the members of {"NAME": VALUE, ...} as NAME=VALUE. */
 static bool add_assignments(struct given *g, const struct option_spec *spec, const cJSON *object)
 {
     const cJSON *value;

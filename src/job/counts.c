@@ -1,4 +1,4 @@
-/* counts: see the header; job_load has checked that all of them fit an int. */
+/* counts: arithmetic without checks: job_load has seen that all counts fit an int. */
 #include "job/counts.h"
 
 int counts_world_size(const struct job *job)

@@ -1,7 +1,6 @@
-/* cpus: whose mask this process has, told from its ancestors' names and masks, and how many CPUs
- * that leaves.
+/* cpus: finds out from the names and masks of this process's ancestors who set its mask, and how
+ * many CPUs the job has.
  */
-#include "base/strv.h"
 #include "job/cpus.h"
 
 #include <fcntl.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/strv.h"
 #include "job/cpuquota.h"
 
 enum { ANCESTORS_MOST = 32 };
@@ -55,7 +55,7 @@ const struct cpus *cpus_choose(enum cpus_by by, const struct cpus *own, const st
 
 /* ---- who made the mask ---- */
 
-/* The name stands between the first '(' and the last ')'. */
+/* In /proc/PID/stat the name stands between the first '(' and the last ')'. */
 static bool take_ancestor(struct ancestor *ancestor, const char *text)
 {
     const char *open = strchr(text, '('), *close = strrchr(text, ')');
@@ -85,14 +85,14 @@ static bool read_ancestor(pid_t pid, struct ancestor *ancestor)
     return take_ancestor(ancestor, text);
 }
 
-/* mpirun itself, where it is the daemon of its own machine; Debian calls it mpirun.openmpi. MPICH's
- * mpirun stands behind its own proxy, which is met first. */
+/* On its own machine mpirun is the daemon; Debian calls it mpirun.openmpi. MPICH's mpirun has a
+ * proxy below it, which who_made meets first. */
 static bool is_open_mpis(const char *name)
 {
     static const char *const names[] = {"orted", "prted", "mpirun", "mpiexec", "orterun", "prte"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (!strncmp(name, names[i], strlen(names[i])) && strncmp(name, "mpiexec.hydra", 13) != 0)
+        if (!strncmp(name, names[i], strlen(names[i])) && strncmp(name, "mpiexec.hydra", 13))
             return true;
     return false;
 }
@@ -104,8 +104,8 @@ static bool is_unbound(char **envp)
            !strv_env_value(envp, "OMPI_MCA_orte_bound_at_launch");
 }
 
-/* The child of the daemon has the mask that the daemon gave it; where this process has another, a
- * taskset between them has made it. */
+/* The daemon's child has the mask that the daemon set. If this process has another one, a taskset
+ * between the two has set that. */
 static enum cpus_by who_made(const struct cpus *own, struct cpus *daemons, char **envp)
 {
     struct ancestor at;
@@ -127,7 +127,7 @@ static enum cpus_by who_made(const struct cpus *own, struct cpus *daemons, char 
     return CPUS_BY_USER;
 }
 
-/* The kernel cuts a mask to what the cpuset allows. */
+/* Asks for all CPUs; the kernel grants those of the cpuset. */
 static void read_widest(const struct cpus *own, struct cpus *widest)
 {
     memset(widest, 0xff, sizeof(*widest));

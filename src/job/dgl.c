@@ -1,7 +1,7 @@
-/* dgl: the only file that says DGL_*, RANK or the names of an MPI. What DGL reads: v2.1.0
- * python/dgl/distributed/dist_context.py initialize (lines 251 to 290) and what its tools/launch.py
- * sets; what torchrun sets: torch 2.2.1 distributed/elastic/agent/server/local_elastic_agent.py
- * _start_workers. Sets nothing itself: it makes lists.
+/* dgl: the only file that says DGL_*, RANK or the names of an MPI. DGL v2.1.0 reads its variables
+ * in python/dgl/distributed/dist_context.py (initialize, lines 251 to 290) and sets them in
+ * tools/launch.py; torchrun 2.2.1 sets its own in distributed/elastic/agent/server/
+ * local_elastic_agent.py (_start_workers). This file only makes lists.
  */
 #include "job/dgl.h"
 
@@ -10,10 +10,9 @@
 
 #include "job/counts.h"
 
-/* A '*' at the pattern's beginning or end stands for any rest. */
-static bool is_like(const char *name, size_t len, const char *pattern)
+bool dgl_env_is_like(const char *name, const char *pattern)
 {
-    size_t want = strlen(pattern);
+    size_t len = strcspn(name, "="), want = strlen(pattern);
 
     if (pattern[0] == '*')
         return len >= want - 1 && !strncmp(name + len - (want - 1), pattern + 1, want - 1);
@@ -22,13 +21,10 @@ static bool is_like(const char *name, size_t len, const char *pattern)
     return len == want && !strncmp(name, pattern, want);
 }
 
-/* Does NAME, up to '=' or the end, match one of the patterns? */
 static bool matches(const char *name_value, const char *const *patterns)
 {
-    size_t len = strcspn(name_value, "=");
-
     for (; *patterns; patterns++)
-        if (is_like(name_value, len, *patterns))
+        if (dgl_env_is_like(name_value, *patterns))
             return true;
     return false;
 }
@@ -40,11 +36,9 @@ bool dgl_env_is_mpi(const char *name_value)
                                            "PMI_*",
                                            "PRTE_*",
                                            "ORTE_*",
-
                                            "MPIR_*",
                                            "HYDRA_*",
                                            "HYDI_*",
-
                                            "MPI_LOCALNRANKS",
                                            "MPI_LOCALRANKID",
                                            "MPIEXEC_*",
@@ -58,8 +52,8 @@ bool dgl_env_is_mpi(const char *name_value)
     return matches(name_value, patterns);
 }
 
-/* Slurm: what srun(1) calls output environment variables of a step or a task; those of the job,
- * such as SLURM_JOB_ID, stay. Others: Cray's PALS and ALPS, Flux, IBM's JSM. */
+/* Of Slurm those that srun(1) lists as output variables of a step or a task; the job's, such as
+ * SLURM_JOB_ID, stay. The others are of Cray's PALS and ALPS, Flux and IBM's JSM. */
 bool dgl_env_is_step(const char *name_value)
 {
     static const char *const patterns[] = {"SLURM_PROCID",
@@ -125,7 +119,7 @@ bool dgl_env_is_devices(const char *name_value)
     return matches(name_value, patterns);
 }
 
-/* Network interfaces, CPUs and a daemon's paths, which may have other names there. */
+/* Network interfaces, CPUs and a daemon's paths, whose names may differ between machines. */
 bool dgl_env_is_machines(const char *name_value)
 {
     static const char *const patterns[] = {"*_SOCKET_IFNAME", "NCCL_IB_HCA", "OMP_PLACES",
@@ -140,13 +134,13 @@ bool dgl_env_travels(const char *name_value)
         "PATH",  "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_*", "DGL*",
         "OMP_*", "MKL_*",           "NCCL_*",     "GLOO_*",      "CUDA_*",  NULL};
 
-    /* a role that rank 0's shell has by chance must not reach trainers that run alone */
+    /* reserved names: a role in rank 0's shell must not reach trainers that run without servers */
     return (matches(name_value, patterns) || dgl_env_is_machines(name_value)) &&
            !dgl_env_is_devices(name_value) && !dgl_env_is_mpi(name_value) &&
            !dgl_env_is_step(name_value) && !dgl_env_is_reserved(name_value);
 }
 
-/* Where the configs are; also for a program without DGL. */
+/* Programs without DGL get them too. */
 static void add_paths(struct strv *env, const struct options *o)
 {
     if (o->part_config)
@@ -154,7 +148,7 @@ static void add_paths(struct strv *env, const struct options *o)
     strv_env_setf(env, "DGL_IP_CONFIG=%s", o->ip_config);
 }
 
-/* DGL_NUM_SAMPLER: what a trainer is to start itself. */
+/* DGL_NUM_SAMPLER counts the samplers that a trainer starts itself. */
 static void add_counts(struct strv *env, const struct job *job)
 {
     const struct options *o = &job->options;
@@ -190,7 +184,7 @@ static void add_client(struct strv *env, const struct job *job, const char *role
         strv_env_setf(env, "DGL_JOB_NUM_SAMPLERS=%d", o->num_samplers);
 }
 
-/* A client of DGL that is no part of torch's world. One thread, as in DGL's own pool
+/* A sampler is a client of DGL, but not in torch's world. It gets one thread, as in DGL's own pool
  * (dist_context.py initialize: num_worker_threads=1). */
 static void add_sampler(struct strv *env, const struct job *job, int machine, int local)
 {
@@ -203,7 +197,7 @@ static void add_sampler(struct strv *env, const struct job *job, int machine, in
     strv_env_setf(env, "TORCHELASTIC_ERROR_FILE=" DGL_JOB_DIR_LATER "/error-sampler-%d.json", id);
 }
 
-/* As launch.py, but by the CPUs of the machine itself. */
+/* As launch.py, but with the number of CPUs of the trainer's own machine. */
 static void add_trainer_threads(struct strv *env, const struct job *job, int cpus)
 {
     const struct options *o = &job->options;
@@ -219,8 +213,8 @@ static void add_trainer_threads(struct strv *env, const struct job *job, int cpu
         strv_env_setf(env, "OMP_NUM_THREADS=%d", threads > 1 ? threads : 1);
 }
 
-/* What torchrun gives its workers; all trainers are one role named "default" (torch/distributed/
- * run.py --role). TORCH_NCCL_ASYNC_ERROR_HANDLING is left to torch's own default. */
+/* The variables that torchrun sets; all trainers have the role "default" (torch/distributed/run.py
+ * --role). TORCH_NCCL_ASYNC_ERROR_HANDLING stays at torch's own default. */
 static void add_torch(struct strv *env, const struct job *job, int machine, int local)
 {
     int trainers = job->options.num_trainers;

@@ -1,5 +1,4 @@
-/* excerpt: a short printable picture of foreign bytes, so that an error text can show what was read
- * without handing control characters to a terminal. Knows no format.
+/* excerpt: shortens foreign bytes for an error text and hands no control character to a terminal.
  */
 #include "job/excerpt.h"
 

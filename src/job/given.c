@@ -1,5 +1,5 @@
-/* given: a list of (option, text) from one source, and the environment as such a source. Does not
- * know which source wins.
+/* given: a list of options and their texts from one source, and the environment as such a source.
+ * Does not know which source wins.
  */
 #include "job/given.h"
 
@@ -14,10 +14,7 @@
 
 void given_add(struct given *g, const struct option_spec *spec, const char *text, size_t len)
 {
-    if (g->n == g->capacity) {
-        g->capacity = g->capacity ? 2 * g->capacity : 16;
-        g->items = mem_realloc(g->items, g->capacity, sizeof(*g->items));
-    }
+    g->items = mem_grow(g->items, g->n, &g->capacity, sizeof(*g->items));
     g->items[g->n++] = (struct given_item){spec, mem_strndup(text, len)};
 }
 
@@ -29,7 +26,7 @@ const char *given_last(const struct given *g, const struct option_spec *spec)
     return NULL;
 }
 
-char *given_where(char *out, size_t size, const struct given *g, const struct option_spec *spec)
+void given_where(char *out, size_t size, const struct given *g, const struct option_spec *spec)
 {
     if (g->source == GIVEN_ARGV) {
         snprintf(out, size, "--%s", spec->name);
@@ -40,15 +37,14 @@ char *given_where(char *out, size_t size, const struct given *g, const struct op
         for (; *out; out++)
             *out = (char)toupper((unsigned char)*out);
     }
-    return out;
 }
 
 static void clear_list(struct options *o, const struct option_spec *spec)
 {
     if (spec->kind == OPTION_ENVS || spec->kind == OPTION_NAMES)
-        strv_free((struct strv *)(void *)((char *)o + spec->offset));
+        strv_free(OPTION_MEMBER(o, spec->offset, struct strv));
     if (spec->kind == OPTION_NAMES)
-        *((bool *)(void *)((char *)o + spec->none_offset)) = false;
+        *OPTION_MEMBER(o, spec->none_offset, bool) = false;
 }
 
 int given_store(const struct given *g, struct options *o, struct err *err)
@@ -92,7 +88,7 @@ int given_unknown(const char *where, const char *name, size_t len, struct err *e
                    where);
 }
 
-/* Several assignments in one variable: one a line when it has several lines, else by blanks. */
+/* Splits the assignments in one variable: at line breaks if there are any, else at blanks. */
 static void split_assignments(struct given *g, const struct option_spec *spec, const char *value)
 {
     const char *separators = strchr(value, '\n') ? "\n" : " \t";
@@ -115,7 +111,7 @@ int given_read_environment(struct given *g, char **envp, struct err *err)
         const struct option_spec *spec;
 
         if (strncmp(*envp, GIVEN_ENVIRONMENT_PREFIX, prefix) || !(*envp)[len] || !(*envp)[len + 1])
-            continue; /* not ours; an empty one counts as unset */
+            continue; /* not an option, or empty, which counts as unset */
         for (size_t i = prefix; i < len && i - prefix < sizeof(name) - 1; i++)
             name[i - prefix] = (char)tolower((unsigned char)(*envp)[i]);
         spec = options_table_find(name, strlen(name));

@@ -1,6 +1,6 @@
-/* hosts: ip_config, read as DGL reads it (dgl/distributed/rpc.py read_ip_config: every line of the
- * file, also a blank one, is split at white space into IP or IP PORT) and refused where DGL would
- * raise or silently misread. Opens no file.
+/* hosts: ip_config, read as DGL reads it (dgl/distributed/rpc.py read_ip_config splits every line,
+ * also a blank one, at white space into IP or IP PORT). Refuses what DGL would raise at or misread.
+ * Opens no file.
  */
 #include "job/hosts.h"
 
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "job/excerpt.h"
 
 enum { LINE_LIMIT = 256, PORT_MAX = 65535 };
@@ -30,7 +31,7 @@ static bool is_blank(char c)
 
 #define FAIL(r, shown, len, ...) fail((r), (shown), (len), mem_printf(__VA_ARGS__))
 
-/* PATH:LINE: what, with the line as far as it can be shown. Frees what. */
+/* Sets the error PATH:LINE: 'TEXT': what. Frees what. */
 static int fail(const struct reader *r, const char *text, size_t len, char *what)
 {
     char shown[EXCERPT_SIZE];
@@ -46,25 +47,18 @@ static int fail(const struct reader *r, const char *text, size_t len, char *what
 
 static int parse_port(const struct reader *r, const char *word, size_t len, int *port)
 {
-    int value = 0;
+    long value = text_number(word, len, PORT_MAX);
     int highest = r->num_servers > 0 ? PORT_MAX - r->num_servers + 1 : PORT_MAX;
 
-    for (size_t i = 0; i < len; i++) {
-        if (word[i] < '0' || word[i] > '9')
-            return FAIL(r, word, len,
-                        "not a port; behind the address only a port from 1 to %d may stand",
-                        highest);
-        if (value <= PORT_MAX)
-            value = value * 10 + (word[i] - '0');
-    }
-    if (value < 1 || value > PORT_MAX)
-        return FAIL(r, word, len, "not a port; it must be from 1 to %d", highest);
+    if (value < 1)
+        return FAIL(r, word, len,
+                    "not a port; behind the address only a port from 1 to %d may stand", highest);
     if (value > highest)
         return FAIL(r, word, len,
                     "%d servers listen on this port and those after it, and the last would be "
                     "above %d; use %d or less",
                     r->num_servers, PORT_MAX, highest);
-    *port = value;
+    *port = (int)value;
     return 0;
 }
 
@@ -107,7 +101,7 @@ static int check_bytes(const struct reader *r, const char *text, size_t len)
     return 0;
 }
 
-/* The next word of the line at *at; its length, 0 at the end. */
+/* Moves *at to the next word of the line; returns the word's length, 0 at the end. */
 static size_t next_word(const char **at, const char *end)
 {
     const char *p;
@@ -142,10 +136,7 @@ static int parse_line(struct reader *r, const char *text, size_t len)
                     "a third word; DGL knows only an address and a port in each line");
     if (r->hosts->n == HOSTS_MAX)
         return FAIL(r, text, 0, "more than %d machines", HOSTS_MAX);
-    if (r->hosts->n == r->capacity) {
-        r->capacity = r->capacity ? 2 * r->capacity : 16;
-        r->hosts->items = mem_realloc(r->hosts->items, r->capacity, sizeof(host));
-    }
+    r->hosts->items = mem_grow(r->hosts->items, r->hosts->n, &r->capacity, sizeof(host));
     r->hosts->items[r->hosts->n++] = host;
     return 0;
 }
@@ -160,7 +151,7 @@ static int by_address(const void *left, const void *right)
     return a->line < b->line ? -1 : a->line > b->line;
 }
 
-/* The pair of lines with one address whose second line comes first in the file. */
+/* Refuses lines with the same address: names the first line that repeats one. */
 static int check_pairs(struct reader *r)
 {
     struct hosts *hosts = r->hosts;

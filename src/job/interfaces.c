@@ -1,6 +1,6 @@
-/* interfaces: the IPv4 addresses and the CPUs of this machine. DGL asks each interface of
- * if_nameindex by SIOCGIFADDR (dgl/distributed/rpc_client.py local_ip4_addr_list), which tells one
- * address an interface; the others are secondary. Knows no ip_config.
+/* interfaces: the IPv4 addresses of this machine. DGL asks each interface of if_nameindex by
+ * SIOCGIFADDR (dgl/distributed/rpc_client.py local_ip4_addr_list), which tells one address an
+ * interface; the others are secondary. Knows no ip_config.
  */
 #include "job/interfaces.h"
 
@@ -60,7 +60,7 @@ static void add_primary(struct list *list)
     }
     if (fd >= 0)
         close(fd);
-    if (names) /* no descriptor was left for it */
+    if (names) /* NULL when no descriptor was left */
         if_freenameindex(names);
 }
 

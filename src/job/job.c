@@ -1,5 +1,5 @@
-/* job: everything that rank 0 knows about the job before it meets the other machines. The only
- * reader of config files; what is in them is for hosts and partconf.
+/* job: everything that rank 0 knows about the job before it meets the other machines. Reads the
+ * config files, which hosts and partconf parse.
  */
 #include "job/job.h"
 
@@ -20,8 +20,8 @@
 #include "base/strv.h"
 #include "job/dgl.h"
 
-/* The current directory as the shell names it: /home/u rather than the place that this machine
- * happens to mount it at. The caller frees; NULL when there is none. */
+/* The current directory as the shell names it, such as /home/u, and not as this machine alone
+ * mounts it. The caller frees; NULL when there is none. */
 static char *current_directory(char **envp)
 {
     const char *named = strv_env_value(envp, "PWD");
@@ -34,7 +34,7 @@ static char *current_directory(char **envp)
     return getcwd(path, sizeof(path)) ? mem_strdup(path) : NULL;
 }
 
-/* path made absolute, without "./" at its front and '/' at its end. The caller frees. */
+/* Makes path absolute, without "./" at its front and '/' at its end. The caller frees. */
 static char *make_absolute(const char *path, char **envp, struct err *err)
 {
     char *base, *joined;
@@ -123,7 +123,7 @@ static int read_partition(struct job *job, struct err *err)
                    plural(job->partconf.num_parts));
 }
 
-/* All counts fit an int, as DGL and the plan want them. */
+/* DGL and the plan count in ints. */
 static int check_size(const struct job *job, struct err *err)
 {
     const struct options *o = &job->options;
@@ -143,8 +143,8 @@ static int check_size(const struct job *job, struct err *err)
                    job->hosts.n, o->num_trainers, o->num_samplers, clients);
 }
 
-/* UTC time, Slurm's id or the pid, four hex digits: two jobs of one second and one pid on two login
- * nodes still differ. */
+/* Makes the id of the UTC time, Slurm's id or the pid, and four random hex digits: two jobs with
+ * the same second and pid on two login nodes still differ. */
 static void make_id(struct job *job, char **envp)
 {
     const char *slurm = strv_env_value(envp, "SLURM_JOB_ID");
@@ -175,23 +175,15 @@ static int find_run_dir(struct job *job, char **envp, struct err *err)
     return !given || !strcmp(given, "none") || job->run_dir ? 0 : -1;
 }
 
-/* --pass_env's own names; a '*' at the end stands for any rest. */
 static bool is_asked_for(const struct strv *names, const char *name_value)
 {
-    size_t len = strcspn(name_value, "=");
-
-    for (size_t i = 0; i < names->n; i++) {
-        const char *name = names->items[i];
-        size_t want = strlen(name);
-
-        if (name[want - 1] == '*' ? len >= want - 1 && !strncmp(name, name_value, want - 1)
-                                  : len == want && !strncmp(name, name_value, want))
+    for (size_t i = 0; i < names->n; i++)
+        if (dgl_env_is_like(name_value, names->items[i]))
             return true;
-    }
     return false;
 }
 
-/* Whatever --pass_env says. */
+/* Does the variable stay on this machine even if --pass_env names it? */
 static bool stays_here(const char *name_value)
 {
     return dgl_env_is_mpi(name_value) || dgl_env_is_step(name_value) ||
@@ -213,7 +205,7 @@ static void take_environment(struct job *job, char **envp)
     }
 }
 
-/* Only by their whole names: "CUDA_*" means the others. */
+/* Only where --pass_env has the whole name: who writes "CUDA_*" means the others. */
 static void note_devices(struct job *job)
 {
     const struct strv *names = &job->options.pass_env;
@@ -237,7 +229,7 @@ static void note_reserved(struct job *job, const char *option, const struct strv
                       option, (int)strcspn(envs->items[i], "="), envs->items[i]);
 }
 
-/* Not private (RFC 1918), shared (RFC 6598), link-local or loopback. */
+/* Is it neither private (RFC 1918), shared (RFC 6598), link-local nor loopback? */
 static bool is_public(uint32_t a)
 {
     return a >> 24 != 10 && a >> 24 != 127 && a >> 20 != 0xac1 && a >> 16 != 0xc0a8 &&

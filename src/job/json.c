@@ -1,5 +1,5 @@
-/* json: cJSON behind the checks that bytes from outside need: cJSON itself stops at the end of the
- * first value, and cuts a text at an escaped NUL. Knows no key.
+/* json: cJSON, and the checks that bytes from outside need: cJSON itself stops at the end of the
+ * first value and cuts a text at an escaped NUL. Knows no key.
  */
 #include "job/json.h"
 
@@ -8,7 +8,7 @@
 
 #include "job/excerpt.h"
 
-/* A part takes four of them, and three for each type of node and edge. */
+/* A part of a partition takes four, and three for each type of node and edge. */
 enum { DIVIDERS_MOST = 1000000 };
 
 static int line_of(const char *bytes, const char *at)
@@ -39,7 +39,7 @@ static const char *find_nul(const char *bytes, size_t len)
     return NULL;
 }
 
-/* cJSON makes some hundred bytes of each value, and a value may be two bytes long. */
+/* cJSON takes some hundred bytes for each value, and a value may be two bytes long. */
 static bool has_too_many_dividers(const char *bytes, size_t len)
 {
     size_t n = 0;

@@ -1,5 +1,5 @@
-/* options: what the user asked for: the command line over the environment over --config's file over
- * the defaults, and what must be there. Reads no other file.
+/* options: puts the sources in their order (the command line over the environment over --config's
+ * file over the defaults) and checks that nothing is missing. Reads no other file.
  */
 #include "job/options.h"
 
@@ -46,7 +46,7 @@ static void store_defaults(struct options *o)
             options_store(o, &options_table[i], options_table[i].fallback, "default", &never);
 }
 
-/* --help and --version win over everything that is wrong elsewhere. */
+/* --help and --version win, whatever is wrong elsewhere. */
 static bool wants_help_or_version(const struct sources *s, struct options *o)
 {
     o->help = given_last(&s->argv, spec_of("help")) != NULL;
@@ -83,7 +83,7 @@ static int take_command(struct options *o, struct sources *s, struct err *err)
     return 0;
 }
 
-/* What the launcher is told of samplers must be able to have an effect. */
+/* Refuses options about samplers that would have no effect. */
 static int check_samplers(const struct options *o, struct err *err)
 {
     if (o->sampler_cmd && !o->sampler_cmd[strspn(o->sampler_cmd, " \t\n")])
@@ -129,7 +129,7 @@ static int check_required(const struct options *o, const struct sources *s, stru
     return check_samplers(o, err);
 }
 
-/* Everything but --help and --version. */
+/* Brings all sources together, where neither --help nor --version is given. */
 static int merge(struct options *o, struct sources *s, char **envp, struct err *err)
 {
     const char *path;

@@ -1,5 +1,5 @@
-/* options_argv: the command line as a source of options, by getopt_long over the one table. Stores
- * no value: that is for the others, once all sources are known.
+/* options_argv: the command line as a source of options, by getopt_long over the one table. Checks
+ * and stores no value.
  */
 #include "job/options_argv.h"
 
@@ -11,16 +11,16 @@
 #include "job/excerpt.h"
 #include "job/options_store.h"
 
-enum { FIRST_VALUE = 256 }; /* getopt's value of the first option of the table */
+enum { FIRST_VALUE = 256 }; /* getopt_long returns this for the first option of the table */
 
 struct reader {
     struct given *given;
     struct err *err;
     bool failed;
-    struct strv words; /* bare ones */
+    struct strv words; /* that belong to no option */
 };
 
-/* Both spellings of each option, for getopt_long. The caller frees. */
+/* Each option, spelt with '_' and with '-', for getopt_long. The caller frees. */
 static struct option *make_long_options(char names[][64])
 {
     struct option *options = mem_calloc(2 * options_table_size + 1, sizeof(*options));
@@ -41,30 +41,13 @@ static struct option *make_long_options(char names[][64])
     return options;
 }
 
-/* Only the first failure is kept: what comes after it may be its consequence. */
+/* Keeps the first failure only, since later ones may follow from it. */
 #define FAIL(r, ...)                                                                               \
     do {                                                                                           \
         if (!(r)->failed)                                                                          \
             err_set((r)->err, EXIT_USAGE, __VA_ARGS__);                                            \
         (r)->failed = true;                                                                        \
     } while (0)
-
-static int count_abbreviated(const char *name, size_t len, const struct option_spec **last)
-{
-    int n = 0;
-
-    for (size_t i = 0; i < options_table_size; i++) {
-        size_t k = 0;
-
-        while (k < len && options_table[i].name[k] == (name[k] == '-' ? '_' : name[k]))
-            k++;
-        if (k < len)
-            continue;
-        n++;
-        *last = &options_table[i];
-    }
-    return n;
-}
 
 static void fail_unknown(struct reader *r, const char *word)
 {
@@ -76,7 +59,7 @@ static void fail_unknown(struct reader *r, const char *word)
     struct err unknown;
 
     excerpt(shown, word, dashes + len);
-    if (dashes == 2 && len && count_abbreviated(name, len, &candidate) > 1) {
+    if (dashes == 2 && len && options_table_count(name, len, &candidate) > 1) {
         FAIL(r, "'%s' is short for several options, --%s among them; write the whole name", shown,
              candidate->name);
         return;

@@ -9,7 +9,7 @@
 
 enum { WIDTH = 79, INDENT = 6 };
 
-/* One word at a time, broken before WIDTH. */
+/* Prints text word by word, in lines of at most WIDTH. */
 static void print_wrapped(FILE *out, const char *text)
 {
     int column = 0;
@@ -73,7 +73,7 @@ void options_help(FILE *out)
     }
 }
 
-/* Text in roff: a '-' that can be typed, no line that begins as a request. */
+/* Prints text as roff: each '-' as one that can be typed, and no line as a request. */
 static void print_roff(FILE *out, const char *text)
 {
     if (*text == '.' || *text == '\'')

@@ -1,5 +1,5 @@
-/* options_store: one value as text into struct options, checked by its kind. Does not know where
- * the text came from beyond the words for the error.
+/* options_store: checks one value by its option's kind, and stores it. Knows of the value's source
+ * only the words for the error.
  */
 #include "job/options_store.h"
 
@@ -9,12 +9,13 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "job/excerpt.h"
 
 enum { ENVS_MOST = 10000 };
 
-#define MEMBER(o, offset, type) ((type *)(void *)((char *)(o) + (offset)))
-#define SHOWN(text)             excerpt((char[EXCERPT_SIZE]){0}, (text), strlen(text))
+#define DIGITS      "0123456789"
+#define SHOWN(text) excerpt((char[EXCERPT_SIZE]){0}, (text), strlen(text))
 
 bool options_is_assignment(const char *text)
 {
@@ -27,26 +28,12 @@ bool options_is_assignment(const char *text)
     return i > 0 && text[i] == '=';
 }
 
-/* The digits at text as a number up to limit; *end: behind them. -1: none, or above limit. */
-static long digits(const char *text, const char **end, long limit)
-{
-    long value = 0;
-    const char *p = text;
-
-    for (; isdigit((unsigned char)*p); p++)
-        if ((value = value * 10 + (*p - '0')) > limit)
-            return -1;
-    *end = p;
-    return p == text ? -1 : value;
-}
-
 static int store_count(int *out, const struct option_spec *spec, const char *text,
                        const char *where, struct err *err)
 {
-    const char *end = text;
-    long value = digits(text, &end, spec->max);
+    long value = text_number(text, strlen(text), spec->max);
 
-    if (value < spec->min || *end)
+    if (value < spec->min)
         return err_set(err, EXIT_USAGE, "%s: '%s' is not a whole number from %ld to %ld", where,
                        SHOWN(text), spec->min, spec->max);
     *out = (int)value;
@@ -56,19 +43,16 @@ static int store_count(int *out, const struct option_spec *spec, const char *tex
 static int store_size(int64_t *out, const char *text, const char *where, struct err *err)
 {
     static const char units[] = "KMGT";
-    const char *end = text, *unit;
-    int64_t value = digits(text, &end, 1L << 52);
+    size_t len = strspn(text, DIGITS);
+    int64_t value = text_number(text, len, 1L << 52);
+    const char *unit = text[len] ? strchr(units, toupper((unsigned char)text[len])) : NULL;
+    int bits = unit ? 10 * (int)(unit - units + 1) : 0;
 
-    if (value > 0 && *end && (unit = strchr(units, toupper((unsigned char)*end))) && !end[1]) {
-        value = value > INT64_MAX >> (10 * (unit - units + 1)) ? -1
-                                                               : value << (10 * (unit - units + 1));
-        end++;
-    }
-    if (value < 1 || *end)
+    if (value < 1 || value > INT64_MAX >> bits || text[len + (unit != NULL)])
         return err_set(err, EXIT_USAGE,
                        "%s: '%s' is not a number of bytes, such as 500M or 8G (K, M, G, T)", where,
                        SHOWN(text));
-    *out = value;
+    *out = value << bits;
     return 0;
 }
 
@@ -91,7 +75,7 @@ static int store_choice(int *out, const struct option_spec *spec, const char *te
     return -1;
 }
 
-/* Milliseconds of a decimal fraction of a second, rounded up: 0.0001 must not become 0, which means
+/* Milliseconds of the digits behind the point, rounded up: 0.0001 must not become 0, which means
  * "off". *end: behind the last digit. */
 static long fraction_ms(const char *text, const char **end)
 {
@@ -109,10 +93,10 @@ static long fraction_ms(const char *text, const char **end)
 static int store_seconds(long *out, const struct option_spec *spec, const char *text,
                          const char *where, struct err *err)
 {
-    const char *end = text;
-    long ms = 0;
-    long seconds =
-        *text == '.' && isdigit((unsigned char)text[1]) ? 0 : digits(text, &end, spec->max);
+    size_t len = strspn(text, DIGITS);
+    const char *end = text + len;
+    bool only_fraction = !len && *text == '.' && isdigit((unsigned char)text[1]);
+    long seconds = only_fraction ? 0 : text_number(text, len, spec->max), ms = 0;
 
     if (seconds >= 0 && *end == '.')
         ms = fraction_ms(end + 1, &end);
@@ -163,7 +147,7 @@ static int store_formats(char **out, const char *text, const char *where, struct
                    SHOWN(text));
 }
 
-/* One name of len bytes, perhaps with a '*' at its end. */
+/* Is it one name of len bytes, perhaps with a '*' at its end? */
 static bool is_name_pattern(const char *name, size_t len)
 {
     size_t i = 0;
@@ -177,8 +161,8 @@ static bool is_name_pattern(const char *name, size_t len)
 static int store_names(struct options *o, const struct option_spec *spec, const char *text,
                        const char *where, struct err *err)
 {
-    struct strv *names = MEMBER(o, spec->offset, struct strv);
-    bool *none = MEMBER(o, spec->none_offset, bool);
+    struct strv *names = OPTION_MEMBER(o, spec->offset, struct strv);
+    bool *none = OPTION_MEMBER(o, spec->none_offset, bool);
 
     for (const char *p = text + strspn(text, ", \t\n"); *p; p += strspn(p, ", \t\n")) {
         size_t len = strcspn(p, ", \t\n");
@@ -213,17 +197,21 @@ int options_store(struct options *o, const struct option_spec *spec, const char 
                   const char *where, struct err *err)
 {
     switch (spec->kind) {
-    case OPTION_FLAG: return store_flag(MEMBER(o, spec->offset, bool), text, where, err);
-    case OPTION_COUNT: return store_count(MEMBER(o, spec->offset, int), spec, text, where, err);
-    case OPTION_SIZE: return store_size(MEMBER(o, spec->offset, int64_t), text, where, err);
-    case OPTION_CHOICE: return store_choice(MEMBER(o, spec->offset, int), spec, text, where, err);
+    case OPTION_FLAG: return store_flag(OPTION_MEMBER(o, spec->offset, bool), text, where, err);
+    case OPTION_COUNT:
+        return store_count(OPTION_MEMBER(o, spec->offset, int), spec, text, where, err);
+    case OPTION_SIZE: return store_size(OPTION_MEMBER(o, spec->offset, int64_t), text, where, err);
+    case OPTION_CHOICE:
+        return store_choice(OPTION_MEMBER(o, spec->offset, int), spec, text, where, err);
     case OPTION_SECONDS:
-        return store_seconds(MEMBER(o, spec->offset, long), spec, text, where, err);
-    case OPTION_TEXT: return store_text(MEMBER(o, spec->offset, char *), text, where, err);
-    case OPTION_FORMATS: return store_formats(MEMBER(o, spec->offset, char *), text, where, err);
+        return store_seconds(OPTION_MEMBER(o, spec->offset, long), spec, text, where, err);
+    case OPTION_TEXT: return store_text(OPTION_MEMBER(o, spec->offset, char *), text, where, err);
+    case OPTION_FORMATS:
+        return store_formats(OPTION_MEMBER(o, spec->offset, char *), text, where, err);
     case OPTION_NAMES: return store_names(o, spec, text, where, err);
-    case OPTION_ENVS: return store_env(MEMBER(o, spec->offset, struct strv), text, where, err);
-    case OPTION_IGNORED: *MEMBER(o, spec->offset, bool) = true; return 0;
+    case OPTION_ENVS:
+        return store_env(OPTION_MEMBER(o, spec->offset, struct strv), text, where, err);
+    case OPTION_IGNORED: *OPTION_MEMBER(o, spec->offset, bool) = true; return 0;
     case OPTION_CONFIG: return 0;
     }
     return 0;

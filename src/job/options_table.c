@@ -1,6 +1,6 @@
-/* options_table: the one table of options. Names and defaults of the first three groups are those
- * of DGL's tools/launch.py, so that a command line of it works unchanged. Knows nothing of argv, of
- * the environment or of files.
+/* options_table: the one table of options. The options of DGL's tools/launch.py have its names and
+ * defaults, so that its command lines work unchanged. Knows nothing of argv, the environment or
+ * files.
  */
 #include "job/options_table.h"
 
@@ -8,8 +8,7 @@
 #include <string.h>
 
 #define AT(member) .offset = offsetof(struct options, member)
-#define THREADS    65536
-#define YEAR       31536000L
+enum { THREADS = 65536, YEAR = 31536000 };
 
 const char *const options_group_titles[GROUP_COUNT] = {
     [GROUP_WHAT] = "What to run, and where",
@@ -169,23 +168,39 @@ static char same_dash(char c)
     return (char)(c == '-' ? '_' : c);
 }
 
+static bool begins_with(const char *own, const char *name, size_t len)
+{
+    size_t k = 0;
+
+    while (k < len && own[k] && own[k] == same_dash(name[k]))
+        k++;
+    return k == len;
+}
+
 const struct option_spec *options_table_find(const char *name, size_t len)
 {
-    for (size_t i = 0; i < options_table_size; i++) {
-        const char *own = options_table[i].name;
-        size_t k = 0;
-
-        while (k < len && own[k] && own[k] == same_dash(name[k]))
-            k++;
-        if (k == len && !own[k])
+    for (size_t i = 0; i < options_table_size; i++)
+        if (begins_with(options_table[i].name, name, len) && !options_table[i].name[len])
             return &options_table[i];
-    }
     return NULL;
 }
 
-#define NAME_MAX_LEN 32
+int options_table_count(const char *name, size_t len, const struct option_spec **last)
+{
+    int n = 0;
 
-/* Levenshtein's distance; both at most NAME_MAX_LEN long. */
+    for (size_t i = 0; i < options_table_size; i++) {
+        if (!begins_with(options_table[i].name, name, len))
+            continue;
+        n++;
+        *last = &options_table[i];
+    }
+    return n;
+}
+
+enum { NAME_MAX_LEN = 32 };
+
+/* Levenshtein's distance of two names, each at most NAME_MAX_LEN long. */
 static size_t distance(const char *own, const char *name, size_t len)
 {
     size_t row[NAME_MAX_LEN + 1];

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "job/hosts.h"
 #include "job/json.h"
 
@@ -22,8 +23,8 @@ struct reader {
     struct err *err;
 };
 
-/* The only member of an object that has this name; NULL when there is none or, then *twice, more
- * than one. */
+/* The only member of an object that has this name. NULL: there is none, or there are several (then
+ * *twice is true). */
 static const cJSON *find_member(const cJSON *object, const char *name, bool *twice)
 {
     const cJSON *found = NULL;
@@ -81,22 +82,15 @@ static int read_graph_name(struct reader *r, const cJSON *root)
     return 0;
 }
 
-/* N of "part-N" as DGL writes it, without leading zeros; -1: another key. */
+/* The N of "part-N", which DGL writes without leading zeros; -1: another key. */
 static int part_index(const char *key, int num_parts)
 {
-    char again[32];
-    long index;
-
-    if (strncmp(key, "part-", 5) || strlen(key) > 15)
+    if (strncmp(key, "part-", 5) || (key[5] == '0' && key[6]))
         return -1;
-    index = strtol(key + 5, NULL, 10);
-    if (index < 0 || index >= num_parts)
-        return -1;
-    snprintf(again, sizeof(again), "part-%ld", index);
-    return strcmp(again, key) ? -1 : (int)index;
+    return (int)text_number(key + 5, strlen(key + 5), num_parts - 1);
 }
 
-/* One pass over the members: a search for each part would take n * n steps. */
+/* Takes one pass over the members; a search for each part would take n * n steps. */
 static int find_parts(struct reader *r, const cJSON *root)
 {
     const cJSON *member;
@@ -129,7 +123,7 @@ static int add_file(struct reader *r, int index, const cJSON *value, const char 
     return 0;
 }
 
-/* GraphBolt's graph comes beside part_graph (DGL 2.1), or in its place (later versions). */
+/* GraphBolt's graph stands beside part_graph (DGL 2.1) or in its place (later versions). */
 static int read_part(struct reader *r, int index)
 {
     static const char *const names[] = {"part_graph", "node_feats", "edge_feats",

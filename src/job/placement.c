@@ -1,5 +1,5 @@
-/* placement: which rank owns which line of ip_config, by address. The election is pure; only
- * placement_look asks the machine.
+/* placement: finds for each rank its line of ip_config, by address. Only placement_look asks the
+ * machine; the election is pure.
  */
 #include "job/placement.h"
 
@@ -95,7 +95,7 @@ static const char *remedy(const char *launched_by)
            "this machine alone";
 }
 
-/* "A, B and N more": entry i of n is added by its function when it is wanted. */
+/* "A, B and N more". The caller adds the next entry where list_wants is true. */
 struct list {
     struct buf text;
     int n;
@@ -118,7 +118,7 @@ static void list_end(struct list *list)
         buf_addf(&list->text, " and %d more", list->n - SHOWN_MAX);
 }
 
-/* Both lists at once: a typing error in ip_config shows in both. */
+/* Names both lists, since a typing error in ip_config shows in both. */
 static int fail_unmatched(const struct hosts *hosts, const struct seat *seats, size_t n,
                           const bool *owned, const char *launched_by, struct err *err)
 {
@@ -144,7 +144,7 @@ static int fail_unmatched(const struct hosts *hosts, const struct seat *seats, s
     return -1;
 }
 
-/* What is wrong with one rank alone. */
+/* Refuses what is wrong with one rank alone. */
 static int check_seat(const struct hosts *hosts, const struct seat *seat, size_t rank,
                       struct err *err)
 {

@@ -11,8 +11,8 @@
 #include "job/counts.h"
 #include "job/dgl.h"
 
-/* Copies text with the three words in braces replaced, in one pass: a workspace that holds such a
- * word itself is not looked at again. The caller frees. */
+/* A copy of text with the three words in braces replaced. Takes one pass, so that it does not
+ * replace such a word inside a value. The caller frees. */
 static char *expand(const struct job *job, const char *text)
 {
     const struct options *o = &job->options;
@@ -52,7 +52,7 @@ static void copy_command(struct slice *slice, const struct job *job)
     }
 }
 
-/* DGL takes the paths inside the JSON as relative to the JSON's folder (load_partition). */
+/* Paths inside the JSON are relative to the JSON's folder (load_partition). */
 static void add_part_files(struct slice *slice, const struct job *job, int machine)
 {
     const char *config = job->options.part_config;
@@ -70,7 +70,7 @@ static void add_part_files(struct slice *slice, const struct job *job, int machi
     }
 }
 
-/* All of one role on this machine. */
+/* Adds the n processes of a role on this machine. */
 static void add_processes(struct slice *slice, const struct job *job, enum role role, int n)
 {
     for (int local = 0; local < n; local++) {
@@ -121,8 +121,8 @@ static void add_care(struct slice *slice, const struct job *job)
     slice->shm_size = o->shm_size;
 }
 
-/* Of gloo, and of torch's RPC (TensorPipe), which else take what the host's name resolves to: on
- * Debian 127.0.1.1. */
+/* Without these variables gloo and torch's RPC (TensorPipe) take the address that the host's name
+ * resolves to; on Debian that is 127.0.1.1. */
 static void add_interface(struct slice *slice, const char *interface)
 {
     static const char *const names[] = {PLAN_INTERFACE_NAMES};
@@ -151,7 +151,7 @@ struct slice *plan_slice(const struct job *job, int machine, const struct seat *
     copy_command(slice, job);
     strv_add_all(&slice->set, &job->passed);
     strv_add_all(&slice->defaults, &job->passed_unless_set);
-    /* else a server's whole output comes when it exits [measured] */
+    /* without it a server's whole output comes when it exits [measured] */
     strv_add(&slice->defaults, "PYTHONUNBUFFERED=1");
     if (seat && seat->interface[0])
         add_interface(slice, seat->interface);

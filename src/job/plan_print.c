@@ -1,5 +1,5 @@
-/* plan_print: the plan as text, for --dry_run and golden tests. Shows nothing that changes from run
- * to run: the job's id stands as {job_id}.
+/* plan_print: the plan as text, for --dry_run and golden tests. Two runs print the same: {job_id}
+ * stands for the job's id.
  */
 #include "job/plan_print.h"
 
@@ -13,9 +13,9 @@
 #include "job/counts.h"
 #include "job/plan.h"
 
-#define SHELL "/bin/bash" /* that the keeper takes where there is one */
+#define SHELL "/bin/bash" /* the keeper's first choice */
 
-/* Where the text goes, and the id that must not appear in it. */
+/* The id is replaced in all that goes to out. */
 struct printer {
     FILE *out;
     const char *id;
@@ -41,13 +41,13 @@ static bool is_plain(const char *word)
                                        "0123456789_-+=:,./@%{}")];
 }
 
-/* What is not known before the job runs, as "{max(cpus / 2 / 2, 1)}". */
+/* Is it a rule for a value that is not known yet, such as "{max(cpus / 2 / 2, 1)}"? */
 static bool is_rule(const char *word)
 {
     return !strncmp(word, "{max(cpus", 9);
 }
 
-/* In one byte, or as U+0080 to U+009F. */
+/* Control characters are single bytes, or U+0080 to U+009F. */
 static bool has_control(const char *word)
 {
     for (const unsigned char *c = (const unsigned char *)word; *c; c++)
@@ -56,7 +56,7 @@ static bool has_control(const char *word)
     return false;
 }
 
-/* One word as a shell could read it back; $'...' where it holds control characters. */
+/* Quotes a word as a shell reads it; as $'...' if it holds control characters. The caller frees. */
 static char *quote(const char *word)
 {
     struct buf out = {0};
@@ -79,7 +79,7 @@ static char *quote(const char *word)
     return out.data;
 }
 
-/* NAME=VALUE with only the value quoted. */
+/* Quotes only the value of NAME=VALUE. */
 static void put_env(const struct printer *p, const char *indent, const char *name_value)
 {
     size_t len = strcspn(name_value, "=");
@@ -91,7 +91,7 @@ static void put_env(const struct printer *p, const char *indent, const char *nam
     free(value);
 }
 
-/* As it is, unless it would do something to a terminal. */
+/* Quotes text only if it would do something to a terminal. */
 static void put_text(const struct printer *p, const char *text)
 {
     char *quoted = has_control(text) ? quote(text) : NULL;
@@ -107,7 +107,7 @@ static void put_fact(const struct printer *p, const char *name, const char *valu
     fputc('\n', p->out);
 }
 
-/* The words that are executed, on one line. */
+/* Puts the words that are executed on one line. */
 static void put_argv(const struct printer *p, const struct slice *slice, enum role role)
 {
     const char *command = slice_command(slice, role);
@@ -134,7 +134,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Names only: values of the shell are none of a log's business, and differ from run to run. */
+/* Puts names only: a log is not to hold the shell's values, which also differ from run to run. */
 static void put_passed(const struct printer *p, const struct slice *slice)
 {
     char **names = mem_calloc(slice->set.n, sizeof(*names));
@@ -175,7 +175,7 @@ static void put_counts(const struct printer *p, const struct job *job)
                 o->num_samplers, o->sampler_cmd ? ", by --sampler_cmd" : "", counts_clients(job));
 }
 
-/* What is kept quiet about where it is as usual. */
+/* Puts options only where they differ from the default. */
 static void put_unusual(const struct printer *p, const struct job *job)
 {
     const struct options *o = &job->options;
@@ -190,7 +190,7 @@ static void put_unusual(const struct printer *p, const struct job *job)
         put_fact(p, "private shm", o->private_shm == PRIVATE_SHM_ON ? "on" : "off");
 }
 
-/* Rank 0's values are the shell's, and not shown. */
+/* Puts rank 0's variables by name only, as put_passed. */
 static void put_unless_set(const struct printer *p, const struct job *job,
                            const struct slice *slice)
 {
@@ -211,7 +211,7 @@ static void put_unless_set(const struct printer *p, const struct job *job,
     fputc('\n', p->out);
 }
 
-/* What is the same on all machines. */
+/* Puts the facts that are the same on all machines. */
 static void put_job(const struct printer *p, const struct job *job, const struct slice *slice)
 {
     put_counts(p, job);

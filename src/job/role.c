@@ -1,4 +1,4 @@
-/* role: the names of the roles, as they stand in prefixes, log names and reports. */
+/* role: the names that stand in prefixes, log names and reports. */
 #include "job/role.h"
 
 const char *role_name(enum role role)

@@ -1,4 +1,4 @@
-/* awaited: the words for those that a machine still waits for. */
+/* awaited: the words for the processes that a machine waits for. */
 #include "report/awaited.h"
 
 void report_awaited(struct buf *out, const struct waiting *waiting, const char *host,

@@ -1,5 +1,4 @@
-/* block: the lines about the cause that are the last on the console. Layout only; the words are
- * sentence's and hint's.
+/* block: the layout of the lines about the cause; sentence and hint have the words.
  */
 #include "report/block.h"
 
@@ -9,8 +8,7 @@
 #include "report/hint.h"
 #include "report/sentence.h"
 
-#define LINES_MOST 20
-#define LINE_MOST  400 /* bytes: a progress bar can be one line of megabytes */
+enum { LINE_MOST = 400 }; /* bytes: a progress bar can be one line of megabytes */
 
 static void add_place(struct buf *out, const struct cause *cause)
 {
@@ -34,7 +32,7 @@ static void add_last_lines(struct buf *out, const struct cause *cause)
         buf_addf(out, lines->n ? ")" : "");
     }
     buf_addf(out, lines->n ? ":\n" : "\n");
-    for (size_t i = lines->n > LINES_MOST ? lines->n - LINES_MOST : 0; i < lines->n; i++) {
+    for (size_t i = lines->n > CAUSE_LINES ? lines->n - CAUSE_LINES : 0; i < lines->n; i++) {
         buf_addf(out, "    | ");
         text_harmless(out, lines->items[i], LINE_MOST);
         buf_add(out, "\n", 1);

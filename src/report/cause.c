@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#define SAME_MOMENT_MS 50
+enum { SAME_MOMENT_MS = 50 };
 
 /* How likely it is that a failure of this kind brought the others about; 0 most. A process that
  * loses its peers exits with a code, so that a death by signal near it comes first, and one that

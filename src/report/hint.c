@@ -1,5 +1,4 @@
-/* hint: what often helps after a failure of a kind. Tables of experience with DGL, Python and
- * clusters; knows nothing of this job but its cause.
+/* hint: tables of experience with DGL, Python and clusters. Knows nothing of the job but the cause.
  */
 #include "report/hint.h"
 
@@ -8,6 +7,11 @@
 #include <string.h>
 
 #include "report/sentence.h"
+
+static const char sent_by_others[] =
+    "somebody other than dgl-mpilaunch sent it: a user, the batch system, or the program";
+static const char processes_limit[] =
+    "the limit of processes was reached: see 'ulimit -u' and the cgroup's pids.max";
 
 struct numbered {
     int number;
@@ -30,13 +34,12 @@ static const struct numbered of_signal[] = {
              "where"},
     {SIGXCPU, "the limit of CPU time was reached: see 'ulimit -t' and the batch system's limits"},
     {SIGXFSZ, "the limit of file size was reached: see 'ulimit -f'"},
-    {SIGTERM,
-     "somebody other than dgl-mpilaunch sent it: a user, the batch system, or the program"},
-    {SIGINT, "somebody other than dgl-mpilaunch sent it: a user, the batch system, or the program"},
-    {SIGHUP, "somebody other than dgl-mpilaunch sent it: a user, the batch system, or the program"},
+    {SIGTERM, sent_by_others},
+    {SIGINT, sent_by_others},
+    {SIGHUP, sent_by_others},
 };
 
-/* Where the cause's own text knows more (src/keeper/explain.c), what it says decides. */
+/* Overrule of_signal where these words are in the cause's own text (src/keeper/explain.c). */
 static const struct {
     int number;
     const char *words; /* in the text */
@@ -69,7 +72,7 @@ static const struct numbered of_errno[] = {
     {EISDIR, "a folder cannot be run"},
     {ENOEXEC, "it is no program of this machine; a script needs a first line such as "
               "'#!/usr/bin/env python3'"},
-    {EAGAIN, "the limit of processes was reached: see 'ulimit -u' and the cgroup's pids.max"},
+    {EAGAIN, processes_limit},
     {ENOMEM, "that machine is out of memory"},
     {E2BIG,
      "one argument or variable is longer than 128 KiB, which no program can be given, or all of "
@@ -93,7 +96,7 @@ static const char *const of_how[HOW_COUNT] = {
                  "how long silence is borne",
 };
 
-/* Words in the last lines that tell more than the way of the end does. */
+/* Words in the last lines that tell more than the exit code does. */
 static const struct {
     const char *words;
     const char *hint;
@@ -109,8 +112,7 @@ static const struct {
                                "need less"},
     {"Resource temporarily unavailable", "if a fork or a thread failed, the limit of processes was "
                                          "reached: see 'ulimit -u' and the cgroup's pids.max"},
-    {"can't start new thread", "the limit of processes was reached: see 'ulimit -u' and the "
-                               "cgroup's pids.max"},
+    {"can't start new thread", processes_limit},
     {"Too many open files", "the hard limit of open files is too low for so many clients: see "
                             "'ulimit -Hn'"},
 };
@@ -136,7 +138,7 @@ static const char *find_words(const struct strv *lines)
 
 static const char *of_killed(const struct cause *cause, int signal)
 {
-    for (size_t i = 0; cause->text != NULL && i < SIZE(of_text); i++)
+    for (size_t i = 0; cause->text && i < SIZE(of_text); i++)
         if (of_text[i].number == signal && strstr(cause->text, of_text[i].words))
             return of_text[i].hint;
     return find(of_signal, SIZE(of_signal), signal);

@@ -1,5 +1,5 @@
 /* html: report.html, one page that refers to nothing outside and runs no script, so that it can be
- * opened years later, mailed and attached. Everything that is not ours goes through text_html.
+ * opened years later, mailed and attached. All texts from outside go through text_html.
  */
 #include "report/html.h"
 
@@ -79,7 +79,7 @@ static void add_headline(struct buf *out, const struct report *report)
                       "killed, or a machine was lost.</p>\n");
 }
 
-/* HOST:PATH */
+/* Adds HOST:PATH. */
 static void add_place(struct buf *out, const char *host, const char *log)
 {
     if (!log)
@@ -108,17 +108,25 @@ static void add_last_lines(struct buf *out, const struct cause *cause)
     buf_addf(out, "</pre>\n");
 }
 
+/* Nothing without a cause. */
+static void add_sentence(struct buf *out, const struct cause *cause)
+{
+    struct buf sentence = {0};
+
+    if (cause)
+        report_sentence(&sentence, cause);
+    buf_add(&sentence, "", 1);
+    text_html(out, sentence.data);
+    buf_free(&sentence);
+}
+
 static void add_cause(struct buf *out, const struct cause *cause)
 {
     const char *exception = report_exception(cause);
     const char *hint = report_hint(cause);
-    struct buf sentence = {0};
 
-    report_sentence(&sentence, cause);
-    buf_add(&sentence, "", 1);
     buf_addf(out, "<h2>What failed first</h2>\n<div class=\"cause\">\n<p><strong>");
-    text_html(out, sentence.data);
-    buf_free(&sentence);
+    add_sentence(out, cause);
     buf_addf(out, "</strong></p>\n");
     if (exception) {
         buf_addf(out, "<p><code>");
@@ -134,7 +142,7 @@ static void add_cause(struct buf *out, const struct cause *cause)
     buf_addf(out, "</div>\n");
 }
 
-/* What ended the attempts before the last one. */
+/* Adds the causes of the attempts before the last one. */
 static void add_earlier(struct buf *out, const struct report *report)
 {
     if (!report->n_earlier)
@@ -142,16 +150,11 @@ static void add_earlier(struct buf *out, const struct report *report)
     buf_addf(out, "<h2>Earlier attempts</h2>\n<ul>\n");
     for (int i = 0; i < report->n_earlier; i++) {
         const struct report *one = &report->earlier[i];
-        struct buf sentence = {0};
 
-        if (one->cause)
-            report_sentence(&sentence, one->cause);
-        buf_add(&sentence, "", 1);
         buf_addf(out, "<li>attempt %d, from %.1f s on: ", one->attempt + 1,
                  (double)one->start_ms / 1000);
-        text_html(out, sentence.data);
+        add_sentence(out, one->cause);
         buf_addf(out, "</li>\n");
-        buf_free(&sentence);
     }
     buf_addf(out, "</ul>\n");
 }

@@ -1,4 +1,4 @@
-/* json: report.json, whose fields doc/report.schema.json describes; a test holds the two together.
+/* json: report.json, made by cJSON. A test compares it with doc/report.schema.json.
  */
 #include "report/json.h"
 
@@ -8,8 +8,6 @@
 #include "base/text.h"
 #include "report/hint.h"
 #include "report/sentence.h"
-
-#define LINES_MOST 20
 
 static void add_text(cJSON *object, const char *name, const char *text)
 {
@@ -22,7 +20,7 @@ static void add_text(cJSON *object, const char *name, const char *text)
     free(valid);
 }
 
-/* A number, or null where it is less than least: not known, never. */
+/* Adds a number, or null where it is less than least, which means unknown or never. */
 static void add_number(cJSON *object, const char *name, int64_t value, int64_t least)
 {
     if (value >= least)
@@ -55,7 +53,7 @@ static void add_texts(cJSON *object, const char *name, const struct strv *texts,
         add_item(array, texts->items[i]);
 }
 
-/* The cause's own text has no field of its own: who reads the hint reads it. */
+/* Adds the cause's own text too, which has no other field. */
 static void add_hint(cJSON *object, const struct cause *cause)
 {
     const char *hint = report_hint(cause);
@@ -102,7 +100,7 @@ static void add_cause(cJSON *attempt, const struct cause *cause)
     add_number(object, "signal", by_signal ? cause->value : 0, 1);
     add_seconds(object, "age_s", cause->age_ms > 0 ? cause->age_ms : 0);
     add_text(object, "exception", report_exception(cause));
-    add_texts(object, "last_lines", &cause->last_lines, LINES_MOST);
+    add_texts(object, "last_lines", &cause->last_lines, CAUSE_LINES);
     add_hint(object, cause);
 }
 

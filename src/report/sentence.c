@@ -1,5 +1,4 @@
-/* sentence: what became of whom and where, in one sentence. Knows no remedy (hint does) and no
- * layout (block does).
+/* sentence: the words about a cause. Knows no remedy (hint does) and no layout (block does).
  */
 #include "report/sentence.h"
 
@@ -12,8 +11,10 @@
 #include "base/text.h"
 #include "report/signal.h"
 
-#define NAME_MOST 256   /* bytes of a host name */
-#define TEXT_MOST 12288 /* bytes of a cause's own text: as a struct err holds */
+enum {
+    NAME_MOST = 256,   /* bytes of a host name */
+    TEXT_MOST = 12288, /* bytes of a cause's own text: more than a struct err holds */
+};
 
 static const char *const hows[HOW_COUNT] = {
     [HOW_NONE] = "unknown",
@@ -43,7 +44,7 @@ int report_shell_signal(int exit_code)
     return signal > 0 && signal < __SIGRTMIN ? signal : 0;
 }
 
-/* "ValueError", "torch.cuda.OutOfMemoryError: text": a name with dots, then nothing or a colon. */
+/* Is it like "ValueError" or "torch.cuda.OutOfMemoryError: text"? */
 static bool is_exception_line(const char *line)
 {
     const char *c = line;
@@ -55,7 +56,7 @@ static bool is_exception_line(const char *line)
     return *c == '\0' || *c == '\r' || (c[0] == ':' && c[1] == ' ');
 }
 
-/* Behind the "[rank3]: " that newer versions of torch put before each line of a traceback. */
+/* Skips the "[rank3]: " that newer versions of torch put before each line of a traceback. */
 static const char *behind_rank(const char *line)
 {
     const char *c = line + 5;
@@ -75,7 +76,7 @@ static const char *exception_in(const struct strv *lines)
     for (size_t i = 0; i < lines->n; i++) {
         const char *line = behind_rank(lines->items[i]);
 
-        /* the first lines of a long one are no longer among the last lines */
+        /* of a long traceback the first line is not among the last lines */
         if (!strncmp(line, "Traceback (most recent call last)", 33) ||
             !strncmp(line, "  File \"", 8)) {
             in_traceback = true;
@@ -92,7 +93,7 @@ const char *report_exception(const struct cause *cause)
     return cause->exception ? cause->exception : exception_in(&cause->last_lines);
 }
 
-/* "vm2", "machine 2" where the name is not known, "an unknown machine". */
+/* Adds "vm2"; without a name "machine 2"; without a number "an unknown machine". */
 static void add_machine(struct buf *out, const struct cause *cause)
 {
     if (cause->host)
@@ -103,7 +104,7 @@ static void add_machine(struct buf *out, const struct cause *cause)
         buf_addf(out, "an unknown machine");
 }
 
-/* "trainer 3 on vm2 (pid 4711)", "the launcher on vm2" */
+/* Adds "trainer 3 on vm2 (pid 4711)" or "the launcher on vm2". */
 static void add_who(struct buf *out, const struct cause *cause)
 {
     if (cause->role == ROLE_LAUNCHER)
@@ -146,7 +147,7 @@ static void add_exec_failed(struct buf *out, const struct cause *cause)
         buf_addf(out, ": %s", reason);
 }
 
-/* The kinds whose sentence does not begin with a process. */
+/* Adds the sentences that do not begin with a process; false: this cause has none. */
 static bool add_without_process(struct buf *out, const struct cause *cause)
 {
     switch (cause->how) {

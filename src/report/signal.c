@@ -1,5 +1,4 @@
-/* signal: names of signals. sigabbrev_np would do, but glibc has it only since 2.32 and clusters
- * are older.
+/* signal: a table of names, since clusters have a glibc before 2.32, which brought sigabbrev_np.
  */
 #include "report/signal.h"
 

@@ -1,4 +1,4 @@
-/* summary: the closing lines of every run; of a failed one the cause block follows them.
+/* summary: the layout of the closing lines.
  */
 #include "report/summary.h"
 
@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "report/warnings.h"
 
-#define WARNINGS_MOST 5
+enum { WARNINGS_MOST = 5 };
 
 static int count_role(const struct report *report, enum role role)
 {

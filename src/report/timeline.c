@@ -5,19 +5,21 @@
 
 #include "base/text.h"
 
-#define LABEL_WIDTH 190
-#define PLOT_WIDTH  780
-#define PLOT_END    (LABEL_WIDTH + PLOT_WIDTH)
-#define HEAD_HEIGHT 44
-#define ROW_HEIGHT  18
-#define TICKS_MOST  8
+enum {
+    LABEL_WIDTH = 190,
+    PLOT_WIDTH = 780,
+    PLOT_END = LABEL_WIDTH + PLOT_WIDTH,
+    HEAD_HEIGHT = 44,
+    ROW_HEIGHT = 18,
+    TICKS_MOST = 8,
+};
 
 static int64_t later(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
 
-/* The time in ms that the width stands for. */
+/* How many ms the plot is wide. */
 static int64_t whole_span(const struct report *report)
 {
     int64_t span = later(report->wall_ms, 1);
@@ -44,7 +46,7 @@ static double place(int64_t ms, int64_t span)
     return LABEL_WIDTH + (double)ms * PLOT_WIDTH / (double)span;
 }
 
-/* 1, 2 or 5 times a power of ten, so that at most TICKS_MOST stand in the span. */
+/* Of 1, 2 or 5 times a power of ten the smallest with at most TICKS_MOST in the span. */
 static int64_t tick_step(int64_t span)
 {
     static const int factors[] = {1, 2, 5};
@@ -72,7 +74,7 @@ static void add_ticks(struct buf *out, int64_t span, int height)
 
 static void add_phases(struct buf *out, const struct report *report, int64_t span, int height)
 {
-    int shown = 0; /* neighbours get different bands, also where a phase between never came */
+    int shown = 0; /* alternates the bands' colours, also where a phase never came */
 
     for (int i = 0; i < report->n_phases; i++) {
         const struct phase *phase = &report->phases[i];
@@ -84,7 +86,7 @@ static void add_phases(struct buf *out, const struct report *report, int64_t spa
         buf_addf(out,
                  "<g><rect class=\"phase%d\" x=\"%.1f\" y=\"4\" width=\"%.1f\" height=\"%d\"/>",
                  shown++ % 2, from, to - from, height - 4);
-        if (to - from >= 48) /* else the words would run into the next phase */
+        if (to - from >= 48) /* enough for the words */
             buf_addf(out, "<text class=\"axis\" x=\"%.1f\" y=\"17\">", from + 4);
         else
             buf_addf(out, "<text class=\"none\">");
@@ -114,7 +116,7 @@ static void add_bar(struct buf *out, const struct process_outcome *process, int6
     if (process->start_ms < 0)
         return;
     if (to < from + 1)
-        to = from + 1; /* a bar that nobody sees would say that nothing ran */
+        to = from + 1; /* so that it is seen */
     buf_addf(out, "<rect class=\"%s\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>",
              bar_class(process), from, y + 3, to - from, ROW_HEIGHT - 6);
     if (process->ready_ms >= 0)

@@ -1,5 +1,4 @@
-/* warnings: those of all machines in the order in which they came about, so that a cause stands
- * before its consequences.
+/* warnings: sorts them by age, so that a cause stands before its consequences.
  */
 #include "report/warnings.h"
 
@@ -8,9 +7,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define LINE_MOST 400
+enum { LINE_MOST = 400 }; /* bytes */
 
-/* The older first; of the same moment the lower machine's, and one machine's as they came. */
+/* Older ones first; of the same age the lower machine's; a machine's own in their order. */
 static int compare(const void *a, const void *b)
 {
     const struct warned *x = a, *y = b;
@@ -47,7 +46,7 @@ void report_warnings(struct buf *out, const struct report *report, size_t most, 
     struct warned *all = report_all_warnings(report, &n);
 
     if (n > most && most)
-        most--; /* for the line that counts the rest */
+        most--; /* a line for the count of the rest */
     for (said = 0; said < n && said < most; said++) {
         buf_addf(out, "dgl-mpilaunch: warning: ");
         text_harmless(out, all[said].outcome->host ? all[said].outcome->host : "?", LINE_MOST);

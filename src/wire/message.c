@@ -1,4 +1,4 @@
-/* message: frames on a stream: where one ends, not what is in it; and the smallest of what is.
+/* message: where a frame ends, but not what is in it; and a folder as bytes.
  */
 #include "wire/message.h"
 
@@ -10,8 +10,8 @@ void message_frame(struct buf *out, enum message_type type, const void *data, si
 {
     pack_u32(out, (uint32_t)type);
     if (len > MESSAGE_MAX) {
-        /* The receiver refuses this header at once, which is an error that somebody sees; a frame
-         * that is left out would be waited for. */
+        /* The receiver refuses this header at once, so that somebody sees an error. If the frame
+         * were left out, the receiver would wait for it. */
         pack_u32(out, UINT32_MAX);
         return;
     }

@@ -1,5 +1,5 @@
-/* outcome: causes and outcomes as data that is owned, copied and freed, and their bytes. Does not
- * know who failed first, nor what to say about it.
+/* outcome: copies, frees, packs and unpacks causes and outcomes. Knows neither who failed first nor
+ * what to say about it.
  */
 #include "wire/outcome.h"
 
@@ -11,8 +11,8 @@
 #include "wire/message.h"
 #include "wire/pack.h"
 
-#define WARNING_MIN_SIZE 12  /* bytes of a packed warning without a letter */
-#define PROCESS_MIN_SIZE 100 /* bytes of a packed process without a log */
+/* Bytes that are packed at least. */
+enum { WARNING_MIN_SIZE = 12, PROCESS_MIN_SIZE = 100 };
 
 void cause_clear(struct cause *cause)
 {
@@ -197,10 +197,6 @@ static void unpack_processes(struct unpack *u, struct outcome *outcome)
 {
     uint32_t n = unpack_count(u, PROCESS_MIN_SIZE);
 
-    if (n > INT_MAX) {
-        u->bad = true;
-        return;
-    }
     outcome->processes = mem_calloc(n, sizeof(*outcome->processes));
     for (; outcome->n_processes < (int)n && !u->bad; outcome->n_processes++)
         unpack_process(u, &outcome->processes[outcome->n_processes]);

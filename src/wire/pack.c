@@ -1,5 +1,5 @@
-/* pack: numbers and texts <-> bytes, little-endian. Every length is checked against what is left
- * before it is used. Knows no message and no struct of the job.
+/* pack: numbers and texts <-> bytes, little-endian. Checks every length before it uses it. Knows no
+ * message.
  */
 #include "wire/pack.h"
 
@@ -33,7 +33,7 @@ void pack_text(struct buf *b, const char *text)
         pack_u32(b, NULL_TEXT);
         return;
     }
-    if (len >= NULL_TEXT) /* no receiver would take it; keep the bytes well formed */
+    if (len >= NULL_TEXT) /* no receiver takes it; but the bytes stay well formed */
         len = NULL_TEXT - 1;
     pack_u32(b, (uint32_t)len);
     buf_add(b, text, len);
@@ -55,7 +55,7 @@ static const char *take(struct unpack *u, size_t len)
         u->bad = true;
         return NULL;
     }
-    if (len) { /* u->at may be NULL when nothing was ever there */
+    if (len) { /* u->at may be NULL when len is 0 */
         u->at += len;
         u->left -= len;
     }

@@ -1,5 +1,5 @@
-/* slice: a machine's part of the plan <-> bytes. What comes out of the decoder can be run without
- * further checks: texts are there, environment entries have a '=', numbers are in range.
+/* slice: a machine's part of the plan <-> bytes. The decoder refuses missing texts, environment
+ * entries without '=' and numbers out of range.
  */
 #include "wire/slice.h"
 
@@ -12,7 +12,7 @@
 #include "wire/message.h"
 #include "wire/pack.h"
 
-#define PROCESS_MIN_SIZE 36 /* bytes of a packed process with an empty environment */
+enum { PROCESS_MIN_SIZE = 36 }; /* bytes of a packed process with an empty environment */
 
 static void pack_process(struct buf *out, const struct process_plan *process)
 {
@@ -64,7 +64,7 @@ void message_pack_slice(struct buf *out, const struct slice *slice)
         pack_process(out, &slice->processes[i]);
 }
 
-/* NAME=VALUE entries, appended to v. */
+/* Appends NAME=VALUE entries to v. */
 static void unpack_env(struct unpack *u, struct strv *v)
 {
     unpack_strv(u, v);
@@ -104,10 +104,6 @@ static void unpack_processes(struct unpack *u, struct slice *slice)
 {
     uint32_t n = unpack_count(u, PROCESS_MIN_SIZE);
 
-    if (n > INT_MAX) {
-        u->bad = true;
-        return;
-    }
     slice->processes = mem_calloc(n, sizeof(*slice->processes));
     for (slice->n_processes = 0; slice->n_processes < (int)n && !u->bad; slice->n_processes++)
         unpack_process(u, &slice->processes[slice->n_processes], slice->sampler_command != NULL);

@@ -5,7 +5,7 @@
 
 #include "wire/pack.h"
 
-#define AWAITED_SIZE 32 /* bytes of one that is packed */
+enum { AWAITED_SIZE = 32 }; /* bytes, packed */
 
 void message_pack_waiting(struct buf *out, const struct waiting *waiting)
 {

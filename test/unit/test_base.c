@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/strv.h"
+#include "base/text.h"
 #include "unit.h"
 
 START_TEST(err_keeps_code_and_wraps_text)
@@ -120,6 +121,32 @@ START_TEST(buf_grows_and_consumes)
     buf_consume(&b, 4);
     ck_assert_uint_eq(b.len, 0);
     buf_free(&b);
+}
+END_TEST
+
+START_TEST(text_numbers)
+{
+    static const struct {
+        const char *text;
+        long max, want;
+    } cases[] = {
+        {"0", 0, 0},
+        {"007", 9, 7},
+        {"65535", 65535, 65535},
+        {"65536", 65535, -1},
+        {"", 9, -1},
+        {"-1", 9, -1},
+        {"+1", 9, -1},
+        {" 1", 9, -1},
+        {"1x", 9, -1},
+        {"0x1", 9, -1},
+        {"99999999999999999999999", 1L << 56, -1},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        ck_assert_int_eq(text_number(cases[i].text, strlen(cases[i].text), cases[i].max),
+                         cases[i].want);
+    ck_assert_int_eq(text_number("123", 2, 99), 12);
 }
 END_TEST
 
@@ -296,6 +323,7 @@ int main(void)
         strv_is_null_terminated,
         strv_as_environment,
         buf_grows_and_consumes,
+        text_numbers,
         clock_timeouts,
         log_levels_and_sink,
         file_reads_what_it_wrote,
