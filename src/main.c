@@ -174,8 +174,14 @@ static _Noreturn void leave_early(const struct err *err)
     launch_leave_early(err->code);
 }
 
-/* As --help: the first rank prints, and needs no MPI for it. The others have the same command line.
- */
+/* Does every rank know it before MPI_Init? The others have rank 0's command line, but neither its
+ * environment nor its --config's file. */
+static bool is_dry_run_for_all(const struct options *options, const struct launch *launch)
+{
+    return options->dry_run_in_argv || (options->dry_run && !launch->use_mpi);
+}
+
+/* As --help: the first rank prints, and needs no MPI for it. */
 static int dry_run(struct options *options, const struct launch *launch, struct err *err)
 {
     struct job job;
@@ -212,7 +218,7 @@ int main(int argc, char **argv)
     parse(&options, argc, argv, &err);
     if (!err.code && (options.help || options.version))
         return answer(&options, &launch);
-    if (options.dry_run_in_argv)
+    if (is_dry_run_for_all(&options, &launch))
         return dry_run(&options, &launch, &err);
     envp = own_environment();
     setup.parent = launch_watch_parent(&launch);

@@ -2,8 +2,11 @@
 ranks; and questions that start nothing."""
 
 import json
+import pathlib
+import platform
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -93,10 +96,10 @@ def test_a_part_config_without_one_of_its_parts(job):
     said_once(it.run(), "part-1")
 
 
-def ask(it, *words):
-    return subprocess.run([str(it.build / "dgl-mpilaunch"), *words], capture_output=True,
+def ask(it, *words, behind=(), **variables):
+    return subprocess.run([*behind, str(it.build / "dgl-mpilaunch"), *words], capture_output=True,
                           text=True, timeout=patience.seconds(), cwd=it.workspace.parent,
-                          env=plain_environment())
+                          env={**plain_environment(), **variables})
 
 
 def test_help_and_version_need_no_mpi(solo):
@@ -131,6 +134,31 @@ def test_dry_run_without_mpi(solo):
                  "any: touch ran", str(it.workspace)):
         assert word in done.stdout, f"'{word}' is not in\n{done.stdout}"
     assert sorted(path.name for path in it.workspace.iterdir()) == ["data", "ip_config.txt"]
+
+
+# Runs the words as in a system without the call of this number.
+WITHOUT = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import oldkernel
+oldkernel.forbid([int(sys.argv[2])])
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
+SOCKETPAIR = {"x86_64": 53, "aarch64": 199}
+
+
+def test_dry_run_without_mpirun_starts_nothing(solo):
+    """Wherever it is asked for: without socketpair(2) there could be no keeper."""
+    it = solo("any: touch ran")
+    it.write()
+    (it.workspace.parent / "job.json").write_text('{"dry_run": true}')
+    behind = [sys.executable, "-IBS", "-c", WITHOUT, str(pathlib.Path(__file__).parent),
+              str(SOCKETPAIR[platform.machine()])]
+    for words, variables in ((["--dry_run"], {}), ([], {"DGL_MPILAUNCH_DRY_RUN": "1"}),
+                             (["--config", "job.json"], {})):
+        done = ask(it, *words, *it.launcher()[1:], behind=behind, **variables)
+        assert done.returncode == 0 and "any: touch ran" in done.stdout, \
+            f"{words} {variables}\n{done.stderr}"
 
 
 @pytest.mark.parametrize("by_environment", [False, True])
