@@ -351,6 +351,14 @@ def test_a_quoted_command_is_the_shells(solo):
     assert console(it) == ["ip_config.txt {ip_config} 2 a\"b c'd \\", str(it.workspace)]
 
 
+def test_a_local_rank_as_an_argument(solo):
+    """As GraphStorm's scripts and those for torch.distributed.launch take it."""
+    it = solo(num_trainers=2)
+    rank = "print local rank ${LOCAL_RANK:-0}"
+    it.command = [f'{it.build}/fake "server: {rank}; serve" "trainer: {rank}; connect"']
+    assert sorted(line.split()[-1] for line in console(it)) == ["0", "0", "1"]
+
+
 def test_absolute_and_relative_configs(solo):
     it = solo(*SEE)
     it.write()
