@@ -32,7 +32,7 @@ static void put_text(FILE *out, const char *text, size_t len)
 static void put_argv(FILE *out, char **argv)
 {
     fputs("\"argv\": [", out);
-    for (int i = 0; argv[i] != NULL; i++) {
+    for (int i = 0; argv[i]; i++) {
         fputs(i == 0 ? "" : ", ", out);
         put_text(out, argv[i], strlen(argv[i]));
     }
@@ -42,7 +42,7 @@ static void put_argv(FILE *out, char **argv)
 static void put_environment(FILE *out)
 {
     fputs("\"environment\": {", out);
-    for (int i = 0; environ[i] != NULL; i++) {
+    for (int i = 0; environ[i]; i++) {
         size_t len = strcspn(environ[i], "=");
 
         fputs(i == 0 ? "\n  " : ",\n  ", out);
@@ -61,13 +61,13 @@ static void put_status(FILE *out)
     FILE *status = fopen("/proc/self/status", "re");
     char line[512];
 
-    while (status != NULL && fgets(line, sizeof line, status) != NULL) {
+    while (status && fgets(line, sizeof(line), status)) {
         size_t len = strcspn(line, ":");
 
-        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
             const char *value = line + len + 1;
 
-            if (strlen(names[i]) != len || strncmp(names[i], line, len) != 0)
+            if (strlen(names[i]) != len || strncmp(names[i], line, len))
                 continue;
             value += strspn(value, " \t");
             fprintf(out, "\"%s\": ", names[i]);
@@ -75,7 +75,7 @@ static void put_status(FILE *out)
             fputs(",\n", out);
         }
     }
-    if (status != NULL)
+    if (status)
         fclose(status);
 }
 
@@ -89,8 +89,8 @@ static void read_fds(FILE *out)
     for (int fd = 0; fd < 4096; fd++) {
         ssize_t len;
 
-        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-        len = readlink(path, target, sizeof target);
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        len = readlink(path, target, sizeof(target));
         if (len < 0)
             continue;
         fprintf(out, "%s\"%d\": ", between, fd);
@@ -113,15 +113,15 @@ void dump_write(const char *path, const struct self *self, char **argv)
     put_environment(out);
     put_status(out);
     fputs("\"cwd\": ", out);
-    if (getcwd(cwd, sizeof cwd) == NULL)
+    if (!getcwd(cwd, sizeof(cwd)))
         cwd[0] = '\0';
     put_text(out, cwd, strlen(cwd));
     fprintf(out, ",\n\"pid\": %d, \"ppid\": %d, \"pgid\": %d, \"sid\": %d\n}\n", getpid(),
             getppid(), getpgid(0), getsid(0));
     fclose(out);
 
-    snprintf(name, sizeof name, "%s.%s-%d", path, self->role, self->id);
-    snprintf(temporary, sizeof temporary, "%s.tmp", name);
+    snprintf(name, sizeof(name), "%s.%s-%d", path, self->role, self->id);
+    snprintf(temporary, sizeof(temporary), "%s.tmp", name);
     fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0 || write(fd, text, len) != (ssize_t)len || rename(temporary, name) != 0)
         fake_die(1, "%s: %s", name, strerror(errno));

@@ -11,8 +11,9 @@
  *   sleep S, forever, wait FILE  until FILE is there
  *   exit N, kill SIGNAL, ignore SIGNAL
  *   crash SIGNAL                 as kill, with a core file where the limits allow one
- *   hold FIFO, lose FIFO         makes and holds it; touches FIFO.open, and waits until nobody
- * holds it touch FILE, dump NAME        dump: what this process sees, its pid too, in NAME.ROLE-ID
+ *   hold FIFO                    makes and holds it
+ *   lose FIFO                    touches FIFO.open, and waits until nobody holds the FIFO
+ *   touch FILE, dump NAME        dump: what this process sees, its pid too, in NAME.ROLE-ID
  *   allocate MIB, shm NAME MIB   shm: a segment as DGL makes it, mapped, and left behind
  *   worker A, B, C               a child that looks like a DataLoader's worker of Python's
  *                                multiprocessing, and whose script is A; B; C
@@ -62,7 +63,7 @@ int fake_signal(const char *name)
         name += 3;
     for (int i = 1; i < NSIG; i++) {
         const char *known = sigabbrev_np(i);
-        if (known != NULL && strcasecmp(known, name) == 0)
+        if (known && strcasecmp(known, name) == 0)
             return i;
     }
     fake_die(FAKE_BAD_SCRIPT, "no signal is called '%s'", name);
@@ -74,7 +75,7 @@ int fake_env_int(const char *name, int fallback)
     char *end;
     long value;
 
-    if (text == NULL || *text == '\0')
+    if (!text || *text == '\0')
         return fallback;
     value = strtol(text, &end, 10);
     if (*end != '\0' || value < 0 || value > 1 << 30)
@@ -141,7 +142,7 @@ static void do_lines(char *rest)
     long n, width;
     size_t used = 0;
 
-    if (second == NULL)
+    if (!second)
         fake_die(FAKE_BAD_SCRIPT, "lines wants N WIDTH");
     *second++ = '\0';
     n = number(rest);
@@ -150,7 +151,7 @@ static void do_lines(char *rest)
         fake_die(FAKE_BAD_SCRIPT, "a line has 1 to %d characters", BLOCK - 2);
     for (long i = 0; i < n; i++) {
         char head[32];
-        int head_len = snprintf(head, sizeof head, "%ld ", i);
+        int head_len = snprintf(head, sizeof(head), "%ld ", i);
 
         if (used + (size_t)width + 1 > BLOCK) {
             fwrite(block, 1, used, stdout);
@@ -216,7 +217,7 @@ static void do_lose(char *rest)
 
     while ((fd = open(rest, O_RDONLY | O_CLOEXEC)) < 0)
         poll(NULL, 0, 5);
-    snprintf(name, sizeof name, "%s.open", rest);
+    snprintf(name, sizeof(name), "%s.open", rest);
     do_touch(name);
     while (read(fd, &byte, 1) > 0)
         ;
@@ -283,7 +284,7 @@ static void do_allocate(char *rest)
     size_t size = (size_t)number(rest) << 20;
     char *block = malloc(size);
 
-    if (block == NULL)
+    if (!block)
         fake_die(1, "cannot allocate %s MiB", rest);
     for (size_t i = 0; i < size; i += 4096)
         ((volatile char *)block)[i] = 1;
@@ -298,11 +299,11 @@ static void do_shm(char *rest)
     void *block;
     int fd;
 
-    if (second == NULL)
+    if (!second)
         fake_die(FAKE_BAD_SCRIPT, "shm wants NAME MIB");
     *second++ = '\0';
     size = (size_t)number(second) << 20;
-    snprintf(name, sizeof name, "%s%s", *rest == '/' ? "" : "/", rest);
+    snprintf(name, sizeof(name), "%s%s", *rest == '/' ? "" : "/", rest);
     fd = shm_open(name, O_RDWR | O_CREAT, 0600);
     if (fd < 0 || ftruncate(fd, (off_t)size) != 0)
         fake_die(1, "shm %s: %s", name, strerror(errno));
@@ -346,7 +347,7 @@ static void do_attempt(char *rest)
 {
     char *action = strchr(rest, ' ');
 
-    if (action == NULL)
+    if (!action)
         fake_die(FAKE_BAD_SCRIPT, "attempt wants N ACTION");
     *action++ = '\0';
     if (number(rest) == fake_env_int("DGL_JOB_RESTART_COUNT", 0))
@@ -389,8 +390,8 @@ static const struct action *action_find(char *text, char **rest)
 
     *rest = text[len] == '\0' ? text + len : trim(text + len);
     text[len] = '\0';
-    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
-        if (strcmp(actions[i].name, text) != 0)
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+        if (strcmp(actions[i].name, text))
             continue;
         if ((**rest != '\0') != (actions[i].words != 0))
             fake_die(FAKE_BAD_SCRIPT, "'%s' wants %s", text,
@@ -413,7 +414,7 @@ static void script_run(const char *script, int run)
 {
     char *copy = strdup(script), *save = NULL;
 
-    for (char *part = strtok_r(copy, ";", &save); part != NULL; part = strtok_r(NULL, ";", &save)) {
+    for (char *part = strtok_r(copy, ";", &save); part; part = strtok_r(NULL, ";", &save)) {
         char *rest, *text = trim(part);
         const struct action *action;
 
@@ -434,16 +435,16 @@ static int clause_fits(const char *clause, const char **script)
     char role[32] = "";
     int id = -1, words;
 
-    if (colon == NULL)
+    if (!colon)
         fake_die(FAKE_BAD_SCRIPT, "no 'WHO:' in '%s'", clause);
     *script = colon + 1;
     words = sscanf(clause, "%31[a-z] %d", role, &id);
-    if (words < 1 || (strcmp(role, "any") != 0 && strcmp(role, "server") != 0 &&
-                      strcmp(role, "trainer") != 0 && strcmp(role, "sampler") != 0))
+    if (words < 1 || (strcmp(role, "any") && strcmp(role, "server") && strcmp(role, "trainer") &&
+                      strcmp(role, "sampler")))
         fake_die(FAKE_BAD_SCRIPT, "nobody is called '%.*s'", (int)(colon - clause), clause);
-    if (strcmp(role, "any") == 0)
+    if (!strcmp(role, "any"))
         return words == 1 || id == self.id ? 1 : 0;
-    if (strcmp(role, self.role) != 0)
+    if (strcmp(role, self.role))
         return 0;
     if (words == 1)
         return 2;
@@ -456,9 +457,9 @@ static void look_who(void)
 
     self.role = "trainer";
     self.id = fake_env_int("RANK", 0);
-    if (role != NULL && strcmp(role, "server") == 0)
+    if (role && !strcmp(role, "server"))
         self = (struct self){"server", fake_env_int("DGL_SERVER_ID", 0)};
-    else if (role != NULL && strcmp(role, "sampler") == 0)
+    else if (role && !strcmp(role, "sampler"))
         self = (struct self){"sampler", fake_env_int("DGL_JOB_SAMPLER_ID", 0)};
 }
 
@@ -470,7 +471,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     fake_argv = argv;
     look_who();
-    best = strcmp(self.role, "server") == 0 ? "serve" : "connect";
+    best = !strcmp(self.role, "server") ? "serve" : "connect";
     for (int i = 1; i < argc; i++) {
         const char *script = NULL;
         int fit = clause_fits(argv[i], &script);

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#define FAKE_REFUSED    99 /* a server did not take a connection */
-#define FAKE_BAD_SCRIPT 98
+/* Exit codes. REFUSED: a server did not take a connection. */
+enum { FAKE_BAD_SCRIPT = 98, FAKE_REFUSED = 99 };
 
 /* Who this process is, from the environment. */
 struct self {

@@ -14,7 +14,7 @@
 
 #include "fake.h"
 
-#define DEFAULT_PORT 30050
+enum { DEFAULT_PORT = 30050 };
 
 static int listener = -1;
 
@@ -22,23 +22,23 @@ static int listener = -1;
 static int read_ip_config(struct sockaddr_in **lines)
 {
     const char *path = getenv("DGL_IP_CONFIG");
-    FILE *file = path == NULL ? NULL : fopen(path, "re");
+    FILE *file = path ? fopen(path, "re") : NULL;
     char text[256], ip[64];
     int n = 0;
 
     *lines = NULL;
-    if (file == NULL)
-        fake_die(FAKE_BAD_SCRIPT, "DGL_IP_CONFIG '%s': %s", path == NULL ? "" : path,
-                 path == NULL ? "not set" : strerror(errno));
-    while (fgets(text, sizeof text, file) != NULL) {
+    if (!file)
+        fake_die(FAKE_BAD_SCRIPT, "DGL_IP_CONFIG '%s': %s", path ? path : "",
+                 path ? strerror(errno) : "not set");
+    while (fgets(text, sizeof(text), file)) {
         struct sockaddr_in address = {.sin_family = AF_INET};
         int port = DEFAULT_PORT;
 
         if (sscanf(text, "%63s %d", ip, &port) < 1 || inet_aton(ip, &address.sin_addr) == 0)
             fake_die(FAKE_BAD_SCRIPT, "%s: cannot read '%s'", path, text);
         address.sin_port = htons((uint16_t)port);
-        *lines = realloc(*lines, (size_t)(n + 1) * sizeof **lines);
-        if (*lines == NULL)
+        *lines = realloc(*lines, (size_t)(n + 1) * sizeof(**lines));
+        if (!*lines)
             abort();
         (*lines)[n++] = address;
     }
@@ -55,7 +55,7 @@ static const char *address_text(const struct sockaddr_in *address)
 {
     static char text[64];
 
-    snprintf(text, sizeof text, "%s:%d", inet_ntoa(address->sin_addr), ntohs(address->sin_port));
+    snprintf(text, sizeof(text), "%s:%d", inet_ntoa(address->sin_addr), ntohs(address->sin_port));
     return text;
 }
 
@@ -75,8 +75,8 @@ void net_listen(void)
     free(lines);
     add_port(&address, id % per_machine);
     listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (bind(listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
         listen(listener, 1024) != 0)
         fake_die(1, "cannot listen on %s: %s", address_text(&address), strerror(errno));
 }
@@ -90,7 +90,7 @@ static void wait_closed(struct pollfd *fds, int n)
         if (poll(fds, (nfds_t)n, -1) < 0)
             continue;
         for (int i = 0; i < n; i++) {
-            if (fds[i].revents == 0 || recv(fds[i].fd, rest, sizeof rest, MSG_DONTWAIT) > 0)
+            if (fds[i].revents == 0 || recv(fds[i].fd, rest, sizeof(rest), MSG_DONTWAIT) > 0)
                 continue;
             close(fds[i].fd);
             fds[i].fd = -1;
@@ -107,8 +107,8 @@ void net_serve(void)
     if (n < 0)
         fake_die(FAKE_BAD_SCRIPT, "DGL_NUM_CLIENT is not set");
     net_listen();
-    fds = calloc((size_t)n + 1, sizeof *fds);
-    if (fds == NULL)
+    fds = calloc((size_t)n + 1, sizeof(*fds));
+    if (!fds)
         abort();
     for (int i = 0; i < n; i++) {
         do
@@ -132,7 +132,7 @@ void net_connect(bool for_samplers)
 
     if (per_machine == 0)
         return;
-    if (for_samplers && role != NULL && strcmp(role, "client") == 0)
+    if (for_samplers && role && !strcmp(role, "client"))
         times += fake_env_int("DGL_NUM_SAMPLER", 0);
     n = read_ip_config(&lines);
     for (int i = 0; i < n * per_machine * times; i++) {
@@ -140,7 +140,7 @@ void net_connect(bool for_samplers)
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
         add_port(&address, i % per_machine);
-        if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
+        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
             fake_die(FAKE_REFUSED, "cannot connect to %s: %s", address_text(&address),
                      strerror(errno));
     }

@@ -26,7 +26,7 @@ enum {
     ZOMBIES = 128,
 };
 
-#define BOMB_PAUSE_MS 1 /* where no more processes are allowed */
+enum { BOMB_PAUSE_MS = 1 }; /* where no more processes are allowed */
 
 static const struct {
     const char *name;
@@ -44,14 +44,14 @@ static int flags_of(const char *how)
     char copy[128];
     int flags = 0;
 
-    snprintf(copy, sizeof copy, "%s", how);
-    for (char *save = NULL, *word = strtok_r(copy, " ", &save); word != NULL;
+    snprintf(copy, sizeof(copy), "%s", how);
+    for (char *save = NULL, *word = strtok_r(copy, " ", &save); word;
          word = strtok_r(NULL, " ", &save)) {
         size_t i = 0;
 
-        while (i < sizeof words / sizeof words[0] && strcmp(words[i].name, word) != 0)
+        while (i < sizeof(words) / sizeof(words[0]) && strcmp(words[i].name, word))
             i++;
-        if (i == sizeof words / sizeof words[0])
+        if (i == sizeof(words) / sizeof(words[0]))
             fake_die(FAKE_BAD_SCRIPT, "fork does not know '%s'", word);
         flags |= words[i].flags;
     }
@@ -112,7 +112,7 @@ void tree_worker(const char *actions)
     char script[512];
     pid_t pid;
 
-    snprintf(script, sizeof script, "any: %s", actions);
+    snprintf(script, sizeof(script), "any: %s", actions);
     for (char *c = script; *c != '\0'; c++)
         *c = *c == ',' ? ';' : *c;
     pid = fork();
@@ -141,7 +141,7 @@ void tree_bomb(int n)
 void tree_bomb_fast(long n)
 {
     atomic_long *left =
-        mmap(NULL, sizeof *left, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        mmap(NULL, sizeof(*left), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (left == MAP_FAILED)
         fake_die(1, "cannot share the bomb's count: %s", strerror(errno));
@@ -163,7 +163,7 @@ void tree_limit(const char *folder)
     char path[512];
     int fd;
 
-    snprintf(path, sizeof path, "%s/cgroup.procs", folder);
+    snprintf(path, sizeof(path), "%s/cgroup.procs", folder);
     fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0 || write(fd, "0", 1) != 1)
         fake_die(1, "%s: %s", path, strerror(errno));

@@ -20,6 +20,8 @@
 #include "base/text.h"
 #include "unit.h"
 
+#include "unit.h"
+
 START_TEST(err_keeps_code_and_wraps_text)
 {
     struct err err = {0};
@@ -314,36 +316,10 @@ START_TEST(file_refuses_what_is_no_file)
 }
 END_TEST
 
-int main(void)
-{
-    const TTest *const tests[] = {
-        err_keeps_code_and_wraps_text,
-        err_never_overflows,
-        err_holds_no_control_characters,
-        strv_is_null_terminated,
-        strv_as_environment,
-        buf_grows_and_consumes,
-        text_numbers,
-        clock_timeouts,
-        log_levels_and_sink,
-        file_reads_what_it_wrote,
-        file_refuses_what_changes_while_it_is_read,
-        file_shows_the_end_of_a_long_path,
-        file_refuses_what_is_no_file,
-    };
-    Suite *suite = suite_create("base");
-    TCase *tcase = tcase_create("base"), *aborting = tcase_create("aborting");
-    SRunner *runner;
-    int failed;
-
-    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        tcase_add_test(tcase, tests[i]);
-    tcase_add_test_raise_signal(aborting, mem_refuses_overflow, 6);
-    suite_add_tcase(suite, tcase);
-    suite_add_tcase(suite, aborting);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_WITH("base", NULL, NULL, UNIT(err_keeps_code_and_wraps_text), UNIT(err_never_overflows),
+               UNIT(err_holds_no_control_characters), UNIT(strv_is_null_terminated),
+               UNIT(strv_as_environment), UNIT(buf_grows_and_consumes), UNIT(text_numbers),
+               UNIT(clock_timeouts), UNIT(log_levels_and_sink), UNIT(file_reads_what_it_wrote),
+               UNIT(file_refuses_what_changes_while_it_is_read),
+               UNIT(file_shows_the_end_of_a_long_path), UNIT(file_refuses_what_is_no_file),
+               {mem_refuses_overflow, 1, SIGABRT})

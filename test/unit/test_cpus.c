@@ -10,7 +10,7 @@ static struct cpus of(int first, int last)
     struct cpus cpus = {0};
 
     for (int i = first; i <= last; i++)
-        CPU_SET_S((size_t)i, sizeof cpus, cpus.sets);
+        CPU_SET_S((size_t)i, sizeof(cpus), cpus.sets);
     return cpus;
 }
 
@@ -44,14 +44,14 @@ START_TEST(ours_is_the_users)
 
     ck_assert(!cpus_look(&own, none));
     for (size_t i = 0; i < CPUS_MAX; i++) {
-        if (CPU_ISSET_S(i, sizeof own, own.sets)) {
-            CPU_SET_S(i, sizeof first, first.sets);
+        if (CPU_ISSET_S(i, sizeof(own), own.sets)) {
+            CPU_SET_S(i, sizeof(first), first.sets);
             break;
         }
     }
-    ck_assert_int_eq(sched_setaffinity(0, sizeof first, first.sets), 0);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof(first), first.sets), 0);
     ck_assert(!cpus_look(&own, none));
-    ck_assert(CPU_EQUAL_S(sizeof own, own.sets, first.sets));
+    ck_assert(CPU_EQUAL_S(sizeof(own), own.sets, first.sets));
     ck_assert_int_eq(cpus_count(&own), 1);
 }
 END_TEST

@@ -1,10 +1,11 @@
 /* test_dgl: the environment of servers and trainers, name by name. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "job/dgl.h"
 #include "job/plan.h"
+
+#include "unit.h"
 
 static struct job job;
 static struct strv env;
@@ -237,24 +238,6 @@ START_TEST(kinds_of_names)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("dgl");
-    TCase *tests = tcase_create("dgl");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tests);
-    tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_add_test(tests, server);
-    tcase_add_test(tests, trainer);
-    tcase_add_test(tests, forked_sampler);
-    tcase_add_test(tests, trainers_alone);
-    tcase_add_test(tests, omp_threads);
-    tcase_add_test(tests, overrides);
-    tcase_add_loop_test(tests, kinds_of_names, 0, (int)(sizeof(names) / sizeof(names[0])));
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
-}
+UNIT_MAIN_WITH("dgl", set_up, tear_down, UNIT(server), UNIT(trainer), UNIT(forked_sampler),
+               UNIT(trainers_alone), UNIT(omp_threads), UNIT(overrides),
+               UNIT_EACH(kinds_of_names, names))

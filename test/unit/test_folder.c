@@ -38,7 +38,7 @@ static int begin(void)
     struct err err = {0};
     int fd;
 
-    snprintf(parent, sizeof parent, "/dev/shm/test_folder.XXXXXX");
+    snprintf(parent, sizeof(parent), "/dev/shm/test_folder.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(parent));
     fd = folder_make(&folder, parent, "x-", &err);
     ck_assert_msg(fd >= 0, "%s", err.text);
@@ -200,7 +200,7 @@ static int fill(int in, const char *name)
     ck_assert_int_eq(mkdirat(in, name, 0777), 0);
     fd = openat(in, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (int i = 0; i < FILES; i++) {
-        snprintf(file, sizeof file, "file%d", i);
+        snprintf(file, sizeof(file), "file%d", i);
         put(fd, file);
     }
     if (geteuid() == 0)
@@ -214,7 +214,7 @@ static int count(int fd)
     int n = 0;
 
     for (int i = 0; i < FILES; i++) {
-        snprintf(file, sizeof file, "file%d", i);
+        snprintf(file, sizeof(file), "file%d", i);
         n += faccessat(fd, file, F_OK, 0) == 0;
     }
     return n;

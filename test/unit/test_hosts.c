@@ -1,10 +1,11 @@
 /* test_hosts: ip_config's reader against good, wrong and hostile bytes. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "job/hosts.h"
+
+#include "unit.h"
 
 static struct hosts hosts;
 static struct err err;
@@ -177,26 +178,6 @@ START_TEST(random_bytes)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("hosts");
-    TCase *tests = tcase_create("hosts");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tests);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, good);
-    tcase_add_test(tests, line_ends_of_windows);
-    tcase_add_test(tests, port_at_its_limit);
-    tcase_add_loop_test(tests, wrong, 0, (int)(sizeof(bad) / sizeof(bad[0])));
-    tcase_add_test(tests, nul_bytes);
-    tcase_add_test(tests, one_long_line);
-    tcase_add_test(tests, a_million_lines);
-    tcase_add_test(tests, truncated);
-    tcase_add_loop_test(tests, random_bytes, 0, 4);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
-}
+UNIT_MAIN_WITH("hosts", NULL, NULL, UNIT(good), UNIT(line_ends_of_windows), UNIT(port_at_its_limit),
+               UNIT_EACH(wrong, bad), UNIT(nul_bytes), UNIT(one_long_line), UNIT(a_million_lines),
+               UNIT(truncated), UNIT_LOOP(random_bytes, 4))

@@ -1,5 +1,4 @@
 /* test_job: loading from a real folder: paths, counts, identity, environment, notices. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "job/job.h"
+
+#include "unit.h"
 
 #define PART "{\"part_graph\": \"g\", \"node_feats\": \"n\", \"edge_feats\": \"e\"}"
 
@@ -291,27 +292,6 @@ START_TEST(notices)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("job");
-    TCase *tests = tcase_create("job");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tests);
-    tcase_set_timeout(tests, 60);
-    tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_add_test(tests, good);
-    tcase_add_test(tests, workspace);
-    tcase_add_test(tests, logical_directory);
-    tcase_add_test(tests, configs);
-    tcase_add_test(tests, too_many_clients);
-    tcase_add_test(tests, identity);
-    tcase_add_test(tests, run_dir);
-    tcase_add_test(tests, passed);
-    tcase_add_test(tests, notices);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
-}
+UNIT_MAIN_WITH("job", set_up, tear_down, UNIT(good), UNIT(workspace), UNIT(logical_directory),
+               UNIT(configs), UNIT(too_many_clients), UNIT(identity), UNIT(run_dir), UNIT(passed),
+               UNIT(notices))

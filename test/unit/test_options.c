@@ -7,6 +7,8 @@
 
 #include "base/mem.h"
 
+#include "unit.h"
+
 START_TEST(defaults)
 {
     OK(BASE, "python3 train.py");
@@ -399,34 +401,9 @@ START_TEST(huge_words)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("options");
-    TCase *tests = tcase_create("options");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tests);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, defaults);
-    tcase_add_test(tests, spellings);
-    tcase_add_test(tests, commands);
-    tcase_add_test(tests, extra_envs);
-    tcase_add_test(tests, pass_env);
-    tcase_add_loop_test(tests, wrong_word, 0, (int)(sizeof(bad_words) / sizeof(bad_words[0])));
-    tcase_add_test(tests, samplers);
-    tcase_add_test(tests, wrong_lines);
-    tcase_add_test(tests, help_wins);
-    tcase_add_test(tests, precedence);
-    tcase_add_test(tests, precedence_of_the_command);
-    tcase_add_test(tests, wrong_environment);
-    tcase_add_loop_test(tests, wrong_files, 0, (int)(sizeof(bad_files) / sizeof(bad_files[0])));
-    tcase_add_test(tests, unreadable_files);
-    tcase_add_loop_test(tests, random_words, 0, 4);
-    tcase_add_test(tests, too_many_variables);
-    tcase_add_test(tests, huge_words);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
-}
+UNIT_MAIN_WITH("options", NULL, NULL, UNIT(defaults), UNIT(spellings), UNIT(commands),
+               UNIT(extra_envs), UNIT(pass_env), UNIT_EACH(wrong_word, bad_words), UNIT(samplers),
+               UNIT(wrong_lines), UNIT(help_wins), UNIT(precedence),
+               UNIT(precedence_of_the_command), UNIT(wrong_environment),
+               UNIT_EACH(wrong_files, bad_files), UNIT(unreadable_files),
+               UNIT_LOOP(random_words, 4), UNIT(too_many_variables), UNIT(huge_words))

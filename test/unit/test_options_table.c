@@ -10,6 +10,8 @@
 #include "job/options_help.h"
 #include "job/options_table.h"
 
+#include "unit.h"
+
 /* One that is not the default. */
 static const struct option_choice *unusual_choice(const struct option_spec *spec)
 {
@@ -150,19 +152,5 @@ START_TEST(help_shows_the_table)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("options_table");
-    TCase *tests = tcase_create("options_table");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tests);
-    tcase_set_timeout(tests, 60);
-    tcase_add_loop_test(tests, one_table, 0, (int)options_table_size);
-    tcase_add_test(tests, help_shows_the_table);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
-}
+UNIT_MAIN_WITH("options_table", NULL, NULL, UNIT_LOOP(one_table, (int)options_table_size),
+               UNIT(help_shows_the_table))

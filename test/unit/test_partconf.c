@@ -1,10 +1,11 @@
 /* test_partconf: the reader of the partition JSON against good, wrong and hostile bytes. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "job/partconf.h"
+
+#include "unit.h"
 
 #define PART(files)                                                                                \
     "{\"part_graph\": \"" files "/g\", \"node_feats\": \"" files "/n\", "                          \
@@ -207,26 +208,6 @@ START_TEST(random_bytes)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("partconf");
-    TCase *tests = tcase_create("partconf");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tests);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, good);
-    tcase_add_test(tests, graphbolt);
-    tcase_add_loop_test(tests, wrong, 0, (int)(sizeof(bad) / sizeof(bad[0])));
-    tcase_add_test(tests, nul_byte);
-    tcase_add_test(tests, deep_and_long);
-    tcase_add_test(tests, many_values);
-    tcase_add_test(tests, many_parts);
-    tcase_add_test(tests, truncated);
-    tcase_add_loop_test(tests, random_bytes, 0, 4);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
-}
+UNIT_MAIN_WITH("partconf", NULL, NULL, UNIT(good), UNIT(graphbolt), UNIT_EACH(wrong, bad),
+               UNIT(nul_byte), UNIT(deep_and_long), UNIT(many_values), UNIT(many_parts),
+               UNIT(truncated), UNIT_LOOP(random_bytes, 4))

@@ -1,11 +1,12 @@
 /* test_placement: the election, with seats made by hand, and a look at this machine. */
 #include <arpa/inet.h>
-#include <check.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "job/placement.h"
+
+#include "unit.h"
 
 static struct hosts hosts;
 static struct err err;
@@ -157,26 +158,7 @@ START_TEST(look)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("placement");
-    TCase *tests = tcase_create("placement");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tests);
-    tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_add_test(tests, another_order);
-    tcase_add_test(tests, several_a_machine);
-    tcase_add_test(tests, both_lists);
-    tcase_add_test(tests, long_lists);
-    tcase_add_test(tests, two_lines_on_one_machine);
-    tcase_add_test(tests, secondary_address);
-    tcase_add_test(tests, one_address_on_two_machines);
-    tcase_add_test(tests, impossible_line);
-    tcase_add_test(tests, look);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
-}
+UNIT_MAIN_WITH("placement", set_up, tear_down, UNIT(another_order), UNIT(several_a_machine),
+               UNIT(both_lists), UNIT(long_lists), UNIT(two_lines_on_one_machine),
+               UNIT(secondary_address), UNIT(one_address_on_two_machines), UNIT(impossible_line),
+               UNIT(look))

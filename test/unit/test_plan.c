@@ -1,7 +1,6 @@
 /* test_plan: slices made from a job in memory, and --dry_run's print against golden files. A golden
  * file that is missing fails; UPDATE_GOLDEN=1 writes them.
  */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,8 @@
 #include "base/mem.h"
 #include "job/plan.h"
 #include "job/plan_print.h"
+
+#include "unit.h"
 
 #define PART(k)                                                                                    \
     "{\"part_graph\": \"part" k "/graph.dgl\", \"node_feats\": \"part" k "/node_feat.dgl\", "      \
@@ -200,23 +201,5 @@ START_TEST(golden_alone)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("plan");
-    TCase *tests = tcase_create("plan");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    suite_add_tcase(suite, tests);
-    tcase_add_test(tests, slice);
-    tcase_add_test(tests, processes);
-    tcase_add_test(tests, words);
-    tcase_add_test(tests, alone);
-    tcase_add_test(tests, golden_dgl);
-    tcase_add_test(tests, golden_samplers);
-    tcase_add_test(tests, golden_alone);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
-}
+UNIT_MAIN_WITH("plan", NULL, NULL, UNIT(slice), UNIT(processes), UNIT(words), UNIT(alone),
+               UNIT(golden_dgl), UNIT(golden_samplers), UNIT(golden_alone))
