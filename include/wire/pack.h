@@ -30,11 +30,6 @@ void unpack_strv(struct unpack *u, struct strv *v); /* appends to v */
 
 /* A number within [min, max]; else bad and 0. */
 int64_t unpack_range(struct unpack *u, int64_t min, int64_t max);
-int unpack_int(struct unpack *u, int min, int max);
-
-/* The largest time in ms and size in KiB that decoders accept: a JSON number holds it exactly, and
- * a few of them can be added without overflow. */
-#define PACK_LARGEST (INT64_C(1) << 53)
 
 /* A count; bad and 0 when fewer than count * min_size bytes follow. */
 uint32_t unpack_count(struct unpack *u, size_t min_size);

@@ -10,9 +10,9 @@
 
 #include "job/counts.h"
 
-bool dgl_env_is_like(const char *name, const char *pattern)
+static bool is_like(const char *name, const char *pattern, size_t want)
 {
-    size_t len = strcspn(name, "="), want = strlen(pattern);
+    size_t len = strcspn(name, "=");
 
     if (pattern[0] == '*')
         return len >= want - 1 && !strncmp(name + len - (want - 1), pattern + 1, want - 1);
@@ -21,121 +21,71 @@ bool dgl_env_is_like(const char *name, const char *pattern)
     return len == want && !strncmp(name, pattern, want);
 }
 
-static bool matches(const char *name_value, const char *const *patterns)
+bool dgl_env_is_like(const char *name, const char *pattern)
 {
-    for (; *patterns; patterns++)
-        if (dgl_env_is_like(name_value, *patterns))
+    return is_like(name, pattern, strlen(pattern));
+}
+
+/* Does the name match one of the patterns, which blanks divide? */
+static bool matches(const char *name, const char *patterns)
+{
+    for (size_t len; *patterns; patterns += len, patterns += strspn(patterns, " ")) {
+        len = strcspn(patterns, " ");
+        if (is_like(name, patterns, len))
             return true;
+    }
     return false;
 }
 
 bool dgl_env_is_mpi(const char *name_value)
 {
-    static const char *const patterns[] = {"OMPI_*",
-                                           "PMIX_*",
-                                           "PMI_*",
-                                           "PRTE_*",
-                                           "ORTE_*",
-                                           "MPIR_*",
-                                           "HYDRA_*",
-                                           "HYDI_*",
-                                           "MPI_LOCALNRANKS",
-                                           "MPI_LOCALRANKID",
-                                           "MPIEXEC_*",
-                                           "MPICH_INTERFACE_HOSTNAME*",
-                                           "PMI2_*",
-                                           "I_MPI_HYDRA_*",
-                                           "I_MPI_MPIRUN",
-                                           "DGL_MPILAUNCH_*",
-                                           NULL};
-
-    return matches(name_value, patterns);
+    return matches(name_value,
+                   "OMPI_* PMIX_* PMI_* PRTE_* ORTE_* MPIR_* HYDRA_* HYDI_* "
+                   "MPI_LOCALNRANKS MPI_LOCALRANKID MPIEXEC_* MPICH_INTERFACE_HOSTNAME* "
+                   "PMI2_* I_MPI_HYDRA_* I_MPI_MPIRUN DGL_MPILAUNCH_*");
 }
 
 /* Of Slurm those that srun(1) lists as output variables of a step or a task; the job's, such as
  * SLURM_JOB_ID, stay. The others are of Cray's PALS and ALPS, Flux and IBM's JSM. */
 bool dgl_env_is_step(const char *name_value)
 {
-    static const char *const patterns[] = {"SLURM_PROCID",
-                                           "SLURM_LOCALID",
-                                           "SLURM_NODEID",
-                                           "SLURM_STEPID",
-                                           "SLURM_STEP_*",
-                                           "SLURM_STEPMGR",
-                                           "SLURM_GTIDS",
-                                           "SLURM_TASK_PID",
-                                           "SLURM_CPU_BIND*",
-                                           "SLURM_MEM_BIND*",
-                                           "SLURM_DISTRIBUTION",
-                                           "SLURM_SRUN_COMM_*",
-                                           "SLURM_LAUNCH_NODE_IPADDR",
-                                           "SLURM_MPI_TYPE",
-                                           "SLURM_PMI*",
-                                           "PALS_*",
-                                           "ALPS_*",
-                                           "FLUX_TASK_*",
-                                           "JSM_NAMESPACE_*",
-                                           NULL};
-
-    return matches(name_value, patterns);
+    return matches(name_value, "SLURM_PROCID SLURM_LOCALID SLURM_NODEID SLURM_STEPID SLURM_STEP_* "
+                               "SLURM_STEPMGR SLURM_GTIDS SLURM_TASK_PID SLURM_CPU_BIND* "
+                               "SLURM_MEM_BIND* SLURM_DISTRIBUTION SLURM_SRUN_COMM_* "
+                               "SLURM_LAUNCH_NODE_IPADDR SLURM_MPI_TYPE SLURM_PMI* PALS_* ALPS_* "
+                               "FLUX_TASK_* JSM_NAMESPACE_*");
 }
 
 bool dgl_env_is_reserved(const char *name_value)
 {
-    static const char *const patterns[] = {"DGL_ROLE",
-                                           "DGL_DIST_MODE",
-                                           "DGL_SERVER_ID",
-                                           "DGL_GROUP_ID",
-                                           "DGL_NUM_SAMPLER",
-                                           "DGL_NUM_CLIENT",
-                                           "DGL_NUM_SERVER",
-                                           "DGL_CONF_PATH",
-                                           "DGL_IP_CONFIG",
-                                           "DGL_JOB_*",
-                                           "RANK",
-                                           "WORLD_SIZE",
-                                           "LOCAL_RANK",
-                                           "LOCAL_WORLD_SIZE",
-                                           "GROUP_RANK",
-                                           "GROUP_WORLD_SIZE",
-                                           "ROLE_NAME",
-                                           "ROLE_RANK",
-                                           "ROLE_WORLD_SIZE",
-                                           "MASTER_ADDR",
-                                           "MASTER_PORT",
-                                           "TORCHELASTIC_*",
-                                           NULL};
-
-    return matches(name_value, patterns);
+    return matches(name_value,
+                   "DGL_ROLE DGL_DIST_MODE DGL_SERVER_ID DGL_GROUP_ID DGL_NUM_SAMPLER "
+                   "DGL_NUM_CLIENT DGL_NUM_SERVER DGL_CONF_PATH DGL_IP_CONFIG DGL_JOB_* "
+                   "RANK WORLD_SIZE LOCAL_RANK LOCAL_WORLD_SIZE GROUP_RANK "
+                   "GROUP_WORLD_SIZE ROLE_NAME ROLE_RANK ROLE_WORLD_SIZE MASTER_ADDR "
+                   "MASTER_PORT TORCHELASTIC_*");
 }
 
 bool dgl_env_is_devices(const char *name_value)
 {
-    static const char *const patterns[] = {"CUDA_VISIBLE_DEVICES",   "NVIDIA_VISIBLE_DEVICES",
-                                           "ROCR_VISIBLE_DEVICES",   "HIP_VISIBLE_DEVICES",
-                                           "GPU_DEVICE_ORDINAL",     "ZE_AFFINITY_MASK",
-                                           "ONEAPI_DEVICE_SELECTOR", NULL};
-
-    return matches(name_value, patterns);
+    return matches(name_value, "CUDA_VISIBLE_DEVICES NVIDIA_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES "
+                               "HIP_VISIBLE_DEVICES GPU_DEVICE_ORDINAL ZE_AFFINITY_MASK "
+                               "ONEAPI_DEVICE_SELECTOR");
 }
 
 /* Network interfaces, CPUs and a daemon's paths, whose names may differ between machines. */
 bool dgl_env_is_machines(const char *name_value)
 {
-    static const char *const patterns[] = {"*_SOCKET_IFNAME", "NCCL_IB_HCA", "OMP_PLACES",
-                                           "OMP_PROC_BIND",   "CUDA_MPS_*",  NULL};
-
-    return matches(name_value, patterns);
+    return matches(name_value, "*_SOCKET_IFNAME NCCL_IB_HCA OMP_PLACES OMP_PROC_BIND CUDA_MPS_*");
 }
 
 bool dgl_env_travels(const char *name_value)
 {
-    static const char *const patterns[] = {
-        "PATH",  "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_*", "DGL*",
-        "OMP_*", "MKL_*",           "NCCL_*",     "GLOO_*",      "CUDA_*",  NULL};
-
     /* reserved names: a role in rank 0's shell must not reach trainers that run without servers */
-    return (matches(name_value, patterns) || dgl_env_is_machines(name_value)) &&
+    return (matches(name_value,
+                    "PATH LD_LIBRARY_PATH PYTHONPATH VIRTUAL_ENV CONDA_* DGL* OMP_* MKL_* "
+                    "NCCL_* GLOO_* CUDA_*") ||
+            dgl_env_is_machines(name_value)) &&
            !dgl_env_is_devices(name_value) && !dgl_env_is_mpi(name_value) &&
            !dgl_env_is_step(name_value) && !dgl_env_is_reserved(name_value);
 }

@@ -3,16 +3,63 @@
  */
 #include "wire/outcome.h"
 
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "wire/field.h"
 #include "wire/message.h"
-#include "wire/pack.h"
 
 /* Bytes that are packed at least. */
 enum { WARNING_MIN_SIZE = 12, PROCESS_MIN_SIZE = 100 };
+
+#define OF_CAUSE(kind, member, min, max)   FIELD_OF(kind, struct cause, member, min, max)
+#define OF_OUTCOME(kind, member, min, max) FIELD_OF(kind, struct outcome, member, min, max)
+#define OF_PROCESS(member, min, max)                                                               \
+    FIELD_OF(FIELD_NUMBER, struct process_outcome, member, min, max)
+
+static const struct field cause_fields[] = {
+    OF_CAUSE(FIELD_NUMBER, how, HOW_NONE, HOW_COUNT - 1),
+    OF_CAUSE(FIELD_NUMBER, machine, -1, INT_MAX),
+    OF_CAUSE(FIELD_OPTIONAL, host, 0, 0),
+    OF_CAUSE(FIELD_NUMBER, role, ROLE_SERVER, ROLE_COUNT - 1),
+    OF_CAUSE(FIELD_NUMBER, id, -1, INT_MAX),
+    OF_CAUSE(FIELD_NUMBER, pid, 0, INT_MAX),
+    OF_CAUSE(FIELD_NUMBER, value, INT_MIN, INT_MAX),
+    OF_CAUSE(FIELD_NUMBER, code, 0, 255),
+    OF_CAUSE(FIELD_NUMBER, age_ms, -FIELD_LARGEST, FIELD_LARGEST),
+    OF_CAUSE(FIELD_OPTIONAL, text, 0, 0),
+    OF_CAUSE(FIELD_OPTIONAL, exception, 0, 0),
+    OF_CAUSE(FIELD_OPTIONAL, log, 0, 0),
+    OF_CAUSE(FIELD_STRV, last_lines, 0, 0),
+};
+
+static const struct field process_fields[] = {
+    OF_PROCESS(role, ROLE_SERVER, ROLE_TRAINER),
+    OF_PROCESS(id, 0, INT_MAX),
+    OF_PROCESS(pid, 0, INT_MAX),
+    OF_PROCESS(start_ms, -1, FIELD_LARGEST),
+    OF_PROCESS(ready_ms, -1, FIELD_LARGEST),
+    OF_PROCESS(end_ms, -1, FIELD_LARGEST),
+    OF_PROCESS(exit_code, -1, 255),
+    OF_PROCESS(signal, 0, NSIG - 1),
+    OF_PROCESS(stopped, 0, 1),
+    OF_PROCESS(max_rss_kb, -1, FIELD_LARGEST),
+    OF_PROCESS(user_ms, -1, FIELD_LARGEST),
+    OF_PROCESS(sys_ms, -1, FIELD_LARGEST),
+    FIELD_OF(FIELD_OPTIONAL, struct process_outcome, log, 0, 0),
+};
+
+static const struct field warning_fields[] = {
+    FIELD_OF(FIELD_TEXT, struct warning, text, 0, 0),
+    FIELD_OF(FIELD_NUMBER, struct warning, age_ms, -FIELD_LARGEST, FIELD_LARGEST),
+};
+
+static const struct field machine_fields[] = {
+    OF_OUTCOME(FIELD_NUMBER, machine, -1, INT_MAX), OF_OUTCOME(FIELD_NUMBER, rank, -1, INT_MAX),
+    OF_OUTCOME(FIELD_OPTIONAL, host, 0, 0),         OF_OUTCOME(FIELD_OPTIONAL, ip, 0, 0),
+    OF_OUTCOME(FIELD_NUMBER, port, 0, UINT16_MAX),  OF_OUTCOME(FIELD_NUMBER, cpus, 0, INT_MAX),
+};
 
 void cause_clear(struct cause *cause)
 {
@@ -75,38 +122,14 @@ void outcome_clear(struct outcome *outcome)
 
 void message_pack_cause(struct buf *out, const struct cause *cause)
 {
-    pack_i64(out, cause->how);
-    pack_i64(out, cause->machine);
-    pack_text(out, cause->host);
-    pack_i64(out, cause->role);
-    pack_i64(out, cause->id);
-    pack_i64(out, cause->pid);
-    pack_i64(out, cause->value);
-    pack_i64(out, cause->code);
-    pack_i64(out, cause->age_ms);
-    pack_text(out, cause->text);
-    pack_text(out, cause->exception);
-    pack_text(out, cause->log);
-    pack_strv(out, &cause->last_lines);
+    FIELD_PACK(out, cause, cause_fields);
 }
 
 static struct cause *unpack_cause(struct unpack *u)
 {
     struct cause *cause = mem_calloc(1, sizeof(*cause));
 
-    cause->how = (enum how)unpack_int(u, HOW_NONE, HOW_COUNT - 1);
-    cause->machine = unpack_int(u, -1, INT_MAX);
-    cause->host = unpack_text(u);
-    cause->role = (enum role)unpack_int(u, ROLE_SERVER, ROLE_COUNT - 1);
-    cause->id = unpack_int(u, -1, INT_MAX);
-    cause->pid = unpack_int(u, 0, INT_MAX);
-    cause->value = unpack_int(u, INT_MIN, INT_MAX);
-    cause->code = unpack_int(u, 0, 255);
-    cause->age_ms = unpack_range(u, -PACK_LARGEST, PACK_LARGEST);
-    cause->text = unpack_text(u);
-    cause->exception = unpack_text(u);
-    cause->log = unpack_text(u);
-    unpack_strv(u, &cause->last_lines);
+    FIELD_UNPACK(u, cause, cause_fields);
     return cause;
 }
 
@@ -121,73 +144,16 @@ struct cause *message_unpack_cause(const char *data, size_t len)
     return NULL;
 }
 
-static void pack_process(struct buf *out, const struct process_outcome *process)
-{
-    pack_i64(out, process->role);
-    pack_i64(out, process->id);
-    pack_i64(out, process->pid);
-    pack_i64(out, process->start_ms);
-    pack_i64(out, process->ready_ms);
-    pack_i64(out, process->end_ms);
-    pack_i64(out, process->exit_code);
-    pack_i64(out, process->signal);
-    pack_i64(out, process->stopped);
-    pack_i64(out, process->max_rss_kb);
-    pack_i64(out, process->user_ms);
-    pack_i64(out, process->sys_ms);
-    pack_text(out, process->log);
-}
-
-static void unpack_process(struct unpack *u, struct process_outcome *process)
-{
-    process->role = (enum role)unpack_int(u, ROLE_SERVER, ROLE_TRAINER);
-    process->id = unpack_int(u, 0, INT_MAX);
-    process->pid = unpack_int(u, 0, INT_MAX);
-    process->start_ms = unpack_range(u, -1, PACK_LARGEST);
-    process->ready_ms = unpack_range(u, -1, PACK_LARGEST);
-    process->end_ms = unpack_range(u, -1, PACK_LARGEST);
-    process->exit_code = unpack_int(u, -1, 255);
-    process->signal = unpack_int(u, 0, NSIG - 1);
-    process->stopped = unpack_int(u, 0, 1);
-    process->max_rss_kb = unpack_range(u, -1, PACK_LARGEST);
-    process->user_ms = unpack_range(u, -1, PACK_LARGEST);
-    process->sys_ms = unpack_range(u, -1, PACK_LARGEST);
-    process->log = unpack_text(u);
-}
-
-static void pack_warnings(struct buf *out, const struct warnings *warnings)
-{
-    pack_u32(out, (uint32_t)warnings->n);
-    for (size_t i = 0; i < warnings->n; i++) {
-        pack_text(out, warnings->items[i].text);
-        pack_i64(out, warnings->items[i].age_ms);
-    }
-}
-
-static void unpack_warnings(struct unpack *u, struct warnings *warnings)
-{
-    uint32_t n = unpack_count(u, WARNING_MIN_SIZE);
-
-    warnings->items = mem_calloc((size_t)n + 1, sizeof(*warnings->items));
-    for (; warnings->n < n && !u->bad; warnings->n++) {
-        warnings->items[warnings->n].text = unpack_needed_text(u);
-        warnings->items[warnings->n].age_ms = unpack_range(u, -PACK_LARGEST, PACK_LARGEST);
-    }
-}
-
 void message_pack_outcome(struct buf *out, const struct outcome *outcome)
 {
-    pack_i64(out, outcome->machine);
-    pack_i64(out, outcome->rank);
-    pack_text(out, outcome->host);
-    pack_text(out, outcome->ip);
-    pack_i64(out, outcome->port);
-    pack_i64(out, outcome->cpus);
+    FIELD_PACK(out, outcome, machine_fields);
     pack_u32(out, (uint32_t)outcome->n_processes);
     for (int i = 0; i < outcome->n_processes; i++)
-        pack_process(out, &outcome->processes[i]);
+        FIELD_PACK(out, &outcome->processes[i], process_fields);
     pack_strv(out, &outcome->unkilled);
-    pack_warnings(out, &outcome->warnings);
+    pack_u32(out, (uint32_t)outcome->warnings.n);
+    for (size_t i = 0; i < outcome->warnings.n; i++)
+        FIELD_PACK(out, &outcome->warnings.items[i], warning_fields);
     pack_u32(out, outcome->cause != NULL);
     if (outcome->cause)
         message_pack_cause(out, outcome->cause);
@@ -198,8 +164,17 @@ static void unpack_processes(struct unpack *u, struct outcome *outcome)
     uint32_t n = unpack_count(u, PROCESS_MIN_SIZE);
 
     outcome->processes = mem_calloc(n, sizeof(*outcome->processes));
-    for (; outcome->n_processes < (int)n && !u->bad; outcome->n_processes++)
-        unpack_process(u, &outcome->processes[outcome->n_processes]);
+    while (outcome->n_processes < (int)n && !u->bad)
+        FIELD_UNPACK(u, &outcome->processes[outcome->n_processes++], process_fields);
+}
+
+static void unpack_warnings(struct unpack *u, struct warnings *warnings)
+{
+    uint32_t n = unpack_count(u, WARNING_MIN_SIZE);
+
+    warnings->items = mem_calloc(n, sizeof(*warnings->items));
+    while (warnings->n < n && !u->bad)
+        FIELD_UNPACK(u, &warnings->items[warnings->n++], warning_fields);
 }
 
 int message_unpack_outcome(const char *data, size_t len, struct outcome *outcome)
@@ -208,12 +183,7 @@ int message_unpack_outcome(const char *data, size_t len, struct outcome *outcome
     uint32_t has_cause;
 
     *outcome = (struct outcome){0};
-    outcome->machine = unpack_int(&u, -1, INT_MAX);
-    outcome->rank = unpack_int(&u, -1, INT_MAX);
-    outcome->host = unpack_text(&u);
-    outcome->ip = unpack_text(&u);
-    outcome->port = unpack_int(&u, 0, UINT16_MAX);
-    outcome->cpus = unpack_int(&u, 0, INT_MAX);
+    FIELD_UNPACK(&u, outcome, machine_fields);
     unpack_processes(&u, outcome);
     unpack_strv(&u, &outcome->unkilled);
     unpack_warnings(&u, &outcome->warnings);

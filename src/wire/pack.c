@@ -93,11 +93,6 @@ int64_t unpack_range(struct unpack *u, int64_t min, int64_t max)
     return 0;
 }
 
-int unpack_int(struct unpack *u, int min, int max)
-{
-    return (int)unpack_range(u, min, max);
-}
-
 char *unpack_text(struct unpack *u)
 {
     uint32_t len = unpack_u32(u);

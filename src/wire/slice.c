@@ -3,101 +3,65 @@
  */
 #include "wire/slice.h"
 
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
+#include "wire/field.h"
 #include "wire/message.h"
-#include "wire/pack.h"
 
 enum { PROCESS_MIN_SIZE = 36 }; /* bytes of a packed process with an empty environment */
 
-static void pack_process(struct buf *out, const struct process_plan *process)
-{
-    pack_i64(out, process->role);
-    pack_i64(out, process->id);
-    pack_i64(out, process->local);
-    pack_i64(out, process->port);
-    pack_strv(out, &process->env);
-}
+#define NUMBER(member, min, max) FIELD_OF(FIELD_NUMBER, struct slice, member, min, max)
+#define TEXT(kind, member)       FIELD_OF(kind, struct slice, member, 0, 0)
+#define OF_PROCESS(member, max)  FIELD_OF(FIELD_NUMBER, struct process_plan, member, 0, max)
 
-static void pack_names(struct buf *out, const struct slice *slice)
-{
-    pack_text(out, slice->job_id);
-    pack_text(out, slice->host);
-    pack_text(out, slice->ip);
-    pack_text(out, slice->workspace);
-    pack_text(out, slice->ip_config);
-    pack_text(out, slice->part_config);
-    pack_strv(out, &slice->part_files);
-    pack_text(out, slice->command);
-    pack_strv(out, &slice->argv);
-    pack_text(out, slice->sampler_command);
-    pack_strv(out, &slice->set);
-    pack_strv(out, &slice->defaults);
-    pack_text(out, slice->log_dir);
-}
+static const struct field slice_fields[] = {
+    NUMBER(machine, 0, INT_MAX),
+    NUMBER(machines, 1, INT_MAX),
+    NUMBER(port, 0, UINT16_MAX),
+    NUMBER(cpus, 0, INT_MAX),
+    NUMBER(log_required, 0, 1),
+    NUMBER(log_size, 0, INT64_MAX),
+    NUMBER(attempt, 0, INT_MAX),
+    NUMBER(watch_samplers, 0, INT_MAX),
+    NUMBER(python_hook, 0, 1),
+    NUMBER(preempt_signal, 0, NSIG - 1),
+    NUMBER(private_shm, PRIVATE_SHM_OFF, PRIVATE_SHM_ON),
+    NUMBER(shm_size, 0, INT64_MAX),
+    NUMBER(start_timeout_ms, 0, FIELD_LARGEST),
+    NUMBER(exit_timeout_ms, 0, FIELD_LARGEST),
+    NUMBER(kill_grace_ms, 0, FIELD_LARGEST),
+    NUMBER(lost_timeout_ms, 0, FIELD_LARGEST),
+    TEXT(FIELD_TEXT, job_id),
+    TEXT(FIELD_TEXT, host),
+    TEXT(FIELD_TEXT, ip),
+    TEXT(FIELD_TEXT, workspace),
+    TEXT(FIELD_TEXT, ip_config),
+    TEXT(FIELD_OPTIONAL, part_config),
+    TEXT(FIELD_STRV, part_files),
+    TEXT(FIELD_OPTIONAL, command),
+    TEXT(FIELD_STRV, argv),
+    TEXT(FIELD_OPTIONAL, sampler_command),
+    TEXT(FIELD_ENV, set),
+    TEXT(FIELD_ENV, defaults),
+    TEXT(FIELD_OPTIONAL, log_dir),
+};
+
+static const struct field process_fields[] = {
+    OF_PROCESS(role, ROLE_TRAINER),
+    OF_PROCESS(id, INT_MAX),
+    OF_PROCESS(local, INT_MAX),
+    OF_PROCESS(port, UINT16_MAX),
+    FIELD_OF(FIELD_ENV, struct process_plan, env, 0, 0),
+};
 
 void message_pack_slice(struct buf *out, const struct slice *slice)
 {
-    pack_i64(out, slice->machine);
-    pack_i64(out, slice->machines);
-    pack_i64(out, slice->port);
-    pack_i64(out, slice->cpus);
-    pack_i64(out, slice->log_required);
-    pack_i64(out, slice->log_size);
-    pack_i64(out, slice->attempt);
-    pack_i64(out, slice->watch_samplers);
-    pack_i64(out, slice->python_hook);
-    pack_i64(out, slice->preempt_signal);
-    pack_i64(out, slice->private_shm);
-    pack_i64(out, slice->shm_size);
-    pack_i64(out, slice->start_timeout_ms);
-    pack_i64(out, slice->exit_timeout_ms);
-    pack_i64(out, slice->kill_grace_ms);
-    pack_i64(out, slice->lost_timeout_ms);
-    pack_names(out, slice);
+    FIELD_PACK(out, slice, slice_fields);
     pack_u32(out, (uint32_t)slice->n_processes);
     for (int i = 0; i < slice->n_processes; i++)
-        pack_process(out, &slice->processes[i]);
-}
-
-/* Appends NAME=VALUE entries to v. */
-static void unpack_env(struct unpack *u, struct strv *v)
-{
-    unpack_strv(u, v);
-    for (size_t i = 0; i < v->n; i++)
-        if (!strchr(v->items[i], '=') || v->items[i][0] == '=')
-            u->bad = true;
-}
-
-static void unpack_process(struct unpack *u, struct process_plan *process, bool samplers)
-{
-    process->role = (enum role)unpack_int(u, ROLE_SERVER, ROLE_TRAINER);
-    u->bad |= process->role == ROLE_SAMPLER && !samplers;
-    process->id = unpack_int(u, 0, INT_MAX);
-    process->local = unpack_int(u, 0, INT_MAX);
-    process->port = unpack_int(u, 0, UINT16_MAX);
-    unpack_env(u, &process->env);
-}
-
-static void unpack_names(struct unpack *u, struct slice *slice)
-{
-    slice->job_id = unpack_needed_text(u);
-    slice->host = unpack_needed_text(u);
-    slice->ip = unpack_needed_text(u);
-    slice->workspace = unpack_needed_text(u);
-    slice->ip_config = unpack_needed_text(u);
-    slice->part_config = unpack_text(u);
-    unpack_strv(u, &slice->part_files);
-    slice->command = unpack_text(u);
-    unpack_strv(u, &slice->argv);
-    slice->sampler_command = unpack_text(u);
-    unpack_env(u, &slice->set);
-    unpack_env(u, &slice->defaults);
-    slice->log_dir = unpack_text(u);
+        FIELD_PACK(out, &slice->processes[i], process_fields);
 }
 
 static void unpack_processes(struct unpack *u, struct slice *slice)
@@ -105,8 +69,12 @@ static void unpack_processes(struct unpack *u, struct slice *slice)
     uint32_t n = unpack_count(u, PROCESS_MIN_SIZE);
 
     slice->processes = mem_calloc(n, sizeof(*slice->processes));
-    for (slice->n_processes = 0; slice->n_processes < (int)n && !u->bad; slice->n_processes++)
-        unpack_process(u, &slice->processes[slice->n_processes], slice->sampler_command != NULL);
+    while (slice->n_processes < (int)n && !u->bad) {
+        struct process_plan *process = &slice->processes[slice->n_processes++];
+
+        FIELD_UNPACK(u, process, process_fields);
+        u->bad |= process->role == ROLE_SAMPLER && !slice->sampler_command;
+    }
 }
 
 struct slice *message_unpack_slice(const char *data, size_t len)
@@ -114,23 +82,7 @@ struct slice *message_unpack_slice(const char *data, size_t len)
     struct unpack u = {.at = data, .left = len, .bad = len > MESSAGE_MAX};
     struct slice *slice = mem_calloc(1, sizeof(*slice));
 
-    slice->machine = unpack_int(&u, 0, INT_MAX);
-    slice->machines = unpack_int(&u, 1, INT_MAX);
-    slice->port = unpack_int(&u, 0, UINT16_MAX);
-    slice->cpus = unpack_int(&u, 0, INT_MAX);
-    slice->log_required = unpack_int(&u, 0, 1);
-    slice->log_size = unpack_range(&u, 0, INT64_MAX);
-    slice->attempt = unpack_int(&u, 0, INT_MAX);
-    slice->watch_samplers = unpack_int(&u, 0, INT_MAX);
-    slice->python_hook = unpack_int(&u, 0, 1);
-    slice->preempt_signal = unpack_int(&u, 0, NSIG - 1);
-    slice->private_shm = unpack_int(&u, PRIVATE_SHM_OFF, PRIVATE_SHM_ON);
-    slice->shm_size = unpack_range(&u, 0, INT64_MAX);
-    slice->start_timeout_ms = unpack_range(&u, 0, PACK_LARGEST);
-    slice->exit_timeout_ms = unpack_range(&u, 0, PACK_LARGEST);
-    slice->kill_grace_ms = unpack_range(&u, 0, PACK_LARGEST);
-    slice->lost_timeout_ms = unpack_range(&u, 0, PACK_LARGEST);
-    unpack_names(&u, slice);
+    FIELD_UNPACK(&u, slice, slice_fields);
     unpack_processes(&u, slice);
     if (!u.bad && !u.left && slice->machine < slice->machines && (slice->command || slice->argv.n))
         return slice;

@@ -1,32 +1,32 @@
 /* waiting: whom a machine waits for, as bytes. */
 #include "wire/waiting.h"
 
-#include <limits.h>
-
-#include "wire/pack.h"
+#include "wire/field.h"
 
 enum { AWAITED_SIZE = 32 }; /* bytes, packed */
 
+#define OF_WAITING(member, max)      FIELD_OF(FIELD_NUMBER, struct waiting, member, 0, max)
+#define OF_AWAITED(member, min, max) FIELD_OF(FIELD_NUMBER, struct awaited, member, min, max)
+
+static const struct field waiting_fields[] = {
+    OF_WAITING(role, ROLE_TRAINER),
+    OF_WAITING(of, INT_MAX),
+    OF_WAITING(left, INT_MAX),
+};
+
+static const struct field awaited_fields[] = {
+    OF_AWAITED(id, 0, INT_MAX),
+    OF_AWAITED(pid, 0, INT_MAX),
+    OF_AWAITED(port, 0, UINT16_MAX),
+    OF_AWAITED(silent_ms, -1, FIELD_LARGEST),
+};
+
 void message_pack_waiting(struct buf *out, const struct waiting *waiting)
 {
-    pack_i64(out, waiting->role);
-    pack_i64(out, waiting->of);
-    pack_i64(out, waiting->left);
+    FIELD_PACK(out, waiting, waiting_fields);
     pack_u32(out, (uint32_t)waiting->n);
-    for (int i = 0; i < waiting->n; i++) {
-        pack_i64(out, waiting->items[i].id);
-        pack_i64(out, waiting->items[i].pid);
-        pack_i64(out, waiting->items[i].port);
-        pack_i64(out, waiting->items[i].silent_ms);
-    }
-}
-
-static void unpack_awaited(struct unpack *u, struct awaited *awaited)
-{
-    awaited->id = unpack_int(u, 0, INT_MAX);
-    awaited->pid = unpack_int(u, 0, INT_MAX);
-    awaited->port = unpack_int(u, 0, UINT16_MAX);
-    awaited->silent_ms = unpack_range(u, -1, PACK_LARGEST);
+    for (int i = 0; i < waiting->n; i++)
+        FIELD_PACK(out, &waiting->items[i], awaited_fields);
 }
 
 int message_unpack_waiting(const char *data, size_t len, struct waiting *waiting)
@@ -35,13 +35,11 @@ int message_unpack_waiting(const char *data, size_t len, struct waiting *waiting
     uint32_t n;
 
     *waiting = (struct waiting){0};
-    waiting->role = (enum role)unpack_int(&u, ROLE_SERVER, ROLE_TRAINER);
-    waiting->of = unpack_int(&u, 0, INT_MAX);
-    waiting->left = unpack_int(&u, 0, waiting->of);
+    FIELD_UNPACK(&u, waiting, waiting_fields);
     n = unpack_count(&u, AWAITED_SIZE);
-    u.bad |= n > WAITING_MOST || n > (uint32_t)waiting->left;
-    for (; !u.bad && waiting->n < (int)n; waiting->n++)
-        unpack_awaited(&u, &waiting->items[waiting->n]);
+    u.bad |= waiting->left > waiting->of || n > WAITING_MOST || n > (uint32_t)waiting->left;
+    while (!u.bad && waiting->n < (int)n)
+        FIELD_UNPACK(&u, &waiting->items[waiting->n++], awaited_fields);
     if (!u.bad && !u.left)
         return 0;
     *waiting = (struct waiting){0};

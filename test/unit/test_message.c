@@ -77,6 +77,17 @@ START_TEST(a_payload_that_is_too_long_is_refused_by_the_receiver)
 }
 END_TEST
 
+static void random_process(uint64_t *seed, struct slice *s, struct process_plan *process)
+{
+    process->role = (enum role)random_below(seed, ROLE_LAUNCHER);
+    if (process->role == ROLE_SAMPLER && !s->sampler_command)
+        s->sampler_command = mem_strdup("sample");
+    process->id = random_below(seed, 1000);
+    process->local = random_below(seed, 1000);
+    process->port = random_below(seed, 65536);
+    random_env(seed, &process->env, 4);
+}
+
 static struct slice *random_slice(uint64_t *seed)
 {
     struct slice *s = mem_calloc(1, sizeof(*s));
@@ -113,15 +124,8 @@ static struct slice *random_slice(uint64_t *seed)
     s->shm_size = (int64_t)random_below(seed, 1000) << 30;
     s->n_processes = random_below(seed, 6);
     s->processes = mem_calloc((size_t)s->n_processes, sizeof(*s->processes));
-    for (int i = 0; i < s->n_processes; i++) {
-        s->processes[i].role = (enum role)random_below(seed, ROLE_LAUNCHER);
-        if (s->processes[i].role == ROLE_SAMPLER && !s->sampler_command)
-            s->sampler_command = mem_strdup("sample");
-        s->processes[i].id = random_below(seed, 1000);
-        s->processes[i].local = random_below(seed, 1000);
-        s->processes[i].port = random_below(seed, 65536);
-        random_env(seed, &s->processes[i].env, 4);
-    }
+    for (int i = 0; i < s->n_processes; i++)
+        random_process(seed, s, &s->processes[i]);
     return s;
 }
 
@@ -146,83 +150,34 @@ static struct buf random_slice_bytes(uint64_t *seed)
     return bytes;
 }
 
+/* Packs got, which it frees, to the same bytes. */
+static void check_bytes(struct slice *got, const struct buf *bytes)
+{
+    struct buf again = {0};
+
+    message_pack_slice(&again, got);
+    ck_assert_uint_eq(again.len, bytes->len);
+    ck_assert_mem_eq(again.data, bytes->data, bytes->len);
+    slice_free(got);
+    buf_free(&again);
+}
+
 START_TEST(slices_of_all_shapes_come_back)
 {
     uint64_t seed = 4711;
 
     for (int i = 0; i < 500; i++) {
-        struct buf bytes = random_slice_bytes(&seed), again = {0};
+        struct buf bytes = random_slice_bytes(&seed);
         struct slice *got = message_unpack_slice(bytes.data, bytes.len);
 
         ck_assert_ptr_nonnull(got);
-        message_pack_slice(&again, got);
-        ck_assert_uint_eq(again.len, bytes.len);
-        ck_assert_mem_eq(again.data, bytes.data, bytes.len);
-        slice_free(got);
+        check_bytes(got, &bytes);
         buf_free(&bytes);
-        buf_free(&again);
     }
 }
 END_TEST
 
-START_TEST(slice_fields_keep_their_places)
-{
-    uint64_t seed = 99;
-    struct slice *s = random_slice(&seed), *got;
-    struct buf bytes = {0};
-
-    s->machine = 3;
-    s->machines = 7;
-    s->port = 30050;
-    s->cpus = 64;
-    s->attempt = 5;
-    s->preempt_signal = 10;
-    s->private_shm = 2;
-    s->shm_size = 1 << 30;
-    s->log_size = INT64_C(1) << 33;
-    s->start_timeout_ms = 1;
-    s->exit_timeout_ms = 2;
-    s->kill_grace_ms = 3;
-    s->lost_timeout_ms = 4;
-    message_pack_slice(&bytes, s);
-    got = message_unpack_slice(bytes.data, bytes.len);
-    ck_assert_ptr_nonnull(got);
-    ck_assert_int_eq(got->machine, 3);
-    ck_assert_int_eq(got->machines, 7);
-    ck_assert_int_eq(got->port, 30050);
-    ck_assert_int_eq(got->cpus, 64);
-    ck_assert_int_eq(got->log_required, s->log_required);
-    ck_assert_int_eq(got->attempt, 5);
-    ck_assert_int_eq(got->watch_samplers, s->watch_samplers);
-    ck_assert_int_eq(got->python_hook, s->python_hook);
-    ck_assert_int_eq(got->preempt_signal, 10);
-    ck_assert_int_eq(got->private_shm, 2);
-    ck_assert_int_eq(got->shm_size, 1 << 30);
-    ck_assert_int_eq(got->log_size, INT64_C(1) << 33);
-    ck_assert_int_eq(got->start_timeout_ms, 1);
-    ck_assert_int_eq(got->exit_timeout_ms, 2);
-    ck_assert_int_eq(got->kill_grace_ms, 3);
-    ck_assert_int_eq(got->lost_timeout_ms, 4);
-    ck_assert_str_eq(got->job_id, s->job_id);
-    ck_assert_str_eq(got->host, s->host);
-    ck_assert_str_eq(got->ip, s->ip);
-    ck_assert_str_eq(got->workspace, s->workspace);
-    ck_assert_str_eq(got->ip_config, s->ip_config);
-    ck_assert_pstr_eq(got->part_config, s->part_config);
-    ck_assert_pstr_eq(got->command, s->command);
-    ck_assert_pstr_eq(got->log_dir, s->log_dir);
-    ck_assert_uint_eq(got->argv.n, s->argv.n);
-    ck_assert_uint_eq(got->set.n, s->set.n);
-    ck_assert_uint_eq(got->defaults.n, s->defaults.n);
-    ck_assert_uint_eq(got->part_files.n, s->part_files.n);
-    ck_assert_int_eq(got->n_processes, s->n_processes);
-    slice_free(s);
-    slice_free(got);
-    buf_free(&bytes);
-}
-END_TEST
-
-static bool slice_is_accepted(const struct slice *slice)
+static struct slice *there_and_back(const struct slice *slice)
 {
     struct buf bytes = {0};
     struct slice *got;
@@ -230,9 +185,85 @@ static bool slice_is_accepted(const struct slice *slice)
     message_pack_slice(&bytes, slice);
     got = message_unpack_slice(bytes.data, bytes.len);
     buf_free(&bytes);
-    if (got)
+    return got;
+}
+
+#define CHECK_INT(member)  ck_assert_int_eq(got->member, s->member)
+#define CHECK_TEXT(member) ck_assert_pstr_eq(got->member, s->member)
+
+static void check_numbers(const struct slice *got, const struct slice *s)
+{
+    CHECK_INT(machine);
+    CHECK_INT(machines);
+    CHECK_INT(port);
+    CHECK_INT(cpus);
+    CHECK_INT(log_required);
+    CHECK_INT(log_size);
+    CHECK_INT(attempt);
+    CHECK_INT(watch_samplers);
+    CHECK_INT(python_hook);
+    CHECK_INT(preempt_signal);
+    CHECK_INT(private_shm);
+    CHECK_INT(shm_size);
+    CHECK_INT(start_timeout_ms);
+    CHECK_INT(exit_timeout_ms);
+    CHECK_INT(kill_grace_ms);
+    CHECK_INT(lost_timeout_ms);
+    CHECK_INT(n_processes);
+}
+
+static void check_texts(const struct slice *got, const struct slice *s)
+{
+    CHECK_TEXT(job_id);
+    CHECK_TEXT(host);
+    CHECK_TEXT(ip);
+    CHECK_TEXT(workspace);
+    CHECK_TEXT(ip_config);
+    CHECK_TEXT(part_config);
+    CHECK_TEXT(command);
+    CHECK_TEXT(sampler_command);
+    CHECK_TEXT(log_dir);
+    CHECK_INT(part_files.n);
+    CHECK_INT(argv.n);
+    CHECK_INT(set.n);
+    CHECK_INT(defaults.n);
+}
+
+static void check_processes(const struct slice *got, const struct slice *s)
+{
+    for (int i = 0; i < s->n_processes; i++) {
+        CHECK_INT(processes[i].role);
+        CHECK_INT(processes[i].id);
+        CHECK_INT(processes[i].local);
+        CHECK_INT(processes[i].port);
+        CHECK_INT(processes[i].env.n);
+    }
+}
+
+/* A field that is in no table would come back as 0. */
+START_TEST(all_fields_of_a_slice_travel)
+{
+    uint64_t seed = 99;
+
+    for (int i = 0; i < 20; i++) {
+        struct slice *s = random_slice(&seed), *got = there_and_back(s);
+
+        ck_assert_ptr_nonnull(got);
+        check_numbers(got, s);
+        check_texts(got, s);
+        check_processes(got, s);
+        slice_free(s);
         slice_free(got);
-    return got != NULL;
+    }
+}
+END_TEST
+
+static bool slice_is_accepted(const struct slice *slice)
+{
+    struct slice *got = there_and_back(slice);
+
+    slice_free(got);
+    return got;
 }
 
 /* The field has a value that must be refused; then it gets its own back. */
@@ -332,20 +363,15 @@ START_TEST(mutated_slices_do_no_harm)
         struct buf original = random_slice_bytes(&seed);
 
         for (int k = 0; k < 100; k++) {
-            struct buf bytes = {0}, again = {0};
+            struct buf bytes = {0};
             struct slice *got;
 
             buf_add(&bytes, original.data, original.len);
             random_mutate(&seed, &bytes);
             got = message_unpack_slice(bytes.data, bytes.len);
-            if (got) { /* then they say something else, and there is one way to say it */
-                message_pack_slice(&again, got);
-                ck_assert_uint_eq(again.len, bytes.len);
-                ck_assert_mem_eq(again.data, bytes.data, bytes.len);
-                slice_free(got);
-            }
+            if (got) /* then they say something else, and there is one way to say it */
+                check_bytes(got, &bytes);
             buf_free(&bytes);
-            buf_free(&again);
         }
         buf_free(&original);
     }
@@ -378,7 +404,7 @@ END_TEST
 
 UNIT_MAIN("message", frames_are_found_whole_or_not_at_all, foreign_headers_are_refused_at_once,
           a_payload_that_is_too_long_is_refused_by_the_receiver, slices_of_all_shapes_come_back,
-          slice_fields_keep_their_places, values_out_of_range_are_refused,
+          all_fields_of_a_slice_travel, values_out_of_range_are_refused,
           a_sampler_without_a_command_is_refused, a_slice_without_a_command_is_refused,
           truncated_and_longer_slices_are_refused, mutated_slices_do_no_harm,
           a_folder_comes_back_whole_or_not_at_all)

@@ -325,36 +325,37 @@ START_TEST(unreadable_files)
 }
 END_TEST
 
+static const char *const some_words[] = {"--",
+                                         "-",
+                                         "--=",
+                                         "---",
+                                         "",
+                                         " ",
+                                         "=",
+                                         "--num_trainers",
+                                         "--num_trainers=1",
+                                         "x y",
+                                         "A=1",
+                                         "A=1 b",
+                                         "--extra_envs",
+                                         "--extra_envs=",
+                                         "--help=",
+                                         "--quiet",
+                                         "-h",
+                                         "-hx",
+                                         "--config",
+                                         "--workspace=/",
+                                         "\xff\xfe",
+                                         "--ip",
+                                         "--num",
+                                         "--\x01",
+                                         "--pass_env",
+                                         "none",
+                                         "-W",
+                                         "-Wx"};
+
 START_TEST(random_words)
 {
-    static const char *const words[] = {"--",
-                                        "-",
-                                        "--=",
-                                        "---",
-                                        "",
-                                        " ",
-                                        "=",
-                                        "--num_trainers",
-                                        "--num_trainers=1",
-                                        "x y",
-                                        "A=1",
-                                        "A=1 b",
-                                        "--extra_envs",
-                                        "--extra_envs=",
-                                        "--help=",
-                                        "--quiet",
-                                        "-h",
-                                        "-hx",
-                                        "--config",
-                                        "--workspace=/",
-                                        "\xff\xfe",
-                                        "--ip",
-                                        "--num",
-                                        "--\x01",
-                                        "--pass_env",
-                                        "none",
-                                        "-W",
-                                        "-Wx"};
     const char *some[12];
 
     srand((unsigned)_i);
@@ -362,7 +363,7 @@ START_TEST(random_words)
         size_t n = (size_t)rand() % 11;
 
         for (size_t i = 0; i < n; i++)
-            some[i] = words[(size_t)rand() % (sizeof(words) / sizeof(words[0]))];
+            some[i] = some_words[(size_t)rand() % (sizeof(some_words) / sizeof(some_words[0]))];
         some[n] = NULL;
         parse_words(some);
         options_free(&o);
