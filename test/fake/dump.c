@@ -79,7 +79,7 @@ static void put_status(FILE *out)
         fclose(status);
 }
 
-/* Before any file of our own is opened, so that ours is not among them. */
+/* Call it before a file is opened, so that no file of our own is among them. */
 static void read_fds(FILE *out)
 {
     char path[64], target[4096];

@@ -427,8 +427,8 @@ static void script_run(const char *script, int run)
     free(copy);
 }
 
-/* How well a clause's WHO fits us: 0 not at all, 1 any, 2 role, 3 role and id. *script is behind
- * the colon. */
+/* How well a clause's WHO fits us: 0 not at all, 1 any, 2 role, 3 role and id. Sets *script to what
+ * is behind the colon. */
 static int clause_fits(const char *clause, const char **script)
 {
     const char *colon = strchr(clause, ':');

@@ -18,7 +18,7 @@ enum { DEFAULT_PORT = 30050 };
 
 static int listener = -1;
 
-/* The lines of DGL_IP_CONFIG; returns how many. */
+/* Reads the lines of DGL_IP_CONFIG; returns how many. */
 static int read_ip_config(struct sockaddr_in **lines)
 {
     const char *path = getenv("DGL_IP_CONFIG");
@@ -122,8 +122,8 @@ void net_serve(void)
     free(fds);
 }
 
-/* A trainer's sampler workers connect too, and DGL_NUM_CLIENT counts them: here the trainer does it
- * in their place, if for_samplers. The connections stay open until this process ends. */
+/* DGL_NUM_CLIENT counts a trainer's sampler workers, which connect too; with for_samplers the
+ * trainer does it for them. The connections stay open until this process ends. */
 void net_connect(bool for_samplers)
 {
     const char *role = getenv("DGL_ROLE");

@@ -58,7 +58,7 @@ static int flags_of(const char *how)
     return flags;
 }
 
-/* A process of this command line, whose script is ours. Does not return. */
+/* Becomes a process of this command line that runs our script. Does not return. */
 static void become_worker(const char *script)
 {
     execl("/proc/self/exe", "python3 -c from multiprocessing.spawn import spawn_main", script,
@@ -136,8 +136,7 @@ void tree_bomb(int n)
     }
 }
 
-/* The count is shared by all of them, so that the bomb is bounded also where nothing else holds it.
- */
+/* All processes share the count, which bounds the bomb where nothing else does. */
 void tree_bomb_fast(long n)
 {
     atomic_long *left =

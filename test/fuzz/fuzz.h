@@ -1,5 +1,4 @@
-/* fuzz: what the targets share: the entry that libFuzzer and replay.c call, and how a property that
- * does not hold is told.
+/* fuzz: for all targets: the entry that libFuzzer and replay.c call, and the checks of properties.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -22,8 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         }                                                                                          \
     } while (0)
 
-/* A text for people: no control character but tabs and the line breaks of a list, in one byte or
- * as U+0080 to U+009F. */
+/* Checks a text for people: it holds no control character (a byte, or U+0080 to U+009F) but tabs
+ * and the line breaks of a list. */
 static inline void fuzz_check_text(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -35,7 +34,7 @@ static inline void fuzz_check_text(const char *text, size_t len)
     }
 }
 
-/* What the user is told: exit code 2, and a harmless text that names what is wrong. */
+/* Checks an error: exit code 2, and a harmless text that names what is wrong. */
 void fuzz_check_error(const struct err *err, const char *named);
 
 #endif

@@ -18,7 +18,7 @@
 
 static const char *folder;
 
-/* Writes and empties. */
+/* Writes the bytes to a file, and empties them. */
 static void write_seed(const char *name, struct buf *bytes)
 {
     char *path = file_join(folder, name);

@@ -1,4 +1,4 @@
-/* parsed: what holds for options that were accepted. */
+/* parsed: checks options that were accepted. */
 #include "parsed.h"
 
 #include <signal.h>

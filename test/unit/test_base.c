@@ -233,7 +233,7 @@ START_TEST(file_reads_what_it_wrote)
 }
 END_TEST
 
-/* A process that adds a byte after the other, until it is killed. */
+/* Starts a process that appends bytes to the file, one by one, until it is killed. */
 static pid_t append_for_ever(const char *path)
 {
     int fd = open(path, O_WRONLY | O_APPEND);

@@ -7,7 +7,7 @@ static struct cause make(enum how how, enum role role, int64_t age_ms)
     return (struct cause){.how = how, .role = role, .age_ms = age_ms};
 }
 
-/* The first of two, whichever order they stand in: 0 is a, 1 is b. */
+/* Which of two causes is the first, in either order: 0 is a, 1 is b. */
 static int first_of(struct cause a, struct cause b)
 {
     const struct cause *ab[] = {&a, &b}, *ba[] = {&b, &a};

@@ -26,7 +26,7 @@ START_TEST(only_a_daemons_own_binding_is_undone)
 }
 END_TEST
 
-/* A whole machine is the job's when it was granted as many CPUs as there are. */
+/* The job has the whole machine if Slurm has granted as many CPUs as there are. */
 START_TEST(what_slurm_has_granted_is_not_exceeded)
 {
     struct cpus one = of(3, 3), eight = of(0, 7);

@@ -1,5 +1,5 @@
-/* test_folder: a private folder's name, who it is when its path leads elsewhere, and its removal
- * while somebody swaps what is in it for a symbolic link.
+/* test_folder: a private folder's name, its path when that leads elsewhere, and its removal while
+ * somebody swaps what is in it for a symbolic link.
  */
 #include "base/folder.h"
 
@@ -176,8 +176,8 @@ START_TEST(a_mount_in_it)
 }
 END_TEST
 
-/* Another user, where the test may become one, who owns a folder in ours: puts a link to the canary
- * in the place of what is being emptied, and back. */
+/* Becomes another user if it may. Swaps a folder that is being emptied for a link to the canary,
+ * and back, until it is killed. */
 static pid_t attack(int in, const char *canary)
 {
     pid_t pid = fork();

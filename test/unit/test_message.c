@@ -266,7 +266,7 @@ static bool slice_is_accepted(const struct slice *slice)
     return got;
 }
 
-/* The field has a value that must be refused; then it gets its own back. */
+/* Gives the field a value that must be refused, and then its own again. */
 #define CHECK_REFUSED(slice, field, wrong)                                                         \
     do {                                                                                           \
         __typeof__((slice)->field) kept = (slice)->field;                                          \
@@ -369,7 +369,7 @@ START_TEST(mutated_slices_do_no_harm)
             buf_add(&bytes, original.data, original.len);
             random_mutate(&seed, &bytes);
             got = message_unpack_slice(bytes.data, bytes.len);
-            if (got) /* then they say something else, and there is one way to say it */
+            if (got)
                 check_bytes(got, &bytes);
             buf_free(&bytes);
         }

@@ -12,7 +12,7 @@
 
 #include "unit.h"
 
-/* One that is not the default. */
+/* A value that is not the default. */
 static const struct option_choice *unusual_choice(const struct option_spec *spec)
 {
     const struct option_choice *choice = spec->choices;

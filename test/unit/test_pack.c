@@ -90,7 +90,7 @@ START_TEST(vectors_come_back_appended)
 }
 END_TEST
 
-/* The reads of bytes that must be refused: bad is set, and stays, and nothing is given. */
+/* Every read must refuse these bytes: it sets bad, which stays, and gives nothing. */
 static void check_text_refused(const char *bytes, size_t len)
 {
     char *copy = mem_calloc(len, 1); /* exactly as long, for the sanitizer */

@@ -114,7 +114,7 @@ static void check_type(const cJSON *value, const cJSON *schema, const char *wher
     ck_assert_msg(fits, "'%s' has a word that is not listed", where);
 }
 
-/* What of JSON Schema the file uses. */
+/* Checks the keywords of JSON Schema that the file uses. */
 static void check_value(const cJSON *value, const cJSON *schema, const cJSON *root,
                         const char *where)
 {

@@ -189,7 +189,7 @@ START_TEST(hints_fit_their_kinds)
 }
 END_TEST
 
-/* What was looked up on the machine is not contradicted. The texts are explain's. */
+/* A hint does not contradict what the keeper saw on the machine; keeper/explain has the texts. */
 START_TEST(hints_follow_what_is_known)
 {
     static const struct {

@@ -1,4 +1,4 @@
-/* watchdog: in a child each, since it ends the process. */
+/* test_watchdog: each test has a child, since the watchdog ends its process. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -134,7 +134,7 @@ START_TEST(a_closed_stderr_does_not_keep_it)
 }
 END_TEST
 
-/* A time-out of 0 is none. */
+/* 0 means no time-out. */
 static int end_in_time(void)
 {
     for (int i = 0; i < 3; i++) {
@@ -156,7 +156,7 @@ START_TEST(what_ends_in_time_goes_on)
 }
 END_TEST
 
-/* The second deadline is its own, not the first one's. */
+/* The second watchdog has a deadline of its own. */
 static int hang_the_second_time(void)
 {
     watchdog_begin(NEVER_MS, 8, "first");
