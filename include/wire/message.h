@@ -20,7 +20,7 @@ enum message_type {
     MESSAGE_PLAN = 1, /* slice */
     MESSAGE_GO,       /* u32 enum go, u32 master_port */
     MESSAGE_STOP,     /* u32 hurry: 1 skips the grace */
-    MESSAGE_CREDIT,   /* u32: bytes that console output may grow by (also rank 0 -> rank) */
+    MESSAGE_CREDIT,   /* u32: so many bytes more may go to the console (also rank 0 -> rank) */
     MESSAGE_PREEMPT,  /* u32 signal: for the trainers (between coordinators: cause) */
     MESSAGE_PING,     /* empty: PONG answers it; a side that falls silent is stopped or stuck */
     MESSAGE_LEAVE, /* exit; only after REACHED_OVER (rank 0 -> rank: u32 code: leave without a gate
