@@ -48,17 +48,14 @@ HOSTILE = {
 
 
 @KINDS
-def test_files(solo, kind, monkeypatch):
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_file(solo, kind, what, monkeypatch):
     it = solo()
-
-    def check(what):
-        path, words = prepare(it, kind)
-        make, says = HOSTILE[what]
-        make(path)
-        check_refused(it, dry_run(it, *words), path.name, says)
-
-    monkeypatch.chdir(prepare(it, kind)[0].parent)  # for make_socket
-    check_each(HOSTILE, check)
+    path, words = prepare(it, kind)
+    make, says = HOSTILE[what]
+    monkeypatch.chdir(path.parent)  # for make_socket
+    make(path)
+    check_refused(it, dry_run(it, *words), path.name, says)
 
 
 @KINDS
@@ -92,39 +89,30 @@ NUMBERS = ["1e400", "-1e400", "9223372036854775808", "99999999999999999999", "-1
            "1" * 4000, "\"2\"", "null", "1e-400"]
 
 
-def test_numbers_in_part_config(solo):
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_number_in_part_config(solo, number):
     it = solo()
     path, _ = prepare(it, "part_config")
     text = good(it, "part_config")
-
-    def check(number):
-        path.write_text(text.replace('"num_parts": 1', f'"num_parts": {number}'))
-        check_refused(it, dry_run(it), "graph.json")
-
-    check_each(NUMBERS, check)
+    path.write_text(text.replace('"num_parts": 1', f'"num_parts": {number}'))
+    check_refused(it, dry_run(it), "graph.json")
 
 
-def test_numbers_in_config(solo):
+@pytest.mark.parametrize("number", [each for each in NUMBERS if each != '"2"'])
+def test_a_number_in_config(solo, number):
     it = solo()
     path, words = prepare(it, "config")
-
-    def check(number):
-        path.write_text('{"num_server_threads": %s}' % number)
-        check_refused(it, dry_run(it, *words), "job.json")
-
-    check_each([each for each in NUMBERS if each != '"2"'], check)
+    path.write_text('{"num_server_threads": %s}' % number)
+    check_refused(it, dry_run(it, *words), "job.json")
 
 
-def test_ports(solo):
+@pytest.mark.parametrize("port", ["0", "-1", "65536", "9223372036854775808", "99999999999999999999",
+                                  "1e400", "+1", "0x50", "9" * 200])
+def test_a_port(solo, port):
     it = solo()
     path, _ = prepare(it, "ip_config")
-
-    def check(port):
-        path.write_text(f"{it.ip_config[0]} {port}\n")
-        check_refused(it, dry_run(it), "ip_config.txt:1")
-
-    check_each(["0", "-1", "65536", "9223372036854775808", "99999999999999999999", "1e400", "+1",
-                "0x50", "9" * 200], check)
+    path.write_text(f"{it.ip_config[0]} {port}\n")
+    check_refused(it, dry_run(it), "ip_config.txt:1")
 
 
 DEEP = {
@@ -139,15 +127,12 @@ DEEP = {
 
 
 @pytest.mark.parametrize("kind", ["part_config", "config"])
-def test_json_that_is_deep_or_long(solo, kind):
+@pytest.mark.parametrize("what", DEEP)
+def test_json_that_is_deep_or_long(solo, kind, what):
     it = solo()
     path, words = prepare(it, kind)
-
-    def check(what):
-        path.write_text(DEEP[what])
-        check_refused(it, dry_run(it, *words), path.name)
-
-    check_each(DEEP, check)
+    path.write_text(DEEP[what])
+    check_refused(it, dry_run(it, *words), path.name)
 
 
 LARGE = {
@@ -160,17 +145,14 @@ LARGE = {
 }
 
 
-def test_large_part_configs(solo):
-    """They are well formed: what is made of their values must not take all the memory."""
+@pytest.mark.parametrize("what", LARGE)
+def test_a_large_part_config(solo, what):
+    """It is well formed: the program must not take all the memory to hold its values."""
     it = solo()
     path, _ = prepare(it, "part_config")
-
-    def check(what):
-        value, says = LARGE[what]
-        path.write_text('{"num_parts": 0, "node_map": %s}' % value)
-        check_refused(it, dry_run(it), "graph.json", says)
-
-    check_each(LARGE, check)
+    value, says = LARGE[what]
+    path.write_text('{"num_parts": 0, "node_map": %s}' % value)
+    check_refused(it, dry_run(it), "graph.json", says)
 
 
 # ---- files that change ----

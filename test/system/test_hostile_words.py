@@ -5,7 +5,9 @@ import json
 import os
 import re
 
-from hostile import check_each, check_refused, dry_run
+import pytest
+
+from hostile import check_refused, dry_run
 
 WORDS = {
     "a word of 128 kB": ["--" + "x" * 131_000],
@@ -29,12 +31,13 @@ WORDS = {
 }
 
 
-def test_words(solo):
+@pytest.mark.parametrize("what", WORDS)
+def test_words(solo, what):
     it = solo()
     it.write()
     (it.workspace / "many").write_text("".join(f"10.0.{n >> 8}.{n & 255}\n"
                                                for n in range(1, 1000)))
-    check_each(WORDS, lambda what: check_refused(it, dry_run(it, *WORDS[what])))
+    check_refused(it, dry_run(it, *WORDS[what]))
 
 
 def test_a_hundred_thousand_words_behind_dashes(solo):
@@ -88,18 +91,15 @@ VARIABLES = {
 }
 
 
-def test_variables(solo):
+@pytest.mark.parametrize("what", VARIABLES)
+def test_variables(solo, what):
     it = solo()
     it.write()
     os.mkfifo(it.workspace.parent / "fifo")
-
-    def check(what):
-        variables, refused = VARIABLES[what]
-        answer = dry_run(it, **variables)
-        if refused:
-            check_refused(it, answer)
-            return
-        assert answer.code == 0, answer.said
-        assert "\x1b" not in answer.out + answer.err, repr(answer.said)
-
-    check_each(VARIABLES, check)
+    variables, refused = VARIABLES[what]
+    answer = dry_run(it, **variables)
+    if refused:
+        check_refused(it, answer)
+        return
+    assert answer.code == 0, answer.said
+    assert "\x1b" not in answer.out + answer.err, repr(answer.said)
