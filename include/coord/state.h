@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "coord/coord.h"
+#include "coord/ends.h"
 #include "coord/gates.h"
 #include "coord/keeper_link.h"
 #include "coord/masterport.h"
@@ -30,8 +31,11 @@ struct run {
     enum gate gate;      /* the next one, or the one that has been entered */
     bool gate_entered;
     bool checked, keeper_has_plan, listening, ended, over, outcome_sent;
-    bool stopping, hurried;
-    int64_t stop_time;
+    enum ends ends;
+    bool hurried;
+    int64_t stop_time; /* since when it is stopped */
+    int lost_machine;  /* the first that is lost; -1: none, or nobody knows which */
+    int64_t lost_time;
 
     struct cause *cause; /* what failed here first, at cause_time */
     int64_t cause_time;
@@ -50,7 +54,6 @@ struct run {
     int64_t
         next_ask; /* when those whose outcome is missing are asked for a sign of life; 0: not yet */
     int64_t asked;         /* since when */
-    bool given_up;         /* some gave none: no gate opens any more */
     int64_t complete_time; /* when all outcomes had come; 0 before */
     bool report_begun, reported, concluded;
     bool restart; /* the last gate is to begin another attempt */
@@ -67,8 +70,12 @@ struct foreign {
     int64_t next, pause; /* 0: not yet */
 };
 
+/* Who was told to end the job. */
+enum told { TOLD_NOBODY, TOLD_OTHERS, TOLD_HERE };
+
 struct coord {
     const struct coord_setup *setup;
+    struct parent parent; /* none, once it is gone */
     struct peers *peers;
     struct keeper_link keeper;
     bool keeper_silent;
@@ -90,18 +97,12 @@ struct coord {
 
     struct cause *order; /* the first that came from outside, about the whole job; NULL: none */
     int64_t order_time;
-    bool outside;       /* a signal or a dead parent: MPI_Finalize may never come back */
-    bool parent_gone;   /* who started this rank */
-    bool signalled;     /* this rank itself has got a signal; the next one skips the grace */
-    int preempt_signal; /* 0: none */
-    bool preempted;
+    enum told told;       /* who then loses patience waits for no grace */
+    int preempt_signal;   /* 0: none */
     int64_t preempt_ends; /* rank 0: then the job is stopped; CLOCK_NEVER */
 
-    bool lost; /* a machine is lost: no gate opens any more */
-    int lost_machine;
-    bool lost_root; /* and it is rank 0's, so that nobody else will say it */
-    int64_t lost_time, root_heard;
-    int leave_code; /* rank 0 leaves without a gate, and so do we; -1: it does not */
+    int64_t root_heard;
+    int leave_code; /* rank 0's, by which all leave without a gate */
 
     int64_t last_event;
 };
@@ -122,8 +123,11 @@ void coord_abandon(struct coord *c);
 /* No process of the job is left on this machine. */
 void coord_be_over(struct coord *c);
 
-/* Stops this machine's processes; hurry: without grace. */
-void coord_stop(struct coord *c, bool hurry);
+/* The attempt has one more reason to end. */
+void coord_raise(struct coord *c, enum ends reason);
+
+/* Stops this machine's processes for that reason; hurry: without grace. */
+void coord_stop(struct coord *c, enum ends reason, bool hurry);
 
 /* Something failed here: keeps the cause (taken over) if it is the first, tells everybody, stops.
  */
@@ -132,9 +136,6 @@ void coord_fail(struct coord *c, struct cause *cause);
 /* A cause of the launcher's own about this machine. text may be NULL. The caller frees. */
 struct cause *coord_own_cause(const struct coord *c, enum how how, int value, int code,
                               const char *text);
-
-/* Is this about the whole job, whatever attempt runs? */
-bool coord_is_outside(enum how how);
 
 /* Keeps a copy of such a cause, if it is the first. */
 void coord_keep_order(struct coord *c, const struct cause *cause);
@@ -224,12 +225,6 @@ void coord_preempt_is_over(struct coord *c);
 
 /* Once this machine is over: outcome to rank 0, its report, and the ways out without a gate. */
 void coord_run_closing(struct coord *c, int64_t now);
-
-enum leaving {
-    LEAVE_TOGETHER, /* all ranks have passed the last gate */
-    LEAVE_ALONE,    /* no other rank is known to leave as well: it aborts the rest */
-    LEAVE_AT_ONCE   /* no other rank can be reached, or rank 0 has said so: MPI_Abort would wait */
-};
 
 /* Says the code to the sleepers, sees the keeper off, and leaves. */
 _Noreturn void coord_leave(struct coord *c, int code, enum leaving how);

@@ -61,16 +61,23 @@ void coord_abandon(struct coord *c)
     coord_be_over(c);
 }
 
-void coord_stop(struct coord *c, bool hurry)
+void coord_raise(struct coord *c, enum ends reason)
+{
+    bool stopped = ends_stops(c->run.ends);
+
+    c->run.ends = ends_after(c->run.ends, reason);
+    if (stopped || !ends_stops(c->run.ends))
+        return;
+    c->run.stop_time = clock_ms();
+    if (c->root)
+        root_phase(c->root, PHASE_STOP);
+}
+
+void coord_stop(struct coord *c, enum ends reason, bool hurry)
 {
     struct buf data = {0};
 
-    if (!c->run.stopping) {
-        c->run.stopping = true;
-        c->run.stop_time = clock_ms();
-        if (c->root)
-            root_phase(c->root, PHASE_STOP);
-    }
+    coord_raise(c, reason);
     if (c->run.over)
         return;
     if (!c->run.keeper_has_plan) {
@@ -110,12 +117,6 @@ void coord_send_alarm_to(struct coord *c, const struct cause *cause, int to)
     buf_free(&data);
 }
 
-bool coord_is_outside(enum how how)
-{
-    return how == HOW_TOLD_TO_STOP || how == HOW_PARENT_GONE || how == HOW_LOST ||
-           how == HOW_PREEMPTED;
-}
-
 void coord_keep_order(struct coord *c, const struct cause *cause)
 {
     if (c->order)
@@ -126,10 +127,8 @@ void coord_keep_order(struct coord *c, const struct cause *cause)
 
 static void note_lost(struct coord *c, const struct cause *cause)
 {
-    c->lost = true;
-    c->lost_time = clock_ms();
-    c->lost_machine = cause->machine;
-    c->lost_root = cause->machine == c->setup->meeting->root_machine;
+    c->run.lost_time = clock_ms();
+    c->run.lost_machine = cause->machine;
     if (!c->root)
         coord_send(c, 0, MESSAGE_HERE,
                    NULL); /* no answer: this machine is the one that is cut off */
@@ -138,18 +137,19 @@ static void note_lost(struct coord *c, const struct cause *cause)
 /* What an alarm means for this rank, wherever it was raised. true: it brings something new. */
 static bool take_note(struct coord *c, const struct cause *cause)
 {
-    bool order = coord_is_outside(cause->how);
-    bool news = !c->run.stopping || (order && !c->order);
+    enum ends reason = ends_of(cause->how, cause->machine == c->setup->meeting->root_machine);
+    bool order = ends_job(reason);
+    bool news = !ends_stops(c->run.ends) || (order && !c->order);
 
-    if (cause->how == HOW_LOST && !c->lost) {
+    if (cause->how == HOW_LOST && c->run.ends < ENDS_PEER_LOST) {
         note_lost(c, cause);
         news = true;
     }
     if (order)
         coord_keep_order(c, cause);
-    if (cause->how == HOW_TOLD_TO_STOP || cause->how == HOW_PARENT_GONE)
-        c->outside = true;
-    coord_stop(c, false);
+    if (!c->told && (cause->how == HOW_TOLD_TO_STOP || cause->how == HOW_PARENT_GONE))
+        c->told = TOLD_OTHERS;
+    coord_stop(c, reason, false);
     return news;
 }
 
@@ -217,7 +217,7 @@ void coord_on_alarm(struct coord *c, int from, const struct buf *payload)
 
     if (!cause)
         return;
-    if (attempt == c->attempt || coord_is_outside(cause->how)) {
+    if (attempt == c->attempt || ends_job(ends_of(cause->how, false))) {
         coord_heed(c, cause, from);
     } else if (attempt > c->attempt && !c->next_alarm) {
         c->next_alarm = cause;
@@ -233,7 +233,7 @@ void coord_hurry(struct coord *c, int from)
     if (c->run.hurried)
         return;
     c->run.hurried = true;
-    coord_stop(c, true);
+    coord_stop(c, ENDS_FAILED, true);
     pack_u32(&data, (uint32_t)c->attempt);
     coord_send_to_links(c, MESSAGE_HURRY, &data, from);
     buf_free(&data);

@@ -75,7 +75,7 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
         tell_to_leave(c, code);
     if (how == LEAVE_ALONE)
         peers_abort(c->peers, code);
-    peers_leave(c->peers, code, c->outside || c->preempted);
+    peers_leave(c->peers, code, ends_job(c->run.ends));
 }
 
 /* The first failure that this rank knows of, its own or an alarm, its age brought up to now; NULL:
@@ -139,7 +139,7 @@ static int64_t closing_deadline(struct coord *c)
 {
     int64_t grace = c->run.slice ? c->run.slice->kill_grace_ms : 0, moved;
 
-    if (!c->run.stopping)
+    if (!ends_stops(c->run.ends))
         return CLOCK_NEVER;
     moved = later(c->run.stop_time + grace, doing_progressed());
     if (c->cleaning)
@@ -172,7 +172,7 @@ static bool console_done(struct coord *c, int64_t now)
 
     if (!console_pending(console))
         return true;
-    if (c->run.stopping)
+    if (ends_stops(c->run.ends))
         return paused > FAILED_READER_MS;
     if (!c->setup->job->run_dir || paused <= READER_MS)
         return false;
@@ -189,13 +189,7 @@ static bool output_goes_first(const struct coord *c, int64_t now)
 
     if (!console_output_pending(console) || now - c->run.complete_time >= OUTPUT_MS)
         return false;
-    return c->run.stopping || now - console_progress(console) < PAUSE_MS;
-}
-
-/* Not when some rank may not come to the last gate, nor when the job as a whole was told to end. */
-static bool may_restart(const struct coord *c, bool late)
-{
-    return !late && !c->order && !c->run.given_up;
+    return ends_stops(c->run.ends) || now - console_progress(console) < PAUSE_MS;
 }
 
 /* The alarm too: the rank that should have passed it on may be stopped. */
@@ -224,9 +218,9 @@ static void ask_for_signs(struct coord *c, int64_t now)
  * will come. */
 static bool rest_is_silent(struct coord *c, int64_t now, bool late)
 {
-    int64_t patience = c->order ? ANSWER_MS : PATIENCE_MS;
+    int64_t patience = ends_job(c->run.ends) ? ANSWER_MS : PATIENCE_MS;
 
-    if (!c->run.stopping)
+    if (!ends_stops(c->run.ends))
         return false;
     ask_for_signs(c, now);
     if (!c->pulse.timeout_ms && !late) /* --lost_timeout 0: silence alone means nothing */
@@ -243,20 +237,22 @@ static bool rest_is_silent(struct coord *c, int64_t now, bool late)
 /* Rank 0, when all outcomes are there or will not come: output, then the report. */
 static void begin_report(struct coord *c, int64_t now, bool late)
 {
-    bool complete = root_complete(c->root, c->lost ? c->lost_machine : -1);
+    bool complete = root_complete(c->root, c->run.lost_machine);
 
-    c->run.given_up = !complete && rest_is_silent(c, now, late);
-    if (!complete && !c->run.given_up)
+    if (!complete && !rest_is_silent(c, now, late))
         return;
     if (!c->run.complete_time)
         c->run.complete_time = now;
     if (!late && output_goes_first(c, now))
         return;
-    if (c->run.stopping)
+    if (ends_stops(c->run.ends))
         drop_output(c);
-    if (c->run.given_up)
+    if (!complete) {
+        coord_raise(c, ENDS_ABANDONED);
         root_say_silent(c->root, root_first_cause(c->root, known_cause(c)));
-    root_conclude(c->root, known_cause(c), may_restart(c, late));
+    }
+    /* not when some rank may not come to the last gate */
+    root_conclude(c->root, known_cause(c), !late && !ends_job(c->run.ends));
     c->run.report_begun = true;
 }
 
@@ -304,7 +300,7 @@ static _Noreturn void leave_alone(struct coord *c, enum leaving how)
     struct buf text = {0};
 
     log_set_sink(NULL, NULL);
-    if (c->lost && cause) {
+    if (c->run.ends >= ENDS_PEER_LOST && cause) {
         report_sentence(&text, cause);
         log_error("%.*s", (int)text.len, text.data);
         buf_free(&text);
@@ -315,7 +311,8 @@ static _Noreturn void leave_alone(struct coord *c, enum leaving how)
 /* A machine was lost, and rank 0 did not answer since: this one is cut off. */
 static bool is_cut_off(const struct coord *c, int64_t now)
 {
-    return c->lost && c->root_heard <= c->lost_time && now - c->lost_time > ANSWER_MS;
+    return c->run.ends >= ENDS_PEER_LOST && c->root_heard <= c->run.lost_time &&
+           now - c->run.lost_time > ANSWER_MS;
 }
 
 /* Nothing moves, and their keeper does not say so: it is of no use in another attempt either. */
@@ -345,6 +342,21 @@ static bool root_is_late(struct coord *c, int64_t now)
     return now - end > REPORT_MS;
 }
 
+/* Who is not told by rank 0 when to leave gives it time for its report, unless it is the one that
+ * is lost. */
+static void leave_in_time(struct coord *c, bool late)
+{
+    enum leaving how = ends_leaving(c->run.ends, c->root, late);
+
+    if (how == LEAVE_NOT || how == LEAVE_TOGETHER)
+        return;
+    if (c->root)
+        coord_leave(c, c->run.code, how);
+    if (c->run.ends == ENDS_ABANDONED)
+        coord_leave(c, c->leave_code, how);
+    leave_alone(c, how);
+}
+
 void coord_run_closing(struct coord *c, int64_t now)
 {
     bool late = now > closing_deadline(c);
@@ -357,13 +369,9 @@ void coord_run_closing(struct coord *c, int64_t now)
         send_outcome(c);
     if (c->root && !c->run.concluded)
         conclude(c, now, late);
-    if (c->root && c->run.concluded && (c->lost || c->run.given_up || late))
-        coord_leave(c, c->run.code, LEAVE_ALONE);
-    /* the others give rank 0 time for its report, unless it is the one that is lost */
-    if (c->leave_code >= 0)
-        coord_leave(c, c->leave_code, LEAVE_AT_ONCE);
+    if (c->root && !c->run.concluded)
+        return;
     if (!c->root && is_cut_off(c, now))
-        leave_alone(c, LEAVE_AT_ONCE);
-    if (!c->root && (c->lost_root || root_is_late(c, now)))
-        leave_alone(c, LEAVE_ALONE);
+        coord_raise(c, ENDS_CUT_OFF);
+    leave_in_time(c, c->root ? late : root_is_late(c, now));
 }

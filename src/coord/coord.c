@@ -62,12 +62,14 @@ static void go(struct coord *c, enum go what, int master_port)
 
 static bool ready_for_gate(const struct coord *c)
 {
-    if (c->lost)
+    bool stops = ends_stops(c->run.ends);
+
+    if (c->run.ends >= ENDS_PEER_LOST)
         return false;
     switch (c->run.gate) {
-    case GATE_START: return c->run.checked || c->run.stopping;
-    case GATE_LISTEN: return c->run.listening || c->run.stopping;
-    case GATE_ENDED: return c->run.ended || c->run.stopping;
+    case GATE_START: return c->run.checked || stops;
+    case GATE_LISTEN: return c->run.listening || stops;
+    case GATE_ENDED: return c->run.ended || stops;
     case GATE_LAST: return c->root ? c->run.concluded : c->run.outcome_sent;
     default: return false;
     }
@@ -76,7 +78,7 @@ static bool ready_for_gate(const struct coord *c)
 /* As late as can be, since others may listen on it until torch does. */
 static int choose_master_port(struct coord *c)
 {
-    if (c->setup->meeting->machine == 0 && !c->run.stopping &&
+    if (c->setup->meeting->machine == 0 && !ends_stops(c->run.ends) &&
         masterport_hold(&c->run.master, clock_ms()))
         coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER,
                                       "cannot get a port for MASTER_PORT"));
@@ -89,7 +91,7 @@ static void enter_gate(struct coord *c)
 
     if (c->run.gate == GATE_LISTEN)
         value[1] = choose_master_port(c);
-    value[0] = c->run.stopping;
+    value[0] = ends_stops(c->run.ends);
     if (c->run.gate == GATE_LAST)
         value[0] = c->root ? c->run.code : 0;
     if (c->run.gate == GATE_LAST)
@@ -125,8 +127,8 @@ static void on_gate(struct coord *c, const int64_t result[2])
         return;
     }
     if (result[0])
-        coord_stop(c, false);
-    if (c->run.stopping)
+        coord_stop(c, ENDS_FAILED, false);
+    if (ends_stops(c->run.ends))
         return;
     if (c->root && passed != GATE_START)
         root_phase(c->root, passed == GATE_LISTEN ? PHASE_TRAINERS : PHASE_DRAIN);
@@ -145,7 +147,7 @@ static bool run_gates(struct coord *c)
 
     if (!c->run.gate_entered && ready_for_gate(c))
         enter_gate(c);
-    if (!c->run.gate_entered || c->lost)
+    if (!c->run.gate_entered || c->run.ends >= ENDS_PEER_LOST)
         return false;
     passed = peers_gate_passed(c->peers, result);
     if (passed < 0)
@@ -186,7 +188,8 @@ static void look_after_master_port(struct coord *c, int64_t now)
     struct err err = {0};
     unsigned uid;
 
-    if (c->run.stopping || !masterport_is_taken(&c->run.master, c->keeper.keeper.pid, now, &uid))
+    if (ends_stops(c->run.ends) ||
+        !masterport_is_taken(&c->run.master, c->keeper.keeper.pid, now, &uid))
         return;
     err_set(&err, EXIT_MACHINE,
             "a process of user %u listens on port %d, which the trainers were told as MASTER_PORT; "
@@ -203,7 +206,7 @@ static void on_time(struct coord *c, int64_t now)
     if (pulse_beat_due(&c->pulse, now))
         coord_send_beat(c);
     silent = pulse_lost(&c->pulse, now);
-    if (silent >= 0 && !c->lost)
+    if (silent >= 0 && c->run.ends < ENDS_PEER_LOST)
         coord_on_silence(c, silent);
     look_after_keeper(c, now);
     coord_look_for_foreign(c, now);
@@ -211,7 +214,7 @@ static void on_time(struct coord *c, int64_t now)
     coord_clean(c, now);
     if (!c->root)
         return;
-    if (!c->run.slices_sent && now >= c->start_at && !c->run.stopping)
+    if (!c->run.slices_sent && now >= c->start_at && !ends_stops(c->run.ends))
         send_slices(c);
     if (now >= c->preempt_ends)
         coord_preempt_is_over(c);
@@ -237,8 +240,7 @@ static int fill_poll(const struct coord *c, struct pollfd *entries, int room)
     entries[AT_KEEPER] = (struct pollfd){.fd = c->keeper.keeper.fd,
                                          .events = c->keeper.out.len ? POLLIN | POLLOUT : POLLIN};
     entries[AT_SIGNALS] = (struct pollfd){.fd = signals_fd(), .events = POLLIN};
-    entries[AT_PARENT] =
-        (struct pollfd){.fd = c->parent_gone ? -1 : c->setup->parent.fd, .events = POLLIN};
+    entries[AT_PARENT] = (struct pollfd){.fd = c->parent.fd, .events = POLLIN};
     for (int i = 0; i < CONSOLE_STREAMS; i++)
         entries[AT_CONSOLE + i].fd = -1;
     if (c->root)
@@ -258,8 +260,7 @@ static bool wait_and_look(struct coord *c)
 
     while ((number = signals_take()))
         coord_on_signal(c, number);
-    if (!c->parent_gone &&
-        launch_parent_gone(&c->setup->parent, any ? entries[AT_PARENT].revents : 0))
+    if (launch_parent_gone(&c->parent, any ? entries[AT_PARENT].revents : 0))
         coord_on_parent_gone(c);
     for (int i = AT_SLEEPERS; any && i < n; i++)
         if (entries[i].revents)
@@ -301,10 +302,9 @@ static void open_root(struct coord *c)
 _Noreturn void coord_run(const struct coord_setup *setup)
 {
     struct coord c = {.setup = setup,
+                      .parent = setup->parent,
                       .peers = setup->peers,
                       .keeper = {.keeper = setup->keeper},
-                      .lost_machine = -1,
-                      .leave_code = -1,
                       .last_event = clock_ms()};
     const struct announce *announce = &setup->meeting->announce;
 

@@ -257,7 +257,7 @@ static void on_hurry(struct coord *c, int from, const struct buf *payload)
 {
     struct unpack u = {.at = payload->data, .left = payload->len};
 
-    if ((int)unpack_u32(&u) == c->attempt && !u.bad && c->run.stopping)
+    if ((int)unpack_u32(&u) == c->attempt && !u.bad && ends_stops(c->run.ends))
         coord_hurry(c, from);
 }
 
@@ -277,7 +277,7 @@ static void on_leave(struct coord *c, int from, const struct buf *payload)
     if (from != 0 || u.bad || code > UINT8_MAX)
         return;
     c->leave_code = (int)code;
-    coord_stop(c, false);
+    coord_stop(c, ENDS_ABANDONED, false);
 }
 
 static void pack_beat(const struct coord *c, struct buf *data)
@@ -333,7 +333,7 @@ bool coord_pump_peers(struct coord *c)
         on_peer(c, &message);
         buf_free(&message.data);
     }
-    if (rc < 0 && !c->lost)
+    if (rc < 0 && c->run.ends < ENDS_PEER_LOST)
         coord_on_mpi_error(c);
     return any || !peers_all_sent(c->peers); /* a long message leaves step by step */
 }
@@ -423,9 +423,9 @@ void coord_on_signal(struct coord *c, int number)
         coord_preempt(c, coord_own_cause(c, HOW_PREEMPTED, number, EXIT_PREEMPTED, NULL), -1);
         return;
     }
-    if (c->signalled)
+    if (c->told == TOLD_HERE)
         coord_hurry(c, -1);
-    c->signalled = true;
+    c->told = TOLD_HERE;
     tell_signal(c, number);
 }
 
@@ -433,8 +433,8 @@ void coord_on_signal(struct coord *c, int number)
  * after a second Ctrl-C. */
 void coord_on_parent_gone(struct coord *c)
 {
-    c->parent_gone = true;
-    if (c->outside)
+    c->parent = PARENT_NONE;
+    if (c->told)
         coord_hurry(c, -1);
     else
         coord_fail(c, coord_own_cause(c, HOW_PARENT_GONE, 0, EXIT_LAUNCHER, NULL));

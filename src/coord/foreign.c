@@ -77,7 +77,7 @@ void coord_look_for_foreign(struct coord *c, int64_t now)
     int *ports;
     size_t n;
 
-    if (!may_listen || !c->run.slice || c->run.stopping || now < f->next)
+    if (!may_listen || !c->run.slice || ends_stops(c->run.ends) || now < f->next)
         return;
     if (!f->hosts)
         know_hosts(f, &c->setup->meeting->announce.hosts);

@@ -57,14 +57,14 @@ void coord_preempt(struct coord *c, struct cause *cause, int from)
     int signal = cause->value;
 
     /* known, or all trainers have ended well; after a failure the gates run ahead of that */
-    if (c->preempted || (c->run.gate > GATE_ENDED && !c->run.stopping)) {
+    if (ends_job(c->run.ends) || (c->run.gate > GATE_ENDED && !ends_stops(c->run.ends))) {
         cause_free(cause);
         return;
     }
-    c->preempted = true;
+    coord_raise(c, ENDS_PREEMPTED);
     coord_keep_order(c, cause);
     tell_links(c, cause, from);
-    if (c->run.stopping) {
+    if (ends_stops(c->run.ends)) {
         cause_free(cause);
         return;
     }
@@ -81,7 +81,7 @@ void coord_preempt(struct coord *c, struct cause *cause, int from)
 void coord_preempt_is_over(struct coord *c)
 {
     c->preempt_ends = CLOCK_NEVER;
-    if (c->run.stopping)
+    if (ends_stops(c->run.ends))
         return;
     log_notice("the job has not ended by itself within --preempt_grace and is stopped");
     coord_fail(c, coord_own_cause(c, HOW_PREEMPTED, c->preempt_signal, EXIT_PREEMPTED, NULL));
