@@ -13,9 +13,8 @@
 #include "job/job.h"
 #include "keeper/scribe.h"
 #include "wire/outcome.h"
+#include "wire/stage.h"
 #include "wire/waiting.h"
-
-enum root_phase { PHASE_SERVERS, PHASE_TRAINERS, PHASE_DRAIN, PHASE_STOP, PHASES };
 
 struct root;
 
@@ -41,8 +40,8 @@ void root_program(struct root *root, int from, const char *path);
  * it. */
 void root_foreign(struct root *root, int from, uint32_t address, uint32_t port);
 
-/* A phase has begun; the one before ends. */
-void root_phase(struct root *root, enum root_phase phase);
+/* SERVERS, TRAINERS, DRAIN or STOP has begun; the one before ends. */
+void root_phase(struct root *root, enum stage stage);
 
 /* All servers of `from` have left with 0 while trainers run; takes cause over. */
 void root_left(struct root *root, int from, struct cause *cause);

@@ -8,6 +8,7 @@
 #include "coord/root.h"
 
 enum {
+    ROOT_PHASES = 4,
     ROOT_FOREIGN_MOST = 8,
     ROOT_WAITING_EVERY_MS = 10000, /* for servers; and for the others, once a trainer has ended */
     ROOT_TRAINERS_EVERY_MS = 60000 /* then */
@@ -35,7 +36,7 @@ struct root {
     int n_left;
     struct cause *left; /* of the first that left */
     int64_t left_came, left_deadline;
-    struct phase phases[PHASES];
+    struct phase phases[ROOT_PHASES]; /* one a stage that root_phase knows, in this order */
     int64_t start, attempt_start;
     struct attempts attempts;  /* those before this one */
     const struct cause *cause; /* this one's, once concluded; borrowed */

@@ -10,13 +10,13 @@
 
 #include "coord/coord.h"
 #include "coord/ends.h"
-#include "coord/gates.h"
 #include "coord/keeper_link.h"
 #include "coord/masterport.h"
 #include "coord/pulse.h"
 #include "coord/root.h"
 #include "job/plan.h"
 #include "wire/outcome.h"
+#include "wire/stage.h"
 
 /* What a neighbour's heartbeat has told of it. */
 struct neighbour {
@@ -28,7 +28,7 @@ struct neighbour {
  * new one. */
 struct run {
     struct slice *slice; /* NULL until it has come */
-    enum gate gate;      /* the next one, or the one that has been entered */
+    enum stage gate;     /* the next one, or the one that has been entered: what it opens */
     bool gate_entered;
     bool checked, keeper_has_plan, listening, ended, over, outcome_sent;
     enum ends ends;

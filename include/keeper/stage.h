@@ -1,20 +1,8 @@
-/* stage: the life of one machine as one table (stage, event) -> stage. Pure. */
+/* stage: the life of one machine at its keeper as one table (stage, event) -> stage. Pure. */
 #ifndef KEEPER_STAGE_H
 #define KEEPER_STAGE_H
 
-enum stage {
-    STAGE_IDLE,         /* nothing has been started */
-    STAGE_SERVERS,      /* servers start; not all of them listen */
-    STAGE_LISTENING,    /* all listen; waits for the other machines */
-    STAGE_TRAINERS,     /* trainers (and samplers) run */
-    STAGE_ENDED,        /* all trainers ended well; waits for the other machines */
-    STAGE_DRAIN,        /* servers leave by themselves */
-    STAGE_STOP,         /* TERM has been sent to whatever is left, but to servers */
-    STAGE_STOP_SERVERS, /* TERM has been sent to the servers too */
-    STAGE_KILL,         /* KILL is sent until nothing is left */
-    STAGE_OVER,         /* nothing is left */
-    STAGE_COUNT
-};
+#include "wire/stage.h"
 
 enum stage_event {
     EVENT_GO,       /* the coordinator's gate has been passed */

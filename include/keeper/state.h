@@ -107,7 +107,7 @@ enum timer {
 enum reporting {
     REPORT_WAITS, /* for the console's credit */
     REPORT_NOW,   /* waits no longer */
-    REPORT_SENT   /* OUTCOME and REACHED_OVER are on their way */
+    REPORT_SENT   /* OUTCOME and REACHED are on their way */
 };
 
 /* raised: the stage then. What counts for that stage alone is dropped when it is gone. */

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/folder.h"
+#include "wire/stage.h"
 
 /* Raise it with each change of what travels between machines: announcement, seats, slices, causes,
  * outcomes, and the messages below. Ranks of different versions refuse each other (hello). */
@@ -18,15 +19,15 @@ enum { MESSAGE_VERSION = 1 };
 enum message_type {
     /* coordinator -> keeper */
     MESSAGE_PLAN = 1, /* slice */
-    MESSAGE_GO,       /* u32 enum go, u32 master_port */
+    MESSAGE_GO,       /* u32 enum stage: enter SERVERS, TRAINERS or DRAIN; u32 master_port */
     MESSAGE_STOP,     /* u32 hurry: 1 skips the grace */
     MESSAGE_CREDIT,   /* u32: so many bytes more may go to the console (also rank 0 -> rank) */
     MESSAGE_PREEMPT,  /* u32 signal: for the trainers (between coordinators: cause) */
     MESSAGE_PING,     /* empty: PONG answers it; a side that falls silent is stopped or stuck */
-    MESSAGE_LEAVE, /* exit; only after REACHED_OVER (rank 0 -> rank: u32 code: leave without a gate
+    MESSAGE_LEAVE, /* exit; only after REACHED OVER (rank 0 -> rank: u32 code: leave without a gate
                       when your machine is over) */
     /* keeper -> coordinator */
-    MESSAGE_REACHED, /* u32 enum reached */
+    MESSAGE_REACHED, /* u32 enum stage: LISTENING, ENDED, or OVER, which comes behind OUTCOME */
     MESSAGE_WAITING, /* waiting (also -> rank 0) */
     MESSAGE_FAILED,  /* cause */
     MESSAGE_LEFT,    /* cause HOW_LEFT_EARLY: all servers of this machine have left with 0 */
@@ -45,13 +46,6 @@ enum message_type {
     /* keeper -> coordinator */
     MESSAGE_FOLDER, /* folder: the coordinator removes it if the keeper is killed */
     MESSAGE_COUNT
-};
-
-enum go { GO_SERVERS, GO_TRAINERS, GO_DRAIN };
-enum reached {
-    REACHED_LISTENING, /* all servers of this machine listen */
-    REACHED_ENDED,     /* all trainers (and samplers) of this machine ended well */
-    REACHED_OVER       /* no process of the job is left on this machine; OUTCOME came before */
 };
 
 enum {

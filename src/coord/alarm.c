@@ -70,7 +70,7 @@ void coord_raise(struct coord *c, enum ends reason)
         return;
     c->run.stop_time = clock_ms();
     if (c->root)
-        root_phase(c->root, PHASE_STOP);
+        root_phase(c->root, STAGE_STOP);
 }
 
 void coord_stop(struct coord *c, enum ends reason, bool hurry)

@@ -12,7 +12,7 @@
 #include "keeper/spawn.h"
 
 /* A fresh one; nothing of it is allocated. */
-static const struct run no_run = {.lost_machine = -1, .master = {.fd = -1}};
+static const struct run no_run = {.gate = STAGE_SERVERS, .lost_machine = -1, .master = {.fd = -1}};
 
 static void clear(struct run *run)
 {

@@ -48,11 +48,11 @@ static void send_slices(struct coord *c)
     coord_on_slice(c, own);
 }
 
-static void go(struct coord *c, enum go what, int master_port)
+static void go(struct coord *c, enum stage stage, int master_port)
 {
     struct buf data = {0};
 
-    pack_u32(&data, what);
+    pack_u32(&data, stage);
     pack_u32(&data, (uint32_t)master_port);
     keeper_link_send(&c->keeper, MESSAGE_GO, data.data, data.len);
     buf_free(&data);
@@ -67,10 +67,10 @@ static bool ready_for_gate(const struct coord *c)
     if (c->run.ends >= ENDS_PEER_LOST)
         return false;
     switch (c->run.gate) {
-    case GATE_START: return c->run.checked || stops;
-    case GATE_LISTEN: return c->run.listening || stops;
-    case GATE_ENDED: return c->run.ended || stops;
-    case GATE_LAST: return c->root ? c->run.concluded : c->run.outcome_sent;
+    case STAGE_SERVERS: return c->run.checked || stops;
+    case STAGE_TRAINERS: return c->run.listening || stops;
+    case STAGE_DRAIN: return c->run.ended || stops;
+    case STAGE_OVER: return c->root ? c->run.concluded : c->run.outcome_sent;
     default: return false;
     }
 }
@@ -89,54 +89,53 @@ static void enter_gate(struct coord *c)
 {
     int64_t value[2] = {0, 0};
 
-    if (c->run.gate == GATE_LISTEN)
+    if (c->run.gate == STAGE_TRAINERS)
         value[1] = choose_master_port(c);
     value[0] = ends_stops(c->run.ends);
-    if (c->run.gate == GATE_LAST)
+    if (c->run.gate == STAGE_OVER)
         value[0] = c->root ? c->run.code : 0;
-    if (c->run.gate == GATE_LAST)
+    if (c->run.gate == STAGE_OVER)
         value[1] = c->run.restart;
     c->run.gate_entered = true;
     peers_gate_enter(c->peers, value);
 }
 
-static void begin(struct coord *c)
+static void give_plan(struct coord *c)
 {
     struct buf data = {0};
 
-    if (c->root) {
-        root_phase(c->root, PHASE_SERVERS);
+    if (c->root)
         root_begin_report(c->root);
-    }
     message_pack_slice(&data, c->run.slice);
     keeper_link_send(&c->keeper, MESSAGE_PLAN, data.data, data.len);
     buf_free(&data);
     c->run.keeper_has_plan = true;
-    go(c, GO_SERVERS, 0);
 }
 
 static void on_gate(struct coord *c, const int64_t result[2])
 {
-    enum gate passed = c->run.gate++;
+    enum stage opened = c->run.gate;
 
     c->run.gate_entered = false;
-    if (passed == GATE_LAST && !result[1])
+    if (opened == STAGE_OVER && !result[1])
         coord_leave(c, (int)result[0], LEAVE_TOGETHER);
-    if (passed == GATE_LAST) {
+    if (opened == STAGE_OVER) {
         coord_begin_next(c);
         return;
     }
+    c->run.gate = opened == STAGE_SERVERS    ? STAGE_TRAINERS
+                  : opened == STAGE_TRAINERS ? STAGE_DRAIN
+                                             : STAGE_OVER;
     if (result[0])
         coord_stop(c, ENDS_FAILED, false);
     if (ends_stops(c->run.ends))
         return;
-    if (c->root && passed != GATE_START)
-        root_phase(c->root, passed == GATE_LISTEN ? PHASE_TRAINERS : PHASE_DRAIN);
-    if (passed == GATE_START)
-        begin(c);
-    else
-        go(c, passed == GATE_LISTEN ? GO_TRAINERS : GO_DRAIN, (int)result[1]);
-    if (passed == GATE_ENDED)
+    if (c->root)
+        root_phase(c->root, opened);
+    if (opened == STAGE_SERVERS)
+        give_plan(c);
+    go(c, opened, (int)result[1]);
+    if (opened == STAGE_DRAIN)
         masterport_release(&c->run.master);
 }
 

@@ -29,9 +29,9 @@ static void on_reached(struct coord *c, const struct buf *payload)
     uint32_t reached = unpack_u32(&u);
 
     switch (u.bad ? UINT32_MAX : reached) {
-    case REACHED_LISTENING: c->run.listening = true; break;
-    case REACHED_ENDED: c->run.ended = true; break;
-    case REACHED_OVER: coord_be_over(c); break;
+    case STAGE_LISTENING: c->run.listening = true; break;
+    case STAGE_ENDED: c->run.ended = true; break;
+    case STAGE_OVER: coord_be_over(c); break;
     }
 }
 

@@ -73,7 +73,7 @@ static size_t ports_of(const struct slice *slice, int *ports)
 void coord_look_for_foreign(struct coord *c, int64_t now)
 {
     struct foreign *f = &c->foreign;
-    bool may_listen = c->run.gate == GATE_LISTEN || c->run.gate == GATE_ENDED;
+    bool may_listen = c->run.gate == STAGE_TRAINERS || c->run.gate == STAGE_DRAIN;
     int *ports;
     size_t n;
 

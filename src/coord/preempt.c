@@ -57,7 +57,7 @@ void coord_preempt(struct coord *c, struct cause *cause, int from)
     int signal = cause->value;
 
     /* known, or all trainers have ended well; after a failure the gates run ahead of that */
-    if (ends_job(c->run.ends) || (c->run.gate > GATE_ENDED && !ends_stops(c->run.ends))) {
+    if (ends_job(c->run.ends) || (c->run.gate > STAGE_DRAIN && !ends_stops(c->run.ends))) {
         cause_free(cause);
         return;
     }
@@ -68,7 +68,7 @@ void coord_preempt(struct coord *c, struct cause *cause, int from)
         cause_free(cause);
         return;
     }
-    if (c->run.gate <= GATE_LISTEN) { /* no trainer runs: there is nothing to save */
+    if (c->run.gate <= STAGE_TRAINERS) { /* no trainer runs: there is nothing to save */
         coord_fail(c, cause);
         return;
     }

@@ -3,6 +3,7 @@
  */
 #include "coord/root.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -115,23 +116,39 @@ static char *command_text(const struct options *options)
     return text.data;
 }
 
-/* What is known of an attempt when it begins: nothing. */
+static const struct {
+    enum stage stage;
+    const char *name, *said;
+} phases[ROOT_PHASES] = {
+    {STAGE_SERVERS, "servers", "starting servers"},
+    {STAGE_TRAINERS, "trainers", "all servers listen; starting trainers"},
+    {STAGE_DRAIN, "drain", "all trainers have ended; servers may leave"},
+    {STAGE_STOP, "stop", "stopping everything"},
+};
+
+static int phase_of(enum stage stage)
+{
+    for (int i = 0; i < ROOT_PHASES; i++)
+        if (phases[i].stage == stage)
+            return i;
+    assert(!"a stage that is no phase");
+    return 0;
+}
+
 void root_begin_attempt(struct root *root)
 {
-    static const char *const names[PHASES] = {"servers", "trainers", "drain", "stop"};
-
     root->attempt_start = clock_ms();
     root->next_waiting = root->attempt_start + ROOT_WAITING_EVERY_MS;
     root->waiting_changed = false;
     root->left_deadline = CLOCK_NEVER;
     root->n_left = 0;
-    for (int i = 0; i < PHASES; i++)
-        root->phases[i] = (struct phase){.name = names[i], .start_ms = -1, .end_ms = -1};
+    for (int i = 0; i < ROOT_PHASES; i++)
+        root->phases[i] = (struct phase){.name = phases[i].name, .start_ms = -1, .end_ms = -1};
 }
 
 void root_end_phases(struct root *root)
 {
-    for (int i = 0; i < PHASES; i++)
+    for (int i = 0; i < ROOT_PHASES; i++)
         if (root->phases[i].start_ms >= 0 && root->phases[i].end_ms < 0)
             root->phases[i].end_ms = clock_ms() - root->attempt_start;
 }
@@ -192,16 +209,15 @@ struct console *root_console(struct root *root)
 
 /* ---- while it runs ---- */
 
-void root_phase(struct root *root, enum root_phase phase)
+void root_phase(struct root *root, enum stage stage)
 {
+    int phase = phase_of(stage);
+
     root_end_phases(root);
     root->phases[phase].start_ms = clock_ms() - root->attempt_start;
-    if (phase == PHASE_TRAINERS)
+    if (stage == STAGE_TRAINERS)
         root->next_waiting = CLOCK_NEVER;
-    log_verbose("%s", phase == PHASE_SERVERS    ? "starting servers"
-                      : phase == PHASE_TRAINERS ? "all servers listen; starting trainers"
-                      : phase == PHASE_DRAIN    ? "all trainers have ended; servers may leave"
-                                                : "stopping everything");
+    log_verbose("%s", phases[phase].said);
 }
 
 void root_waiting(struct root *root, int from, const struct waiting *waiting)
@@ -292,14 +308,16 @@ static void say_waiting(struct root *root, enum role role, int64_t now)
     buf_free(&text);
 }
 
-static bool is_in(const struct root *root, enum root_phase phase)
+static bool is_in(const struct root *root, enum stage stage)
 {
-    return root->phases[phase].start_ms >= 0 && root->phases[phase].end_ms < 0;
+    const struct phase *phase = &root->phases[phase_of(stage)];
+
+    return phase->start_ms >= 0 && phase->end_ms < 0;
 }
 
 static void tick_waiting(struct root *root, int64_t now)
 {
-    bool servers = is_in(root, PHASE_SERVERS);
+    bool servers = is_in(root, STAGE_SERVERS);
     bool early = servers && root->waiting_changed && console_is_terminal(root->console) &&
                  now >= root->next_waiting - ROOT_WAITING_EVERY_MS + WAITING_TERMINAL_MS;
 
@@ -309,7 +327,7 @@ static void tick_waiting(struct root *root, int64_t now)
     root->waiting_changed = false;
     if (servers)
         say_waiting(root, ROLE_SERVER, now);
-    else if (is_in(root, PHASE_TRAINERS))
+    else if (is_in(root, STAGE_TRAINERS))
         say_waiting(root, ROLE_TRAINER, now);
 }
 
@@ -337,7 +355,7 @@ struct cause *root_tick(struct root *root, int64_t now)
 {
     tick_waiting(root, now);
     root_hear_scribe(root);
-    if (now < root->left_deadline || root->phases[PHASE_DRAIN].start_ms >= 0)
+    if (now < root->left_deadline || root->phases[phase_of(STAGE_DRAIN)].start_ms >= 0)
         return NULL;
     root->left_deadline = CLOCK_NEVER;
     root->left->age_ms += now - root->left_came;

@@ -68,7 +68,7 @@ static struct report make_report(struct root *root, const struct cause *cause, b
                                         : complete ? 0
                                                    : EXIT_LAUNCHER,
                            .phases = root->phases,
-                           .n_phases = PHASES,
+                           .n_phases = ROOT_PHASES,
                            .outcomes = by_machine(root),
                            .n_outcomes = root->size,
                            .cause = cause,

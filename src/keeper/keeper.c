@@ -102,7 +102,7 @@ static void report_over(struct machine *m)
     m->reporting = REPORT_SENT;
     deaths_report(m);
     link_send_outcome(m);
-    link_send_u32(m, MESSAGE_REACHED, REACHED_OVER);
+    link_send_u32(m, MESSAGE_REACHED, STAGE_OVER);
 }
 
 static bool finished(const struct machine *m)

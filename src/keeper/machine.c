@@ -44,7 +44,7 @@ static void enter_servers(struct machine *m)
 static void enter_listening(struct machine *m)
 {
     m->timers[TIMER_PROBE] = m->timers[TIMER_START] = CLOCK_NEVER;
-    link_send_u32(m, MESSAGE_REACHED, REACHED_LISTENING);
+    link_send_u32(m, MESSAGE_REACHED, STAGE_LISTENING);
 }
 
 static void enter_trainers(struct machine *m)
@@ -57,7 +57,7 @@ static void enter_trainers(struct machine *m)
 static void enter_ended(struct machine *m)
 {
     m->timers[TIMER_LEFT] = m->timers[TIMER_SAMPLERS] = CLOCK_NEVER;
-    link_send_u32(m, MESSAGE_REACHED, REACHED_ENDED);
+    link_send_u32(m, MESSAGE_REACHED, STAGE_ENDED);
 }
 
 static void enter_drain(struct machine *m)

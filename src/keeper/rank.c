@@ -115,15 +115,13 @@ static int take_plan(struct machine *m, const char *data, size_t len)
 /* A GO that a stop has overtaken is for a stage that is gone. */
 static int take_go(struct machine *m, struct unpack *payload)
 {
-    static const enum stage from[] = {
-        [GO_SERVERS] = STAGE_IDLE, [GO_TRAINERS] = STAGE_LISTENING, [GO_DRAIN] = STAGE_ENDED};
-    uint32_t go = unpack_u32(payload), port = unpack_u32(payload);
+    uint32_t stage = unpack_u32(payload), port = unpack_u32(payload);
 
-    if (payload->bad || go > GO_DRAIN || port > UINT16_MAX || m->slice == NULL)
+    if (payload->bad || stage > STAGE_DRAIN || port > UINT16_MAX || m->slice == NULL)
         return -1;
-    if (m->stage != from[go])
+    if (stage_next(m->stage, EVENT_GO) != stage)
         return 0;
-    if (go == GO_TRAINERS)
+    if (stage == STAGE_TRAINERS)
         m->master_port = (int)port;
     state_add(m, EVENT_GO);
     return 0;

@@ -250,13 +250,13 @@ static void write_stream(void)
 {
     struct buf out = {0}, payload = {0};
 
-    pack_u32(&payload, REACHED_LISTENING);
+    pack_u32(&payload, STAGE_LISTENING);
     add_frame(&out, MESSAGE_REACHED, &payload);
     message_pack_cause(&payload, &sample_cause);
     add_frame(&out, MESSAGE_FAILED, &payload);
     message_pack_outcome(&payload, &sample_outcomes[0]);
     add_frame(&out, MESSAGE_OUTCOME, &payload);
-    pack_u32(&payload, REACHED_OVER);
+    pack_u32(&payload, STAGE_OVER);
     add_frame(&out, MESSAGE_REACHED, &payload);
     write_seed("stream-of-a-keeper", &out);
 }
@@ -268,7 +268,7 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     folder = argv[1];
-    write_numbers("go-trainers", MESSAGE_GO, GO_TRAINERS, 29500);
+    write_numbers("go-trainers", MESSAGE_GO, STAGE_TRAINERS, 29500);
     write_numbers("stop-in-a-hurry", MESSAGE_STOP, 1, 0);
     write_numbers("credit-most", MESSAGE_CREDIT, UINT32_MAX, 0);
     write_text("output-lines", MESSAGE_OUTPUT, "[vm1 trainer 1] epoch 1\n");

@@ -48,7 +48,7 @@ static struct {
     struct cause *failed, *left;
     struct outcome outcome;
     struct folder job_dir;
-    bool reached[3], eof, answered;
+    bool reached[STAGE_COUNT], eof, answered;
     bool no_credit; /* do not give back what was printed */
 } seen;
 
@@ -310,7 +310,7 @@ static void finish(void)
 {
     int status;
 
-    until(seen.reached[REACHED_OVER]);
+    until(seen.reached[STAGE_OVER]);
     ck_assert_int_eq(left_over(), 0);
     send_frame(MESSAGE_LEAVE, NULL, 0);
     ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
@@ -322,8 +322,8 @@ static void finish(void)
 /* To the end of a good run, from when the trainers may go. */
 static inline void drain(void)
 {
-    until(seen.reached[REACHED_ENDED]);
-    send_two(MESSAGE_GO, GO_DRAIN, 0);
+    until(seen.reached[STAGE_ENDED]);
+    send_two(MESSAGE_GO, STAGE_DRAIN, 0);
     finish();
 }
 
@@ -339,9 +339,9 @@ static inline const struct process_outcome *outcome_of(enum role role, int id)
 /* A keeper that has its plan. */
 static void let_trainers_go(void)
 {
-    send_two(MESSAGE_GO, GO_SERVERS, 0);
-    until(seen.reached[REACHED_LISTENING]);
-    send_two(MESSAGE_GO, GO_TRAINERS, 12345);
+    send_two(MESSAGE_GO, STAGE_SERVERS, 0);
+    until(seen.reached[STAGE_LISTENING]);
+    send_two(MESSAGE_GO, STAGE_TRAINERS, 12345);
 }
 
 static void go_until_trainers(void)

@@ -46,9 +46,9 @@ START_TEST(a_keeper_holds_nothing_of_it)
     slice->python_hook = 1;
     go_until_trainers();
     ck_assert_int_gt(held_by_keeper(), 0);
-    until(seen.reached[REACHED_ENDED]);
-    send_two(MESSAGE_GO, GO_DRAIN, 0);
-    until(seen.reached[REACHED_OVER]);
+    until(seen.reached[STAGE_ENDED]);
+    send_two(MESSAGE_GO, STAGE_DRAIN, 0);
+    until(seen.reached[STAGE_OVER]);
     ck_assert_int_eq(held_by_keeper(), 0);
     finish();
 }

@@ -104,12 +104,12 @@ START_TEST(test_server_leaves_before_it_listens)
 {
     make_slice(2, 1, "server 1: print bye", NULL);
     start_keeper();
-    send_two(MESSAGE_GO, GO_SERVERS, 0);
+    send_two(MESSAGE_GO, STAGE_SERVERS, 0);
     finish();
     ck_assert_int_eq(seen.failed->how, HOW_LEFT_EARLY);
     ck_assert_int_eq(seen.failed->code, EXIT_LAUNCHER);
     ck_assert_int_eq(seen.failed->id, 1);
-    ck_assert(!seen.reached[REACHED_LISTENING]);
+    ck_assert(!seen.reached[STAGE_LISTENING]);
 }
 END_TEST
 
@@ -132,7 +132,7 @@ START_TEST(test_start_timeout)
     make_slice(2, 1, "server 1: forever", NULL);
     slice->start_timeout_ms = 1000;
     start_keeper();
-    send_two(MESSAGE_GO, GO_SERVERS, 0);
+    send_two(MESSAGE_GO, STAGE_SERVERS, 0);
     finish();
     ck_assert_int_eq(seen.failed->how, HOW_START_TIMEOUT);
     ck_assert_int_eq(seen.failed->code, EXIT_START_TIME);
@@ -226,7 +226,7 @@ START_TEST(test_another_attempt)
     make_slice(1, 1, "server: serve", "trainer: connect; attempt 0 exit 3", NULL);
     strv_add(&slice->set, "DGL_JOB_RESTART_COUNT=0");
     go_until_trainers();
-    until(seen.reached[REACHED_OVER]);
+    until(seen.reached[STAGE_OVER]);
     ck_assert_int_eq(seen.failed->code, 3);
     forget();
     strv_env_set(&slice->set, "DGL_JOB_RESTART_COUNT=1");
@@ -246,9 +246,9 @@ START_TEST(test_the_rank_leaves_with_its_last_word)
 
     make_slice(0, 1, "trainer: print x", NULL);
     go_until_trainers();
-    until(seen.reached[REACHED_ENDED]);
-    send_two(MESSAGE_GO, GO_DRAIN, 0);
-    until(seen.reached[REACHED_OVER]);
+    until(seen.reached[STAGE_ENDED]);
+    send_two(MESSAGE_GO, STAGE_DRAIN, 0);
+    until(seen.reached[STAGE_OVER]);
     kill(keeper.pid, SIGSTOP); /* it reads both at once */
     send_frame(MESSAGE_LEAVE, NULL, 0);
     close(keeper.fd);

@@ -60,7 +60,7 @@ START_TEST(late_servers_are_named_each_10_s)
     struct root *root = open_root();
     int64_t now = clock_ms();
 
-    root_phase(root, PHASE_SERVERS);
+    root_phase(root, STAGE_SERVERS);
     waits(root, 0, one_of(ROLE_SERVER, 1, -1));
     waits(root, 1, one_of(ROLE_SERVER, 1, 1));
     waits(root, 2, one_of(ROLE_SERVER, 1, 2));
@@ -84,7 +84,7 @@ START_TEST(a_trainer_that_does_not_end_is_named_each_minute)
     int64_t now = clock_ms();
     struct waiting silent = one_of(ROLE_TRAINER, 1, 1);
 
-    root_phase(root, PHASE_TRAINERS);
+    root_phase(root, STAGE_TRAINERS);
     for (int r = 0; r < MACHINES; r++)
         waits(root, r, one_of(ROLE_TRAINER, 1, r));
     root_tick(root, now + 3600000); /* all of them train */

@@ -8,10 +8,10 @@ START_TEST(test_they_run_with_the_trainers)
     make_slice(1, 2, "server: serve", "trainer: connect; touch trained; wait sampled", NULL);
     add_samplers(2, "sampler: wait trained; print sampling; touch sampled");
     start_keeper();
-    send_two(MESSAGE_GO, GO_SERVERS, 0);
-    until(seen.reached[REACHED_LISTENING]);
+    send_two(MESSAGE_GO, STAGE_SERVERS, 0);
+    until(seen.reached[STAGE_LISTENING]);
     ck_assert(!exists("logs/vm0.sampler-0.log"));
-    send_two(MESSAGE_GO, GO_TRAINERS, 12345);
+    send_two(MESSAGE_GO, STAGE_TRAINERS, 12345);
     drain();
     ck_assert_ptr_null(seen.failed);
     ck_assert_uint_eq(seen.outcome.warnings.n, 0);
