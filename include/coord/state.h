@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "coord/coord.h"
+#include "coord/course.h"
 #include "coord/ends.h"
 #include "coord/keeper_link.h"
 #include "coord/masterport.h"
@@ -28,9 +29,9 @@ struct neighbour {
  * new one. */
 struct run {
     struct slice *slice; /* NULL until it has come */
+    enum stage stage;    /* as course has it */
     enum stage gate;     /* the next one, or the one that has been entered: what it opens */
     bool gate_entered;
-    bool checked, keeper_has_plan, listening, ended, over, outcome_sent;
     enum ends ends;
     bool hurried;
     int64_t stop_time; /* since when it is stopped */
@@ -49,14 +50,12 @@ struct run {
     struct masterport master; /* on machine 0, from the gate that tells it until trainers end */
 
     /* rank 0 alone */
-    bool slices_sent;
     int code; /* the job's, once reported */
     int64_t
         next_ask; /* when those whose outcome is missing are asked for a sign of life; 0: not yet */
     int64_t asked;         /* since when */
     int64_t complete_time; /* when all outcomes had come; 0 before */
-    bool report_begun, reported, concluded;
-    bool restart; /* the last gate is to begin another attempt */
+    bool restart;          /* the last gate is to begin another attempt */
 };
 
 #define FOREIGN_MOST 8 /* addresses that a machine tells */
@@ -117,11 +116,11 @@ void coord_send_to_links(struct coord *c, enum message_type type, const struct b
 /* log's sink on ranks other than 0: lines travel to rank 0, which alone prints. arg: the coord. */
 void coord_say_through_root(void *arg, const char *line);
 
-/* Over as well, but without a keeper that could tell how its processes ended. */
-void coord_abandon(struct coord *c);
+/* This machine's part has come to that stage. */
+void coord_enter(struct coord *c, enum stage stage);
 
-/* No process of the job is left on this machine. */
-void coord_be_over(struct coord *c);
+/* Marks this machine as over, if it is not, although no keeper tells how its processes ended. */
+void coord_abandon(struct coord *c);
 
 /* The attempt has one more reason to end. */
 void coord_raise(struct coord *c, enum ends reason);

@@ -38,13 +38,14 @@ void coord_say_through_root(void *arg, const char *line)
 
 /* ---- stopping ---- */
 
-/* This machine has nothing that a keeper could end. */
-void coord_be_over(struct coord *c)
+void coord_enter(struct coord *c, enum stage stage)
 {
-    if (c->run.over)
-        return;
-    c->run.over = true;
-    if (c->run.keeper_has_plan)
+    c->run.stage = course_enter(c->run.stage, stage);
+}
+
+void coord_abandon(struct coord *c)
+{
+    if (c->run.stage >= STAGE_OVER)
         return;
     outcome_clear(&c->run.outcome);
     c->run.outcome = (struct outcome){.machine = c->setup->meeting->machine,
@@ -53,12 +54,7 @@ void coord_be_over(struct coord *c)
                                       .ip = c->run.slice ? mem_strdup(c->run.slice->ip) : NULL,
                                       .port = c->run.slice ? c->run.slice->port : 0,
                                       .cpus = c->run.slice ? c->run.slice->cpus : 0};
-}
-
-void coord_abandon(struct coord *c)
-{
-    c->run.keeper_has_plan = false;
-    coord_be_over(c);
+    coord_enter(c, STAGE_OVER);
 }
 
 void coord_raise(struct coord *c, enum ends reason)
@@ -78,12 +74,12 @@ void coord_stop(struct coord *c, enum ends reason, bool hurry)
     struct buf data = {0};
 
     coord_raise(c, reason);
-    if (c->run.over)
+    if (c->run.stage == STAGE_IDLE)
+        coord_abandon(c); /* the keeper has no plan */
+    if (c->run.stage >= STAGE_OVER)
         return;
-    if (!c->run.keeper_has_plan) {
-        coord_be_over(c);
-        return;
-    }
+    if (c->run.stage != STAGE_STOP)
+        coord_enter(c, STAGE_STOP);
     pack_u32(&data, hurry);
     keeper_link_send(&c->keeper, MESSAGE_STOP, data.data, data.len);
     buf_free(&data);

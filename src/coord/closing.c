@@ -112,7 +112,7 @@ static void send_outcome(struct coord *c)
         coord_send(c, 0, MESSAGE_OUTCOME, &data);
         buf_free(&data);
     }
-    c->run.outcome_sent = true;
+    coord_enter(c, STAGE_SENT);
 }
 
 static int64_t later(int64_t a, int64_t b)
@@ -253,18 +253,18 @@ static void begin_report(struct coord *c, int64_t now, bool late)
     }
     /* not when some rank may not come to the last gate */
     root_conclude(c->root, known_cause(c), !late && !ends_job(c->run.ends));
-    c->run.report_begun = true;
+    coord_enter(c, STAGE_WRITING);
 }
 
 /* What is said in the end depends on what could be written. */
 static void report(struct coord *c, int64_t now, bool late)
 {
-    if (!c->run.report_begun)
+    if (c->run.stage < STAGE_WRITING)
         begin_report(c, now, late);
-    if (!c->run.report_begun || !root_files_settled(c->root, now))
+    if (c->run.stage < STAGE_WRITING || !root_files_settled(c->root, now))
         return;
     c->run.code = root_say_end(c->root, &c->run.restart);
-    c->run.reported = true;
+    coord_enter(c, STAGE_REPORTED);
 }
 
 /* Told to stop while a good job's last lines were waiting for their reader. */
@@ -285,12 +285,12 @@ static void stop_after_report(struct coord *c)
 /* Rank 0: reported, and everything written; then the last gate may be entered. */
 static void conclude(struct coord *c, int64_t now, bool late)
 {
-    if (!c->run.reported)
+    if (c->run.stage < STAGE_REPORTED)
         report(c, now, late);
     else if (!c->run.code && known_cause(c))
         stop_after_report(c);
-    if (c->run.reported && console_done(c, now))
-        c->run.concluded = true;
+    if (c->run.stage == STAGE_REPORTED && console_done(c, now))
+        coord_enter(c, STAGE_CONCLUDED);
 }
 
 /* Leaves without a gate, since not everybody is there to open one. */
@@ -361,15 +361,15 @@ void coord_run_closing(struct coord *c, int64_t now)
 {
     bool late = now > closing_deadline(c);
 
-    if (!c->run.over && late)
+    if (c->run.stage < STAGE_OVER && late)
         leave_them(c);
-    if (!c->run.over)
+    if (c->run.stage < STAGE_OVER)
         return;
-    if (!c->run.outcome_sent)
+    if (c->run.stage == STAGE_OVER)
         send_outcome(c);
-    if (c->root && !c->run.concluded)
+    if (c->root && c->run.stage < STAGE_CONCLUDED)
         conclude(c, now, late);
-    if (c->root && !c->run.concluded)
+    if (c->root && c->run.stage < STAGE_CONCLUDED)
         return;
     if (!c->root && is_cut_off(c, now))
         coord_raise(c, ENDS_CUT_OFF);

@@ -30,7 +30,6 @@ static void send_slices(struct coord *c)
 {
     struct slice *own = NULL;
 
-    c->run.slices_sent = true;
     for (int r = 0; r < c->peers->size; r++) {
         struct slice *slice = plan_slice(c->setup->job, c->setup->meeting->machine_of[r],
                                          &c->setup->meeting->seats[r]);
@@ -64,15 +63,8 @@ static bool ready_for_gate(const struct coord *c)
 {
     bool stops = ends_stops(c->run.ends);
 
-    if (c->run.ends >= ENDS_PEER_LOST)
-        return false;
-    switch (c->run.gate) {
-    case STAGE_SERVERS: return c->run.checked || stops;
-    case STAGE_TRAINERS: return c->run.listening || stops;
-    case STAGE_DRAIN: return c->run.ended || stops;
-    case STAGE_OVER: return c->root ? c->run.concluded : c->run.outcome_sent;
-    default: return false;
-    }
+    return c->run.ends < ENDS_PEER_LOST && (c->run.slice || stops) &&
+           course_gate_is_due(c->run.gate, c->run.stage, stops, c->root);
 }
 
 /* As late as can be, since others may listen on it until torch does. */
@@ -109,7 +101,6 @@ static void give_plan(struct coord *c)
     message_pack_slice(&data, c->run.slice);
     keeper_link_send(&c->keeper, MESSAGE_PLAN, data.data, data.len);
     buf_free(&data);
-    c->run.keeper_has_plan = true;
 }
 
 static void on_gate(struct coord *c, const int64_t result[2])
@@ -123,9 +114,7 @@ static void on_gate(struct coord *c, const int64_t result[2])
         coord_begin_next(c);
         return;
     }
-    c->run.gate = opened == STAGE_SERVERS    ? STAGE_TRAINERS
-                  : opened == STAGE_TRAINERS ? STAGE_DRAIN
-                                             : STAGE_OVER;
+    c->run.gate = course_next_gate(opened);
     if (result[0])
         coord_stop(c, ENDS_FAILED, false);
     if (ends_stops(c->run.ends))
@@ -134,6 +123,7 @@ static void on_gate(struct coord *c, const int64_t result[2])
         root_phase(c->root, opened);
     if (opened == STAGE_SERVERS)
         give_plan(c);
+    coord_enter(c, opened);
     go(c, opened, (int)result[1]);
     if (opened == STAGE_DRAIN)
         masterport_release(&c->run.master);
@@ -213,7 +203,7 @@ static void on_time(struct coord *c, int64_t now)
     coord_clean(c, now);
     if (!c->root)
         return;
-    if (!c->run.slices_sent && now >= c->start_at && !ends_stops(c->run.ends))
+    if (!c->run.slice && now >= c->start_at && !ends_stops(c->run.ends))
         send_slices(c);
     if (now >= c->preempt_ends)
         coord_preempt_is_over(c);

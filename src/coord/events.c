@@ -23,22 +23,24 @@
 
 /* ---- the keeper ---- */
 
-static void on_reached(struct coord *c, const struct buf *payload)
-{
-    struct unpack u = {.at = payload->data, .left = payload->len};
-    uint32_t reached = unpack_u32(&u);
-
-    switch (u.bad ? UINT32_MAX : reached) {
-    case STAGE_LISTENING: c->run.listening = true; break;
-    case STAGE_ENDED: c->run.ended = true; break;
-    case STAGE_OVER: coord_be_over(c); break;
-    }
-}
-
 /* Another version on the other side, or a fault of ours. */
 static void fail_unreadable(struct coord *c, const char *text)
 {
     coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER, text));
+}
+
+static void on_reached(struct coord *c, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+    uint32_t reached = unpack_u32(&u);
+    bool known = reached == STAGE_LISTENING || reached == STAGE_ENDED || reached == STAGE_OVER;
+
+    if (c->run.stage >= STAGE_OVER || (c->run.stage == STAGE_STOP && reached != STAGE_OVER))
+        return; /* a stop has overtaken it */
+    if (u.bad || !known || !course_may(c->run.stage, reached))
+        fail_unreadable(c, "what the keeper has reached is out of its turn");
+    else
+        coord_enter(c, reached);
 }
 
 /* Raw text as a string, inside payload. */
@@ -154,7 +156,7 @@ void coord_remove_files(struct coord *c)
  * others are told at once; this machine is over when they have ended. */
 static void on_keeper_gone(struct coord *c)
 {
-    if (!c->run.over)
+    if (c->run.stage < STAGE_OVER)
         coord_fail_for_keeper(c, EXIT_LAUNCHER, "has died");
     c->cleaning = true;
     c->next_clean = clock_ms();
@@ -175,8 +177,7 @@ void coord_clean(struct coord *c, int64_t now)
     if (state == CLEANING)
         return;
     c->cleaning = false;
-    if (!c->run.over)
-        coord_abandon(c);
+    coord_abandon(c);
     strv_add_all(&c->run.outcome.unkilled, &left);
     strv_free(&left);
     coord_remove_files(c);
