@@ -72,6 +72,10 @@ void root_begin_report(struct root *root);
  * attempt) and hands the reports to the scribe. From then on outcomes are not taken any more. */
 void root_conclude(struct root *root, const struct cause *known, bool may_restart);
 
+/* The scribe has answered (why->text empty: written), or is gone (why NULL): a report that is not
+ * written is a warning. */
+void root_scribe_answers(struct root *root, const struct err *why, enum scribe_how how);
+
 /* Are they written, or has the scribe not got on for some seconds? Then there is a warning. */
 bool root_files_settled(struct root *root, int64_t now);
 

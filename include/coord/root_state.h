@@ -70,7 +70,4 @@ char *root_launcher_log(const struct root *root);
 /* Hands over what is to be appended to it: all warnings, and the cause. */
 void root_write_last_words(struct root *root, const struct report *report);
 
-/* What the scribe has answered: a report that is not written is a warning. */
-void root_hear_scribe(struct root *root);
-
 #endif

@@ -43,7 +43,6 @@ struct run {
     struct cause *alarm; /* the first alarm that came from elsewhere, at alarm_time */
     int64_t alarm_time;
     struct outcome outcome;
-    struct folder job_dir; /* to be removed when the keeper is killed; all zero: none */
     int64_t last_sign;     /* rank 0: of a machine whose outcome was still missing */
     int64_t next_ask_root; /* others, once they are late: when rank 0 is asked for a sign of life */
 
@@ -69,6 +68,15 @@ struct foreign {
     int64_t next, pause; /* 0: not yet */
 };
 
+/* How far what a keeper leaves that does not end in its turn has been ended. */
+enum remains {
+    REMAINS_NONE,      /* the keeper lives */
+    REMAINS_KEEPER,    /* it was killed, and has not gone */
+    REMAINS_PROCESSES, /* it has gone; its processes are ended */
+    REMAINS_FILES,     /* they are; the scribe removes its files */
+    REMAINS_ENDED
+};
+
 /* Who was told to end the job. */
 enum told { TOLD_NOBODY, TOLD_OTHERS, TOLD_HERE };
 
@@ -77,12 +85,13 @@ struct coord {
     struct parent parent; /* none, once it is gone */
     struct peers *peers;
     struct keeper_link keeper;
-    bool keeper_silent;
     struct silence keeper_silence; /* a keeper that is stopped answers no PING */
     int64_t next_ping;
-    bool cleaning; /* the keeper has died, and its processes end */
-    struct ending clean;
-    int64_t next_clean;
+    struct folder job_dir; /* the last that it has told: to be removed when it dies */
+    enum remains remains;
+    struct ending remains_end; /* of what is left: does anything move? */
+    struct strv unkilled;      /* as in the outcome */
+    int64_t next_look;         /* at it */
     struct pulse pulse;
     struct neighbour neighbours[PEERS_LINKS_MAX]; /* as pulse.links */
     struct root *root;                            /* rank 0 only */
@@ -157,15 +166,6 @@ void coord_on_alarm(struct coord *c, int from, const struct buf *payload);
 
 void coord_on_mpi_error(struct coord *c);
 
-/* It is of no use any more, and is not waited for. */
-void coord_kill_keeper(struct coord *c);
-
-/* The process that keeps this machine's processes "has died", say. */
-void coord_fail_for_keeper(struct coord *c, int code, const char *what);
-
-/* This machine has no keeper any more: at the start of an attempt. */
-void coord_fail_without_keeper(struct coord *c);
-
 /* ---- events.c ---- */
 
 /* Read and handle what has come; true: something had. */
@@ -175,17 +175,7 @@ bool coord_pump_peers(struct coord *c);
 /* What only rank 0 listens to, from rank `from`, itself included. */
 void coord_on_for_root(struct coord *c, int from, enum message_type type, struct buf *payload);
 
-/* The keeper was killed: removes the folder that it had told, and what is noted in it. */
-void coord_remove_files(struct coord *c);
-
 void coord_send_beat(struct coord *c);
-
-/* The next step of ending what a keeper that has died has left. */
-void coord_clean(struct coord *c, int64_t now);
-
-/* The keeper has not answered for lost_timeout, or starts for longer than start_timeout: it is
- * killed, which ends its processes too. */
-void coord_on_silent_keeper(struct coord *c, int code);
 
 /* The neighbour behind that link of the pulse has been silent for too long. */
 void coord_on_silence(struct coord *c, int link);

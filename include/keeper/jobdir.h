@@ -36,8 +36,8 @@ int jobdir_find_dead(struct jobdir *dir, int parent, const char *name, const cha
  * killed, is known for a dead job's. None is fine. */
 void jobdir_end(struct jobdir *dir);
 
-/* The same of one that another process has made. */
-void jobdir_remove(const struct folder *folder);
+/* The same of one that another process has made. True: nothing of it is left. */
+bool jobdir_remove(const struct folder *folder);
 
 /* Closes it; it stays. */
 void jobdir_close(struct jobdir *dir);

@@ -1,7 +1,7 @@
 /* scribe: a process of its own beside the keeper, forked before MPI_Init, which alone writes log
  * files and, on rank 0's machine, the report: it may hang as long as its file system does, and
  * nobody waits for it. The keeper hands it the logs by a ring in shared memory (logs.h), the rank
- * whole texts.
+ * whole texts, and in the place of a keeper that is gone the folder that it has left.
  *
  * It ends when rank and keeper are gone and what they had handed over is written; where that does
  * not come nearer for SCRIBE_LINGER_S, by SIGKILL.
@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/folder.h"
 #include "keeper/ring.h"
 
 #define SCRIBE_LINGER_S 30
@@ -26,6 +27,7 @@ struct scribe {
     int keeper_fd;     /* the keeper's, until keeper_fork; then -1 */
     struct ring *ring; /* the keeper's */
     int under_way;     /* texts that were handed over and are not answered yet */
+    bool removes;      /* a folder was, and is not answered yet */
     int64_t moved;     /* when it last answered, or was handed something while it had nothing to do;
                           clock_ms */
 };
@@ -36,7 +38,8 @@ int scribe_fork(struct scribe *scribe, struct err *err);
 
 enum scribe_how {
     SCRIBE_REPLACE, /* a temporary file and a rename */
-    SCRIBE_APPEND
+    SCRIBE_APPEND,
+    SCRIBE_REMOVE /* by scribe_hand_folder alone */
 };
 
 /* Hands over a text that is to be written to path, an absolute one. Never blocks. 0, or -1 with err
@@ -44,8 +47,14 @@ enum scribe_how {
 int scribe_hand(struct scribe *scribe, enum scribe_how how, const char *path, const void *text,
                 size_t len, struct err *err);
 
-/* The answer to the oldest text that is under way: 1 with how and why (why->text empty: written),
- * 0: not there yet, or nothing is under way; -1: the scribe has died, told once. Never blocks. */
+/* Hands over a job's folder (jobdir) whose keeper and processes are gone: it is removed with the
+ * shared memory that is noted in it, by a process below the scribe, so that texts need not wait.
+ * Once in the scribe's life. Never blocks. 0, or -1 with err. */
+int scribe_hand_folder(struct scribe *scribe, const struct folder *folder, struct err *err);
+
+/* The answer to the oldest text that is under way, or to the folder: 1 with how and why (why->text
+ * empty: done), 0: not there yet, or nothing is under way; -1: the scribe has died, told once.
+ * Never blocks. */
 int scribe_answer(struct scribe *scribe, enum scribe_how *how, struct err *why);
 
 /* Lets go of it and waits up to timeout_ms for its end; then it is left to itself. The keeper must

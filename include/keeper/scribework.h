@@ -8,6 +8,11 @@
 
 #include "keeper/scribe.h"
 
+/* SCRIBE_REMOVE: the memory holds what the folder at path is. */
+struct scribe_folder {
+    uint64_t dev, ino;
+};
+
 struct scribe_text {
     enum scribe_how how;
     char path[PATH_MAX];
@@ -15,7 +20,7 @@ struct scribe_text {
 
 struct scribe_reply {
     enum scribe_how how;
-    struct err why; /* text empty: written */
+    struct err why; /* text empty: done */
 };
 
 /* The next text, and the memory that it is in, which the caller closes. 1; 0: none is there; -1:

@@ -1,7 +1,6 @@
 /* alarm: how the coordinators stop as one. The first failure of a machine becomes its cause and an
  * alarm, which overtakes the gates along the links of a binomial tree.
  */
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -233,27 +232,4 @@ void coord_hurry(struct coord *c, int from)
     pack_u32(&data, (uint32_t)c->attempt);
     coord_send_to_links(c, MESSAGE_HURRY, &data, from);
     buf_free(&data);
-}
-
-void coord_kill_keeper(struct coord *c)
-{
-    c->keeper_silent = true;
-    if (c->keeper.keeper.fd >= 0)
-        kill(c->keeper.keeper.pid, SIGKILL);
-}
-
-/* Told at once: a keeper in an uninterruptible sleep does not even die of KILL. */
-void coord_fail_for_keeper(struct coord *c, int code, const char *what)
-{
-    struct err err = {0};
-
-    err_set(&err, code, "the process that keeps this machine's processes (pid %d) %s",
-            (int)c->keeper.keeper.pid, what);
-    coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, code, err.text));
-}
-
-void coord_fail_without_keeper(struct coord *c)
-{
-    coord_fail_for_keeper(c, EXIT_LAUNCHER, "has died");
-    coord_abandon(c);
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/watchdog.h"
 #include "coord/check.h"
+#include "coord/remains.h"
 #include "coord/state.h"
 #include "keeper/spawn.h"
 
@@ -20,7 +21,6 @@ static void clear(struct run *run)
     cause_free(run->cause);
     cause_free(run->alarm);
     outcome_clear(&run->outcome);
-    folder_clear(&run->job_dir);
     masterport_release(&run->master);
     *run = no_run;
 }

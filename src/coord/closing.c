@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "coord/remains.h"
 #include "coord/signals.h"
 #include "coord/state.h"
 #include "keeper/doing.h"
@@ -28,8 +29,7 @@ enum {
     PATIENCE_MS = 5000, /* for one after another failure, from a machine that may be overloaded */
     ASK_EVERY_MS = 500,
     ASK_ROOT_MS = 5000,
-    SENT_MS = 200, /* for the word to leave to get out */
-    KEEPER_EXIT_MS = 3000,
+    SENT_MS = 200,        /* for the word to leave to get out */
     SCRIBE_EXIT_MS = 1000 /* its file system may hang, and it may wait */
 };
 
@@ -57,16 +57,8 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
         c->root = NULL;
     }
     log_set_sink(NULL, NULL);
-    if (c->keeper.keeper.fd >= 0) {
-        if (!keeper_link_leave(&c->keeper, KEEPER_EXIT_MS) && c->keeper.keeper.pid > 1) {
-            kill(c->keeper.keeper.pid, SIGKILL);
-            keeper_clean_after(c->setup->scribe->pid);
-            coord_remove_files(c);
-        }
-    }
+    coord_see_keeper_off(c);
     scribe_leave(c->setup->scribe, SCRIBE_EXIT_MS);
-    if (c->cleaning || c->keeper_silent) /* what cannot be ended is not waited for here */
-        coord_remove_files(c);
     if (c->setup->meeting->sleepers)
         sleepers_dismiss(c->setup->meeting->sleepers, code);
     if (how == LEAVE_AT_ONCE)
@@ -142,8 +134,8 @@ static int64_t closing_deadline(struct coord *c)
     if (!ends_stops(c->run.ends))
         return CLOCK_NEVER;
     moved = later(c->run.stop_time + grace, doing_progressed());
-    if (c->cleaning)
-        moved = later(moved, c->clean.moved);
+    if (c->remains == REMAINS_PROCESSES || c->remains == REMAINS_FILES)
+        moved = later(moved, c->remains_end.moved);
     if (c->root)
         moved = later(moved, last_sign(c));
     return moved + CLOSING_MS;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "coord/remains.h"
 #include "coord/signals.h"
 #include "coord/state.h"
 #include "keeper/doing.h"
@@ -159,7 +160,7 @@ static bool is_late_at_start(const struct coord *c)
 
 static void look_after_keeper(struct coord *c, int64_t now)
 {
-    if (c->keeper.keeper.fd < 0 || c->keeper_silent)
+    if (c->keeper.keeper.fd < 0 || c->remains)
         return;
     if (c->keeper_silence.timeout_ms && now >= c->next_ping) {
         keeper_link_send(&c->keeper, MESSAGE_PING, NULL, 0);
@@ -200,7 +201,8 @@ static void on_time(struct coord *c, int64_t now)
     look_after_keeper(c, now);
     coord_look_for_foreign(c, now);
     look_after_master_port(c, now);
-    coord_clean(c, now);
+    coord_hear_scribe(c);
+    coord_end_remains(c, now);
     if (!c->root)
         return;
     if (!c->run.slice && now >= c->start_at && !ends_stops(c->run.ends))

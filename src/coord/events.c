@@ -10,11 +10,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/watchdog.h"
+#include "coord/remains.h"
 #include "coord/state.h"
-#include "keeper/doing.h"
-#include "keeper/jobdir.h"
-#include "keeper/shm.h"
 #include "report/sentence.h"
 #include "wire/outcome.h"
 #include "wire/pack.h"
@@ -112,8 +109,8 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
             fail_unreadable(c, "the keeper's outcome cannot be read");
         break;
     case MESSAGE_FOLDER:
-        folder_clear(&c->run.job_dir);
-        if (message_unpack_folder(payload->data, payload->len, &c->run.job_dir))
+        folder_clear(&c->job_dir);
+        if (message_unpack_folder(payload->data, payload->len, &c->job_dir))
             fail_unreadable(c, "the keeper's folder cannot be read");
         break;
     case MESSAGE_NOTICE: log_notice("%s", text_of(payload)); break;
@@ -124,79 +121,6 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
         else
             coord_send(c, 0, type, payload);
     }
-}
-
-/* The others would take this machine for lost, since no beat is sent meanwhile. */
-void coord_remove_files(struct coord *c)
-{
-    const struct cause *cause = c->run.cause ? c->run.cause : c->run.alarm;
-    char *why;
-    int fd;
-
-    if (!c->run.job_dir.path)
-        return;
-    why = report_had_failed(cause);
-
-    watchdog_begin(c->pulse.timeout_ms / 2, cause ? cause->code : EXIT_LAUNCHER,
-                   "%s still waits to remove the job's folder '%s': the file system does not "
-                   "answer; remove it by hand%s",
-                   c->setup->meeting->host, c->run.job_dir.path, why);
-    fd = folder_open(&c->run.job_dir);
-    if (fd >= 0) {
-        shm_clean_after(fd);
-        close(fd);
-    }
-    jobdir_remove(&c->run.job_dir);
-    watchdog_end();
-    folder_clear(&c->run.job_dir);
-    free(why);
-}
-
-/* The keeper has died before its time: this rank, a subreaper too, has inherited its processes. The
- * others are told at once; this machine is over when they have ended. */
-static void on_keeper_gone(struct coord *c)
-{
-    if (c->run.stage < STAGE_OVER)
-        coord_fail_for_keeper(c, EXIT_LAUNCHER, "has died");
-    c->cleaning = true;
-    c->next_clean = clock_ms();
-    ending_begin(&c->clean, c->next_clean);
-    coord_clean(c, c->next_clean);
-}
-
-void coord_clean(struct coord *c, int64_t now)
-{
-    enum { CLEAN_EVERY_MS = 20 };
-    struct strv left = {0};
-    enum cleaning state;
-
-    if (!c->cleaning || now < c->next_clean)
-        return;
-    c->next_clean = now + CLEAN_EVERY_MS;
-    state = keeper_clean_step(&c->clean, c->setup->scribe->pid, &left);
-    if (state == CLEANING)
-        return;
-    c->cleaning = false;
-    coord_abandon(c);
-    strv_add_all(&c->run.outcome.unkilled, &left);
-    strv_free(&left);
-    coord_remove_files(c);
-}
-
-void coord_on_silent_keeper(struct coord *c, int code)
-{
-    enum doing kind;
-    int64_t for_ms;
-    const char *doing = doing_what(&kind, &for_ms);
-    bool held = doing && (code == EXIT_START_TIME || for_ms > c->keeper_silence.timeout_ms / 2);
-    char *what =
-        held ? mem_printf("has been %s for %lld s: the file system does not answer; it was killed",
-                          doing, (long long)for_ms / 1000)
-             : mem_printf("gave no answer for --lost_timeout (stopped?) and was killed");
-
-    coord_kill_keeper(c);
-    coord_fail_for_keeper(c, code, what);
-    free(what);
 }
 
 bool coord_pump_keeper(struct coord *c)
@@ -216,7 +140,7 @@ bool coord_pump_keeper(struct coord *c)
     if ((rc < 0 || c->keeper.gone) && c->keeper.keeper.fd >= 0) {
         close(c->keeper.keeper.fd);
         c->keeper.keeper.fd = -1;
-        on_keeper_gone(c);
+        coord_on_keeper_gone(c);
         any = true;
     }
     return any;

@@ -86,22 +86,16 @@ void root_write_last_words(struct root *root, const struct report *report)
     free(path);
 }
 
-void root_hear_scribe(struct root *root)
+void root_scribe_answers(struct root *root, const struct err *why, enum scribe_how how)
 {
-    enum scribe_how how;
-    struct err why;
-    int rc;
-
-    while (root->scribe && (rc = scribe_answer(root->scribe, &how, &why)) != 0) {
-        if (rc < 0) {
-            root->last_words_written = false;
-            report_failed(root, "the process that writes it (dgl-scribe) has died");
-        } else if (why.text[0] && how == SCRIBE_REPLACE) {
-            report_failed(root, why.text);
-        } else if (why.text[0]) {
-            root->last_words_written = false;
-            log_verbose("%s", why.text);
-        }
+    if (!why) {
+        root->last_words_written = false;
+        report_failed(root, "the process that writes it (dgl-scribe) has died");
+    } else if (why->text[0] && how == SCRIBE_REPLACE) {
+        report_failed(root, why->text);
+    } else if (why->text[0]) {
+        root->last_words_written = false;
+        log_verbose("%s", why->text);
     }
 }
 
@@ -109,7 +103,6 @@ bool root_files_settled(struct root *root, int64_t now)
 {
     int64_t since = root->settle_from;
 
-    root_hear_scribe(root);
     if (!root->scribe || !root->scribe->under_way)
         return true;
     if (root->scribe->moved > since)

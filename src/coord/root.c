@@ -354,7 +354,6 @@ void root_left(struct root *root, int from, struct cause *cause)
 struct cause *root_tick(struct root *root, int64_t now)
 {
     tick_waiting(root, now);
-    root_hear_scribe(root);
     if (now < root->left_deadline || root->phases[phase_of(STAGE_DRAIN)].start_ms >= 0)
         return NULL;
     root->left_deadline = CLOCK_NEVER;

@@ -73,9 +73,9 @@ void jobdir_close(struct jobdir *dir)
     folder_clear(&dir->folder);
 }
 
-void jobdir_remove(const struct folder *folder)
+bool jobdir_remove(const struct folder *folder)
 {
-    folder_remove_last(folder, OWN);
+    return folder_remove_last(folder, OWN);
 }
 
 void jobdir_end(struct jobdir *dir)

@@ -16,12 +16,15 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "keeper/jobdir.h"
 #include "keeper/logfile.h"
 #include "keeper/scribework.h"
+#include "keeper/shm.h"
 #include "keeper/spawn.h"
 
 enum { FD_RANK = 3, FD_KEEPER, FD_FIRST_FREE };
@@ -32,6 +35,8 @@ struct work {
     struct logfile *files;
     size_t n;
     struct buf data;
+    pid_t remover;     /* removes a folder; 0: none does */
+    int remover_end;   /* readable when it has ended; -1 */
     atomic_ulong done; /* how often something was */
 };
 
@@ -130,6 +135,77 @@ static void answer(enum scribe_how how, const struct err *err)
         return; /* the rank is gone */
 }
 
+/* ---- a folder ---- */
+
+/* It holds no copy of the sockets, which would hide the scribe's death. */
+static _Noreturn void remove_apart(const char *path, int memory)
+{
+    struct scribe_folder what;
+    struct folder folder = {.path = (char *)path};
+    int fd;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    close(FD_RANK);
+    close(FD_KEEPER);
+    if (pread(memory, &what, sizeof(what), 0) != sizeof(what))
+        _exit(EXIT_LAUNCHER);
+    folder.dev = what.dev;
+    folder.ino = what.ino;
+    fd = folder_open(&folder);
+    if (fd < 0)
+        _exit(EXIT_OK); /* it is not there any more */
+    shm_clean_after(fd);
+    close(fd);
+    _exit(jobdir_remove(&folder) ? EXIT_OK : EXIT_LAUNCHER);
+}
+
+static void answer_removal(const char *why)
+{
+    struct err err = {0};
+
+    if (why)
+        err_set(&err, EXIT_LAUNCHER, "%s", why);
+    answer(SCRIBE_REMOVE, &err);
+}
+
+static void begin_removal(struct work *w, const char *path, int memory)
+{
+    int ends[2];
+    pid_t pid;
+
+    if (w->remover || pipe2(ends, O_CLOEXEC)) {
+        answer_removal(w->remover ? "another one is being removed" : strerror(errno));
+        return;
+    }
+    pid = fork();
+    if (pid == 0)
+        remove_apart(path, memory);
+    close(ends[1]);
+    if (pid < 0) {
+        answer_removal(strerror(errno));
+        close(ends[0]);
+        return;
+    }
+    w->remover = pid;
+    w->remover_end = ends[0];
+}
+
+/* True: it has ended. */
+static bool look_at_removal(struct work *w)
+{
+    int status;
+
+    if (!w->remover || waitpid(w->remover, &status, WNOHANG) == 0)
+        return false;
+    close(w->remover_end);
+    w->remover = 0;
+    w->remover_end = -1;
+    answer_removal(WIFSIGNALED(status)   ? "the process that did was killed"
+                   : WEXITSTATUS(status) ? "something in it cannot be removed"
+                                         : NULL);
+    return true;
+}
+
 static bool do_next_text(struct work *w)
 {
     struct scribe_text text;
@@ -143,9 +219,13 @@ static bool do_next_text(struct work *w)
     case 1: break;
     default: w->rank_gone = true; return true;
     }
-    write_text(text.how, text.path, memory, &err);
+    if (text.how == SCRIBE_REMOVE) {
+        begin_removal(w, text.path, memory);
+    } else {
+        write_text(text.how, text.path, memory, &err);
+        answer(text.how, &err);
+    }
     close(memory);
-    answer(text.how, &err);
     return true;
 }
 
@@ -177,9 +257,10 @@ static bool look_at_keeper(struct work *w)
 static void wait_for_more(const struct work *w)
 {
     struct pollfd entries[] = {{.fd = w->rank_gone ? -1 : FD_RANK, .events = POLLIN},
-                               {.fd = w->keeper_gone ? -1 : FD_KEEPER, .events = POLLIN}};
+                               {.fd = w->keeper_gone ? -1 : FD_KEEPER, .events = POLLIN},
+                               {.fd = w->remover_end, .events = POLLIN}};
 
-    poll(entries, 2, -1);
+    poll(entries, 3, -1);
 }
 
 static void wait_until_alone(void)
@@ -217,7 +298,7 @@ static void *see_to_the_end(void *arg)
 
 static _Noreturn void live(struct ring *ring)
 {
-    struct work w = {.ring = ring};
+    struct work w = {.ring = ring, .remover_end = -1};
     pthread_t watcher;
 
     if (pthread_create(&watcher, NULL, see_to_the_end, &w) != 0)
@@ -226,10 +307,11 @@ static _Noreturn void live(struct ring *ring)
         bool any = do_next_text(&w);
 
         any |= do_next_frame(&w);
+        any |= look_at_removal(&w);
         any |= !any && look_at_keeper(&w);
         if (any)
             atomic_fetch_add(&w.done, 1);
-        else if (w.rank_gone && w.keeper_gone)
+        else if (w.rank_gone && w.keeper_gone && !w.remover)
             _exit(EXIT_OK);
         else
             wait_for_more(&w);

@@ -20,9 +20,15 @@ union control {
     char bytes[CMSG_SPACE(sizeof(int))];
 };
 
-static int cannot_hand(const char *path, const char *why, struct err *err)
+/* why NULL: the scribe is gone. */
+static int cannot_hand(enum scribe_how how, const char *path, const char *why, struct err *err)
 {
-    return err_set(err, EXIT_LAUNCHER, "cannot write '%s': %s", path, why);
+    const char *verb = how == SCRIBE_REMOVE ? "remove" : "write";
+
+    if (why)
+        return err_set(err, EXIT_LAUNCHER, "cannot %s '%s': %s", verb, path, why);
+    return err_set(err, EXIT_LAUNCHER, "cannot %s '%s': the process that %ss it has died", verb,
+                   path, verb);
 }
 
 /* -1 with errno. */
@@ -64,32 +70,47 @@ static int send_text(int fd, const struct scribe_text *text, int memory)
     return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
-int scribe_hand(struct scribe *scribe, enum scribe_how how, const char *path, const void *text,
+static int hand(struct scribe *scribe, enum scribe_how how, const char *path, const void *text,
                 size_t len, struct err *err)
 {
     struct scribe_text message = {.how = how};
     int memory, rc;
 
     if (scribe->fd < 0)
-        return cannot_hand(path, "the process that writes it has died", err);
-    if (scribe->under_way >= UNDER_WAY_MOST)
-        return cannot_hand(path, "the file system does not answer", err);
+        return cannot_hand(how, path, NULL, err);
     if (strlen(path) >= sizeof message.path)
-        return cannot_hand(path, strerror(ENAMETOOLONG), err);
+        return cannot_hand(how, path, strerror(ENAMETOOLONG), err);
     memcpy(message.path, path, strlen(path));
     memory = text_in_memory(text, len);
     if (memory < 0)
-        return cannot_hand(path, strerror(errno), err);
+        return cannot_hand(how, path, strerror(errno), err);
     rc = send_text(scribe->fd, &message, memory);
     if (rc != 0)
-        cannot_hand(path,
-                    errno == EAGAIN ? "the file system does not answer"
-                                    : "the process that writes it has died",
-                    err);
+        cannot_hand(how, path, errno == EAGAIN ? "the file system does not answer" : NULL, err);
     close(memory);
-    if (rc == 0 && scribe->under_way++ == 0)
-        scribe->moved = clock_ms();
     return rc;
+}
+
+int scribe_hand(struct scribe *scribe, enum scribe_how how, const char *path, const void *text,
+                size_t len, struct err *err)
+{
+    if (scribe->under_way >= UNDER_WAY_MOST)
+        return cannot_hand(how, path, "the file system does not answer", err);
+    if (hand(scribe, how, path, text, len, err))
+        return -1;
+    if (scribe->under_way++ == 0)
+        scribe->moved = clock_ms();
+    return 0;
+}
+
+int scribe_hand_folder(struct scribe *scribe, const struct folder *folder, struct err *err)
+{
+    struct scribe_folder what = {.dev = folder->dev, .ino = folder->ino};
+
+    if (hand(scribe, SCRIBE_REMOVE, folder->path, &what, sizeof(what), err))
+        return -1;
+    scribe->removes = true;
+    return 0;
 }
 
 int scribework_receive(int fd, struct scribe_text *text, int *memory)
@@ -121,7 +142,7 @@ int scribe_answer(struct scribe *scribe, enum scribe_how *how, struct err *why)
     struct scribe_reply reply;
     ssize_t n;
 
-    if (scribe->fd < 0 || scribe->under_way == 0)
+    if (scribe->fd < 0 || (scribe->under_way == 0 && !scribe->removes))
         return 0;
     do
         n = recv(scribe->fd, &reply, sizeof reply, MSG_DONTWAIT);
@@ -132,10 +153,15 @@ int scribe_answer(struct scribe *scribe, enum scribe_how *how, struct err *why)
         close(scribe->fd);
         scribe->fd = -1;
         scribe->under_way = 0;
+        scribe->removes = false;
         return -1;
     }
-    scribe->under_way--;
-    scribe->moved = clock_ms();
+    if (reply.how == SCRIBE_REMOVE) {
+        scribe->removes = false;
+    } else {
+        scribe->under_way--;
+        scribe->moved = clock_ms();
+    }
     *how = reply.how;
     *why = reply.why;
     return 1;

@@ -250,10 +250,10 @@ def test_workspace_that_hangs_is_told_before_its_machine_is_lost(make, hanging, 
     assert f"vm{machine} still waits to " in result.err, result.said
 
 
-def test_job_folder_that_hangs(make, hanging):
-    """The keeper is killed, so the rank must remove the folder."""
+def test_job_folder_that_hangs(make, hanging, tmp_path):
+    """Its keeper is killed: the rank, which has the others to answer, does not remove it itself."""
     it = make("mpich", "server: serve", "trainer: touch up; forever", machines=2, lost_timeout=2,
-              private_shm="off")
+              private_shm="off", run_dir=str(tmp_path / "runs"))
     hang = hanging(it, 1)
     temporary = it.options["workspace"] / "tmp"
     (it.workspace / "tmp").mkdir()
@@ -261,10 +261,11 @@ def test_job_folder_that_hangs(make, hanging):
     it.start().wait_for("up")
     hang("getattr lookup open opendir")
     os.kill(it.keeper_on(1), signal.SIGKILL)
-    result = it.finish()
-    assert result.code == 125, result.said
-    assert f"still waits to remove the job's folder '{temporary}/" in result.err, result.said
-    assert "has died" in result.err, result.said
+    result, left = it.end()
+    assert result.code == 125 and not left, result.said
+    assert f"('{temporary}/" in result.err and "could not be removed" in result.err, result.said
+    assert "has died" in result.err and "sign of life" not in result.err, result.said
+    assert result.report["complete"], result.said
 
 
 def test_job_folder_that_hangs_at_the_end(make, hanging):

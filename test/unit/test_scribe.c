@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -326,6 +327,36 @@ START_TEST(what_is_left_is_written)
 }
 END_TEST
 
+static void until_answered(struct err *why)
+{
+    enum scribe_how how;
+
+    while (scribe_answer(&scribe, &how, why) == 0)
+        poll(NULL, 0, 1);
+    ck_assert_int_eq(how, SCRIBE_REMOVE);
+}
+
+START_TEST(a_folder_is_removed)
+{
+    struct folder left;
+    struct err why;
+    int fd = folder_make(&left, folder, "left-", &why);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(mkdirat(fd, "in", 0700), 0);
+    close(fd);
+    ck_assert_int_eq(scribe_hand_folder(&scribe, &left, &why), 0);
+    ck_assert_int_eq(scribe.under_way, 0); /* no text has to wait for it */
+    until_answered(&why);
+    ck_assert_str_eq(why.text, "");
+    ck_assert_int_eq(access(left.path, F_OK), -1);
+    ck_assert_int_eq(scribe_hand_folder(&scribe, &left, &why), 0);
+    until_answered(&why);
+    ck_assert_str_eq(why.text, ""); /* it was not there any more */
+    folder_clear(&left);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("scribe");
@@ -343,6 +374,7 @@ int main(void)
     tcase_add_test(tests, texts_for_a_scribe_that_does_not_get_on);
     tcase_add_test(tests, a_scribe_that_is_killed);
     tcase_add_test(tests, what_is_left_is_written);
+    tcase_add_test(tests, a_folder_is_removed);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

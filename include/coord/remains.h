@@ -1,0 +1,33 @@
+/* remains: what a keeper leaves that has died, or does not answer and is killed: its processes,
+ * then its files. The rank ends the processes, which have come to it, and has its scribe remove the
+ * files, step by step, since it never waits. The machine is over when both are done or in vain.
+ */
+#ifndef COORD_REMAINS_H
+#define COORD_REMAINS_H
+
+#include "coord/state.h"
+
+/* The keeper's end of the socket is closed before its time. */
+void coord_on_keeper_gone(struct coord *c);
+
+/* The keeper has not answered for lost_timeout, or starts for longer than start_timeout (code): it
+ * is killed, which ends its processes too. */
+void coord_on_silent_keeper(struct coord *c, int code);
+
+/* Kills the keeper and does not wait for its end. */
+void coord_kill_keeper(struct coord *c);
+
+/* At the start of an attempt: this machine has no keeper any more. */
+void coord_fail_without_keeper(struct coord *c);
+
+/* The next step, when it is due. */
+void coord_end_remains(struct coord *c, int64_t now);
+
+/* Takes the scribe's answers: those about the report go to rank 0's root. */
+void coord_hear_scribe(struct coord *c);
+
+/* At the end: does the rest of it at once, and waits for as long as anything moves. A keeper that
+ * is there is told to leave first. */
+void coord_see_keeper_off(struct coord *c);
+
+#endif
