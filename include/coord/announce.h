@@ -11,7 +11,7 @@
 #include "job/hosts.h"
 #include "job/job.h"
 
-#define ANNOUNCE_CODE_LEAST (-1)
+enum { ANNOUNCE_CODE_LEAST = -1 };
 
 struct announce {
     int code;                /* 0, or the exit code that all ranks leave with; rank 0 has said why;

@@ -5,7 +5,7 @@
 
 #include "report/report.h"
 
-#define ATTEMPTS_KEPT 100 /* the newest */
+enum { ATTEMPTS_KEPT = 100 /* the newest */ };
 
 /* All zero is empty. */
 struct attempts {

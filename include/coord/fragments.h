@@ -16,10 +16,10 @@
 #include "base/buf.h"
 #include "wire/message.h"
 
-#define FRAGMENT_SIZE                                                                              \
-    65536 /* bytes at most on the network, the fragment's own header with them                     \
-           */
-#define FRAGMENTS_UNDER_WAY 8
+enum {
+    FRAGMENT_SIZE = 65536, /* bytes at most on the network, the fragment's own header with them */
+    FRAGMENTS_UNDER_WAY = 8
+};
 
 enum lane { LANE_URGENT, LANE_BULK, LANES };
 

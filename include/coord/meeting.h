@@ -29,7 +29,7 @@ struct meeting {
 };
 
 /* A code for meeting_hold: there is nothing to run, all ranks leave with 0. */
-#define MEETING_DONE (-1)
+enum { MEETING_DONE = -1 };
 
 /* job: rank 0's; NULL elsewhere, and on rank 0 when it could not be loaded. code: 0, or what all
  * ranks are to leave with, MEETING_DONE included. 0; or -1 with err: on rank 0 err says why;

@@ -53,7 +53,7 @@ struct peers *peers_solo_open(void);
 
 /* Opening collectives. They wait for all ranks (polling, not spinning) for at most
  * PEERS_OPEN_TIMEOUT_MS, then -1 with err (EXIT_LAUNCHER). */
-#define PEERS_OPEN_TIMEOUT_MS 120000
+enum { PEERS_OPEN_TIMEOUT_MS = 120000 };
 
 /* Its words; with the seconds and in what. */
 #define PEERS_NO_ANSWER                                                                            \
@@ -111,7 +111,7 @@ _Noreturn void peers_abort(struct peers *p, int code);
 
 /* The binomial tree of alarms and heartbeats: rank's neighbours in a world of size ranks, parent
  * first. Writes at most PEERS_LINKS_MAX and returns how many. Pure. */
-#define PEERS_LINKS_MAX 32
+enum { PEERS_LINKS_MAX = 32 };
 int peers_links(int rank, int size, int links[PEERS_LINKS_MAX]);
 
 #endif

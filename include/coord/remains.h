@@ -5,7 +5,27 @@
 #ifndef COORD_REMAINS_H
 #define COORD_REMAINS_H
 
-#include "coord/state.h"
+#include <stdint.h>
+
+#include "base/strv.h"
+#include "keeper/ending.h"
+
+enum remains_step {
+    REMAINS_NONE,      /* the keeper lives */
+    REMAINS_KEEPER,    /* it was killed, and has not gone */
+    REMAINS_PROCESSES, /* it has gone; its processes are ended */
+    REMAINS_FILES,     /* they are; the scribe removes its files */
+    REMAINS_ENDED
+};
+
+struct remains {
+    enum remains_step step;
+    struct ending ending; /* does anything of what is left move? */
+    struct strv unkilled; /* as in the outcome */
+    int64_t next_look;    /* clock_ms */
+};
+
+struct coord;
 
 /* The keeper's end of the socket is closed before its time. */
 void coord_on_keeper_gone(struct coord *c);

@@ -1,11 +1,11 @@
-/* root_state: what rank 0 alone knows. Shared by the files that make it up: root (while the job
- * runs) and root_end (the end of an attempt). Nobody else's.
+/* root_state: what rank 0 alone knows. It belongs to root, root_end and report_files.
  */
 #ifndef COORD_ROOT_STATE_H
 #define COORD_ROOT_STATE_H
 
 #include "coord/attempts.h"
 #include "coord/root.h"
+#include "report/report.h"
 
 enum {
     ROOT_PHASES = 4,
@@ -49,25 +49,5 @@ struct root {
     bool complete, restart;  /* as concluded */
     int64_t settle_from;     /* when it was concluded; 0: not yet */
 };
-
-/* A path in the run folder. The caller frees. */
-char *root_in_run_dir(const struct root *root, const char *name);
-
-/* Forgets what was known of an attempt. */
-void root_begin_attempt(struct root *root);
-
-/* The phase that runs ends now. */
-void root_end_phases(struct root *root);
-
-/* ---- report_files.c ---- */
-
-/* Hands report.json and report.html to the scribe. */
-void root_write_report(struct root *root, const struct report *report);
-
-/* The launcher's log in the run folder, or NULL. The caller frees. */
-char *root_launcher_log(const struct root *root);
-
-/* Hands over what is to be appended to it: all warnings, and the cause. */
-void root_write_last_words(struct root *root, const struct report *report);
 
 #endif

@@ -11,9 +11,11 @@
 #include "coord/coord.h"
 #include "coord/course.h"
 #include "coord/ends.h"
+#include "coord/foreign.h"
 #include "coord/keeper_link.h"
 #include "coord/masterport.h"
 #include "coord/pulse.h"
+#include "coord/remains.h"
 #include "coord/root.h"
 #include "job/plan.h"
 #include "wire/outcome.h"
@@ -57,26 +59,6 @@ struct run {
     bool restart;          /* the last gate is to begin another attempt */
 };
 
-#define FOREIGN_MOST 8 /* addresses that a machine tells */
-
-/* Connections to this machine's servers from elsewhere. */
-struct foreign {
-    uint32_t *hosts; /* the addresses of ip_config, sorted; NULL: not looked at yet */
-    size_t n_hosts;
-    uint32_t told[FOREIGN_MOST];
-    int n_told;
-    int64_t next, pause; /* 0: not yet */
-};
-
-/* How far what a keeper leaves that does not end in its turn has been ended. */
-enum remains {
-    REMAINS_NONE,      /* the keeper lives */
-    REMAINS_KEEPER,    /* it was killed, and has not gone */
-    REMAINS_PROCESSES, /* it has gone; its processes are ended */
-    REMAINS_FILES,     /* they are; the scribe removes its files */
-    REMAINS_ENDED
-};
-
 /* Who was told to end the job. */
 enum told { TOLD_NOBODY, TOLD_OTHERS, TOLD_HERE };
 
@@ -88,10 +70,7 @@ struct coord {
     struct silence keeper_silence; /* a keeper that is stopped answers no PING */
     int64_t next_ping;
     struct folder job_dir; /* the last that it has told: to be removed when it dies */
-    enum remains remains;
-    struct ending remains_end; /* of what is left: does anything move? */
-    struct strv unkilled;      /* as in the outcome */
-    int64_t next_look;         /* at it */
+    struct remains remains;
     struct pulse pulse;
     struct neighbour neighbours[PEERS_LINKS_MAX]; /* as pulse.links */
     struct root *root;                            /* rank 0 only */
@@ -115,107 +94,14 @@ struct coord {
     int64_t last_event;
 };
 
-/* ---- alarm.c ---- */
-
-/* Queues a message; data may be NULL. A peer that cannot be reached is left to the heartbeat. */
-void coord_send(struct coord *c, int to, enum message_type type, const struct buf *data);
-void coord_send_to_links(struct coord *c, enum message_type type, const struct buf *data,
-                         int except);
-
-/* log's sink on ranks other than 0: lines travel to rank 0, which alone prints. arg: the coord. */
-void coord_say_through_root(void *arg, const char *line);
-
 /* This machine's part has come to that stage. */
 void coord_enter(struct coord *c, enum stage stage);
 
-/* Marks this machine as over, if it is not, although no keeper tells how its processes ended. */
+/* Marks this machine as over, unless it is, although its keeper does not tell how its processes
+ * ended. */
 void coord_abandon(struct coord *c);
 
 /* The attempt has one more reason to end. */
 void coord_raise(struct coord *c, enum ends reason);
-
-/* Stops this machine's processes for that reason; hurry: without grace. */
-void coord_stop(struct coord *c, enum ends reason, bool hurry);
-
-/* Something failed here: keeps the cause (taken over) if it is the first, tells everybody, stops.
- */
-void coord_fail(struct coord *c, struct cause *cause);
-
-/* A cause of the launcher's own about this machine. text may be NULL. The caller frees. */
-struct cause *coord_own_cause(const struct coord *c, enum how how, int value, int code,
-                              const char *text);
-
-/* Keeps a copy of such a cause, if it is the first. */
-void coord_keep_order(struct coord *c, const struct cause *cause);
-
-/* Tells the neighbours but `except`, in a message about this attempt. */
-void coord_send_alarm(struct coord *c, const struct cause *cause, int except);
-
-/* Tells that rank, which need not be a neighbour. */
-void coord_send_alarm_to(struct coord *c, const struct cause *cause, int to);
-
-/* Stops because of a cause (taken over) that rank `from` has told (-1: none), and tells the others
- * if it is news. */
-void coord_heed(struct coord *c, struct cause *cause, int from);
-
-/* Ends the grace, here and everywhere, because rank `from` (-1: this one) says so. */
-void coord_hurry(struct coord *c, int from);
-
-/* An alarm from rank `from`: passed on if it is news. */
-void coord_on_alarm(struct coord *c, int from, const struct buf *payload);
-
-void coord_on_mpi_error(struct coord *c);
-
-/* ---- events.c ---- */
-
-/* Read and handle what has come; true: something had. */
-bool coord_pump_keeper(struct coord *c);
-bool coord_pump_peers(struct coord *c);
-
-/* What only rank 0 listens to, from rank `from`, itself included. */
-void coord_on_for_root(struct coord *c, int from, enum message_type type, struct buf *payload);
-
-void coord_send_beat(struct coord *c);
-
-/* The neighbour behind that link of the pulse has been silent for too long. */
-void coord_on_silence(struct coord *c, int link);
-
-void coord_on_signal(struct coord *c, int number);
-void coord_on_parent_gone(struct coord *c);
-
-/* what: a signal that a sleeper has got, or -1: one has died. */
-void coord_on_sleeper(struct coord *c, int what);
-
-/* ---- foreign.c ---- */
-
-/* While servers listen: tells rank 0 of connections that come from no machine of ip_config, each
- * address once. At first often, then each minute. */
-void coord_look_for_foreign(struct coord *c, int64_t now);
-
-/* ---- attempt.c ---- */
-
-/* This machine's slice has come (taken over): checks the machine. */
-void coord_on_slice(struct coord *c, struct slice *slice);
-
-void coord_begin_first(struct coord *c);
-
-/* The last gate says that the job starts again. */
-void coord_begin_next(struct coord *c);
-
-/* ---- preempt.c ---- */
-
-/* Rank `from` (-1: this one) has got the pre-emption signal; takes cause over. */
-void coord_preempt(struct coord *c, struct cause *cause, int from);
-
-/* Rank 0: the grace is over and the job has not ended by itself. */
-void coord_preempt_is_over(struct coord *c);
-
-/* ---- closing.c ---- */
-
-/* Once this machine is over: outcome to rank 0, its report, and the ways out without a gate. */
-void coord_run_closing(struct coord *c, int64_t now);
-
-/* Says the code to the sleepers, sees the keeper off, and leaves. */
-_Noreturn void coord_leave(struct coord *c, int code, enum leaving how);
 
 #endif

@@ -1,72 +1,15 @@
 /* alarm: how the coordinators stop as one. The first failure of a machine becomes its cause and an
  * alarm, which overtakes the gates along the links of a binomial tree.
  */
-#include <stdlib.h>
+#include "coord/alarm.h"
+
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "coord/state.h"
+#include "coord/tell.h"
 #include "wire/pack.h"
 #include "wire/outcome.h"
-
-void coord_send(struct coord *c, int to, enum message_type type, const struct buf *data)
-{
-    if (peers_send(c->peers, to, type, data ? data->data : NULL, data ? data->len : 0))
-        return; /* silence will tell */
-}
-
-void coord_send_to_links(struct coord *c, enum message_type type, const struct buf *data,
-                         int except)
-{
-    for (int i = 0; i < c->pulse.n; i++)
-        if (c->pulse.links[i] != except)
-            coord_send(c, c->pulse.links[i], type, data);
-}
-
-/* Lines of a rank other than 0 travel to rank 0, which alone prints. */
-void coord_say_through_root(void *arg, const char *line)
-{
-    struct buf text = {0};
-
-    buf_addf(&text, "%s", line);
-    coord_send(arg, 0, MESSAGE_NOTICE, &text);
-    buf_free(&text);
-}
-
-/* ---- stopping ---- */
-
-void coord_enter(struct coord *c, enum stage stage)
-{
-    c->run.stage = course_enter(c->run.stage, stage);
-}
-
-void coord_abandon(struct coord *c)
-{
-    if (c->run.stage >= STAGE_OVER)
-        return;
-    outcome_clear(&c->run.outcome);
-    c->run.outcome = (struct outcome){.machine = c->setup->meeting->machine,
-                                      .rank = c->peers->rank,
-                                      .host = mem_strdup(c->setup->meeting->host),
-                                      .ip = c->run.slice ? mem_strdup(c->run.slice->ip) : NULL,
-                                      .port = c->run.slice ? c->run.slice->port : 0,
-                                      .cpus = c->run.slice ? c->run.slice->cpus : 0};
-    coord_enter(c, STAGE_OVER);
-}
-
-void coord_raise(struct coord *c, enum ends reason)
-{
-    bool stopped = ends_stops(c->run.ends);
-
-    c->run.ends = ends_after(c->run.ends, reason);
-    if (stopped || !ends_stops(c->run.ends))
-        return;
-    c->run.stop_time = clock_ms();
-    if (c->root)
-        root_phase(c->root, STAGE_STOP);
-}
 
 void coord_stop(struct coord *c, enum ends reason, bool hurry)
 {
@@ -94,7 +37,7 @@ static void pack_alarm(const struct coord *c, const struct cause *cause, struct 
     cause_free(brief);
 }
 
-void coord_send_alarm(struct coord *c, const struct cause *cause, int except)
+static void send_alarm(struct coord *c, const struct cause *cause, int except)
 {
     struct buf data = {0};
 
@@ -154,7 +97,7 @@ void coord_fail(struct coord *c, struct cause *cause)
     bool news = take_note(c, cause);
 
     if (news)
-        coord_send_alarm(c, cause, -1);
+        send_alarm(c, cause, -1);
     if (c->run.cause) {
         cause_free(cause);
         return;
@@ -194,7 +137,7 @@ void coord_on_mpi_error(struct coord *c)
 void coord_heed(struct coord *c, struct cause *cause, int from)
 {
     if (take_note(c, cause))
-        coord_send_alarm(c, cause, from);
+        send_alarm(c, cause, from);
     if (c->run.alarm) {
         cause_free(cause);
         return;

@@ -2,14 +2,17 @@
  * it, and whether it can. What came from outside (a
  * signal, a lost parent, pre-emption) is about the job, not about one attempt, and is carried over.
  */
+#include "coord/attempt.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/watchdog.h"
+#include "coord/alarm.h"
 #include "coord/check.h"
-#include "coord/remains.h"
-#include "coord/state.h"
+#include "coord/root_end.h"
+#include "coord/tell.h"
 #include "keeper/spawn.h"
 
 /* A fresh one; nothing of it is allocated. */

@@ -1,16 +1,18 @@
 /* closing: the end of a coordinator: its outcome, rank 0's report, and how it leaves: through the
  * last gate, or, when a machine is lost or others do not come, without it.
  */
+#include "coord/closing.h"
+
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "coord/remains.h"
-#include "coord/signals.h"
-#include "coord/state.h"
+#include "coord/alarm.h"
+#include "coord/report_files.h"
+#include "coord/root_end.h"
+#include "coord/tell.h"
 #include "keeper/doing.h"
 #include "keeper/proc.h"
 #include "wire/pack.h"
@@ -134,8 +136,8 @@ static int64_t closing_deadline(struct coord *c)
     if (!ends_stops(c->run.ends))
         return CLOCK_NEVER;
     moved = later(c->run.stop_time + grace, doing_progressed());
-    if (c->remains == REMAINS_PROCESSES || c->remains == REMAINS_FILES)
-        moved = later(moved, c->remains_end.moved);
+    if (c->remains.step == REMAINS_PROCESSES || c->remains.step == REMAINS_FILES)
+        moved = later(moved, c->remains.ending.moved);
     if (c->root)
         moved = later(moved, last_sign(c));
     return moved + CLOSING_MS;

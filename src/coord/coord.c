@@ -11,9 +11,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "coord/remains.h"
+#include "coord/alarm.h"
+#include "coord/attempt.h"
+#include "coord/closing.h"
+#include "coord/events.h"
+#include "coord/messages.h"
+#include "coord/preempt.h"
+#include "coord/root_end.h"
 #include "coord/signals.h"
-#include "coord/state.h"
+#include "coord/tell.h"
 #include "keeper/doing.h"
 #include "wire/pack.h"
 #include "wire/slice.h"
@@ -160,7 +166,7 @@ static bool is_late_at_start(const struct coord *c)
 
 static void look_after_keeper(struct coord *c, int64_t now)
 {
-    if (c->keeper.keeper.fd < 0 || c->remains)
+    if (c->keeper.keeper.fd < 0 || c->remains.step != REMAINS_NONE)
         return;
     if (c->keeper_silence.timeout_ms && now >= c->next_ping) {
         keeper_link_send(&c->keeper, MESSAGE_PING, NULL, 0);

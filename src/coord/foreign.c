@@ -3,16 +3,21 @@
  * SocketReceiver::Wait) and does not ask whose they are: a port scanner takes a trainer's place,
  * and DGL waits for ever. Seen without a connection of our own; rank 0 says it.
  */
+#include "coord/foreign.h"
+
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "coord/state.h"
+#include "coord/messages.h"
+#include "coord/tell.h"
 #include "keeper/listen.h"
 #include "wire/pack.h"
 
-enum { FIRST_PAUSE_MS = 500, LAST_PAUSE_MS = 60000 };
-
-#define LOOPBACK 127 /* the first byte of its addresses */
+enum {
+    FIRST_PAUSE_MS = 500,
+    LAST_PAUSE_MS = 60000,
+    LOOPBACK = 127 /* the first byte of its addresses */
+};
 
 static int compare(const void *a, const void *b)
 {

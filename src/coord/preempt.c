@@ -2,11 +2,12 @@
  * checkpoint, and the job ends by itself or, when its grace is over, is stopped. Either way its
  * cause is the signal.
  */
-#include <stdlib.h>
+#include "coord/preempt.h"
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "coord/state.h"
+#include "coord/alarm.h"
+#include "coord/tell.h"
 #include "wire/pack.h"
 #include "report/signal.h"
 #include "wire/outcome.h"

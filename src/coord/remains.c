@@ -8,6 +8,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "coord/alarm.h"
+#include "coord/report_files.h"
+#include "coord/state.h"
 #include "keeper/doing.h"
 
 enum {
@@ -39,7 +42,7 @@ void coord_kill_keeper(struct coord *c)
 {
     if (c->keeper.keeper.fd < 0)
         return;
-    c->remains = REMAINS_KEEPER;
+    c->remains.step = REMAINS_KEEPER;
     kill(c->keeper.keeper.pid, SIGKILL);
 }
 
@@ -66,9 +69,9 @@ void coord_on_keeper_gone(struct coord *c)
 
     if (c->run.stage < STAGE_OVER)
         fail_for_keeper(c, EXIT_LAUNCHER, "has died");
-    c->remains = REMAINS_PROCESSES;
-    c->next_look = now;
-    ending_begin(&c->remains_end, now);
+    c->remains.step = REMAINS_PROCESSES;
+    c->remains.next_look = now;
+    ending_begin(&c->remains.ending, now);
     coord_end_remains(c, now);
 }
 
@@ -83,10 +86,10 @@ static void be_done(struct coord *c, const char *why)
                                   c->setup->meeting->host, c->job_dir.path, why)
                      : NULL;
 
-    c->remains = REMAINS_ENDED;
+    c->remains.step = REMAINS_ENDED;
     coord_abandon(c);
-    strv_add_all(&c->run.outcome.unkilled, &c->unkilled);
-    strv_free(&c->unkilled);
+    strv_add_all(&c->run.outcome.unkilled, &c->remains.unkilled);
+    strv_free(&c->remains.unkilled);
     if (text && c->run.stage >= STAGE_SENT)
         log_warning("%s", text);
     else if (text)
@@ -103,17 +106,18 @@ static void begin_files(struct coord *c, int64_t now)
         be_done(c, NULL);
         return;
     }
-    c->remains = REMAINS_FILES;
-    c->next_look = now + FILES_EVERY_MS;
-    ending_begin(&c->remains_end, now);
+    c->remains.step = REMAINS_FILES;
+    c->remains.next_look = now + FILES_EVERY_MS;
+    ending_begin(&c->remains.ending, now);
     if (scribe_hand_folder(c->setup->scribe, &c->job_dir, &err))
         be_done(c, err.text);
 }
 
 static void end_processes(struct coord *c, int64_t now)
 {
-    c->next_look = now + PROCESSES_EVERY_MS;
-    if (keeper_clean_step(&c->remains_end, c->setup->scribe->pid, &c->unkilled) != CLEANING)
+    c->remains.next_look = now + PROCESSES_EVERY_MS;
+    if (keeper_clean_step(&c->remains.ending, c->setup->scribe->pid, &c->remains.unkilled) !=
+        CLEANING)
         begin_files(c, now);
 }
 
@@ -122,10 +126,10 @@ static void look_at_files(struct coord *c, int64_t now)
 {
     struct procs removers = {0};
 
-    c->next_look = now + FILES_EVERY_MS;
+    c->remains.next_look = now + FILES_EVERY_MS;
     proc_below(c->setup->scribe->pid, &removers);
-    ending_look(&c->remains_end, &removers, now);
-    if (ending_is_vain(&c->remains_end, now)) {
+    ending_look(&c->remains.ending, &removers, now);
+    if (ending_is_vain(&c->remains.ending, now)) {
         for (size_t i = 0; i < removers.n; i++)
             proc_signal(&removers.items[i], SIGKILL);
         be_done(c, "the file system does not answer");
@@ -135,11 +139,11 @@ static void look_at_files(struct coord *c, int64_t now)
 
 void coord_end_remains(struct coord *c, int64_t now)
 {
-    if (now < c->next_look)
+    if (now < c->remains.next_look)
         return;
-    if (c->remains == REMAINS_PROCESSES)
+    if (c->remains.step == REMAINS_PROCESSES)
         end_processes(c, now);
-    else if (c->remains == REMAINS_FILES)
+    else if (c->remains.step == REMAINS_FILES)
         look_at_files(c, now);
 }
 
@@ -152,7 +156,7 @@ void coord_hear_scribe(struct coord *c)
     while ((rc = scribe_answer(c->setup->scribe, &how, &why)) != 0) {
         bool about_files = rc < 0 || how == SCRIBE_REMOVE;
 
-        if (about_files && c->remains == REMAINS_FILES)
+        if (about_files && c->remains.step == REMAINS_FILES)
             be_done(c, rc < 0 ? "dgl-scribe, which does, has died" : why.text[0] ? why.text : NULL);
         if (c->root && (rc < 0 || how != SCRIBE_REMOVE))
             root_scribe_answers(c->root, rc < 0 ? NULL : &why, how);
@@ -168,11 +172,11 @@ void coord_see_keeper_off(struct coord *c)
         c->keeper.keeper.pid > 1) {
         kill(c->keeper.keeper.pid, SIGKILL);
         keeper_clean_after(scribe);
-        c->remains = REMAINS_PROCESSES;
+        c->remains.step = REMAINS_PROCESSES;
     }
-    if (c->remains == REMAINS_KEEPER || c->remains == REMAINS_PROCESSES)
+    if (c->remains.step == REMAINS_KEEPER || c->remains.step == REMAINS_PROCESSES)
         begin_files(c, clock_ms());
-    while (c->remains == REMAINS_FILES) {
+    while (c->remains.step == REMAINS_FILES) {
         coord_hear_scribe(c);
         coord_end_remains(c, clock_ms());
         poll(NULL, 0, WAIT_STEP_MS);

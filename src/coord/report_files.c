@@ -1,19 +1,18 @@
-/* report_files: rank 0's report and launcher log, which the scribe writes: a file system that hangs
- * holds up no job and changes no exit code.
- */
+/* report_files: makes the texts and hands them over. */
+#include "coord/report_files.h"
+
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "coord/root_state.h"
 #include "keeper/logfile.h"
-#include "report/report.h"
 #include "report/block.h"
 #include "report/html.h"
 #include "report/json.h"
 #include "report/warnings.h"
 
-#define SETTLE_MS 5000 /* for the scribe, at the end, while it does not get on */
+enum { SETTLE_MS = 5000 /* for the scribe, at the end, while it does not get on */ };
 
 static void report_failed(struct root *root, const char *why)
 {

@@ -1,6 +1,8 @@
 /* root_end: the end of an attempt at rank 0: its cause, the report's files, what is said, and
  * whether another attempt follows.
  */
+#include "coord/root_end.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +11,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "config.h"
+#include "coord/report_files.h"
 #include "coord/root_state.h"
 #include "report/awaited.h"
 #include "report/block.h"

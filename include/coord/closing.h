@@ -1,0 +1,15 @@
+/* closing: the end of a coordinator: its outcome, rank 0's report, and how it leaves.
+ */
+#ifndef COORD_CLOSING_H
+#define COORD_CLOSING_H
+
+#include "coord/state.h"
+
+/* Once this machine is over: sends its outcome, reports (rank 0), and leaves where the last gate
+ * is not to be waited for. Call it in each turn. */
+void coord_run_closing(struct coord *c, int64_t now);
+
+/* Tells the sleepers the code, sees keeper and scribe off, and leaves. */
+_Noreturn void coord_leave(struct coord *c, int code, enum leaving how);
+
+#endif

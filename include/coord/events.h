@@ -1,0 +1,21 @@
+/* events: what a coordinator does when something happens that no message tells: a neighbour falls
+ * silent, a signal comes, its parent or a sleeper dies.
+ */
+#ifndef COORD_EVENTS_H
+#define COORD_EVENTS_H
+
+#include "coord/state.h"
+
+/* The neighbour behind that link of the pulse has been silent for too long. */
+void coord_on_silence(struct coord *c, int link);
+
+/* This rank has got a signal. */
+void coord_on_signal(struct coord *c, int number);
+
+/* The process that started this rank is gone. */
+void coord_on_parent_gone(struct coord *c);
+
+/* A sleeper of this machine has got the signal `what`, or has died (-1). */
+void coord_on_sleeper(struct coord *c, int what);
+
+#endif

@@ -1,0 +1,246 @@
+/* messages: one short handler each. A handler changes the state; gates and closing follow from it.
+ */
+#include "coord/messages.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "coord/alarm.h"
+#include "coord/attempt.h"
+#include "coord/preempt.h"
+#include "coord/remains.h"
+#include "coord/tell.h"
+#include "wire/pack.h"
+#include "wire/slice.h"
+
+/* ---- the keeper ---- */
+
+/* Another version on the other side, or a fault of ours. */
+static void fail_unreadable(struct coord *c, const char *text)
+{
+    coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER, text));
+}
+
+static void on_reached(struct coord *c, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+    uint32_t reached = unpack_u32(&u);
+    bool known = reached == STAGE_LISTENING || reached == STAGE_ENDED || reached == STAGE_OVER;
+
+    if (c->run.stage >= STAGE_OVER || (c->run.stage == STAGE_STOP && reached != STAGE_OVER))
+        return; /* a stop has overtaken it */
+    if (u.bad || !known || !course_may(c->run.stage, reached))
+        fail_unreadable(c, "what the keeper has reached is out of its turn");
+    else
+        coord_enter(c, reached);
+}
+
+/* Raw text as a string, inside payload. */
+static const char *text_of(struct buf *payload)
+{
+    buf_add(payload, "", 1);
+    return payload->data;
+}
+
+static void on_foreign(struct coord *c, int from, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+    uint32_t address = unpack_u32(&u), port = unpack_u32(&u);
+
+    if (!u.bad)
+        root_foreign(c->root, from, address, port);
+}
+
+/* What a keeper says for rank 0's ears, our own or another's. */
+void coord_on_for_root(struct coord *c, int from, enum message_type type, struct buf *payload)
+{
+    struct outcome outcome = {0};
+    struct waiting waiting;
+    struct cause *cause;
+
+    switch (type) {
+    case MESSAGE_WAITING:
+        if (message_unpack_waiting(payload->data, payload->len, &waiting))
+            fail_unreadable(c, "whom another rank waits for cannot be read");
+        root_waiting(c->root, from, &waiting);
+        break;
+    case MESSAGE_PROGRAM: root_program(c->root, from, text_of(payload)); break;
+    case MESSAGE_OUTPUT:
+        console_output(root_console(c->root), from, payload->data, payload->len);
+        break;
+    case MESSAGE_NOTICE:
+        if (payload->len)
+            console_say(root_console(c->root), text_of(payload));
+        break;
+    case MESSAGE_FOREIGN: on_foreign(c, from, payload); break;
+    case MESSAGE_LEFT:
+        cause = message_unpack_cause(payload->data, payload->len);
+        if (cause)
+            root_left(c->root, from, cause);
+        break;
+    case MESSAGE_OUTCOME:
+        if (message_unpack_outcome(payload->data, payload->len, &outcome))
+            fail_unreadable(c, "an outcome that came from another rank cannot be read");
+        root_outcome(c->root, from, &outcome);
+        break;
+    default: break;
+    }
+}
+
+static void on_keeper(struct coord *c, enum message_type type, struct buf *payload)
+{
+    struct cause *cause;
+
+    switch (type) {
+    case MESSAGE_REACHED: on_reached(c, payload); break;
+    case MESSAGE_FAILED:
+        cause = message_unpack_cause(payload->data, payload->len);
+        if (cause)
+            coord_fail(c, cause);
+        break;
+    case MESSAGE_OUTCOME: /* kept: the cause goes with it */
+        outcome_clear(&c->run.outcome);
+        if (message_unpack_outcome(payload->data, payload->len, &c->run.outcome))
+            fail_unreadable(c, "the keeper's outcome cannot be read");
+        break;
+    case MESSAGE_FOLDER:
+        folder_clear(&c->job_dir);
+        if (message_unpack_folder(payload->data, payload->len, &c->job_dir))
+            fail_unreadable(c, "the keeper's folder cannot be read");
+        break;
+    case MESSAGE_NOTICE: log_notice("%s", text_of(payload)); break;
+    case MESSAGE_PONG: break; /* heard */
+    default:
+        if (c->root)
+            coord_on_for_root(c, 0, type, payload);
+        else
+            coord_send(c, 0, type, payload);
+    }
+}
+
+bool coord_pump_keeper(struct coord *c)
+{
+    bool any = false;
+    enum message_type type;
+    struct buf payload;
+    int rc;
+
+    keeper_link_pump(&c->keeper);
+    while ((rc = keeper_link_next(&c->keeper, &type, &payload)) == 1) {
+        silence_heard(&c->keeper_silence, clock_ms());
+        on_keeper(c, type, &payload);
+        buf_free(&payload);
+        any = true;
+    }
+    if ((rc < 0 || c->keeper.gone) && c->keeper.keeper.fd >= 0) {
+        close(c->keeper.keeper.fd);
+        c->keeper.keeper.fd = -1;
+        coord_on_keeper_gone(c);
+        any = true;
+    }
+    return any;
+}
+
+/* ---- the other coordinators ---- */
+
+static void on_beat(struct coord *c, int from, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+    uint32_t machine = unpack_u32(&u);
+    char *host = unpack_text(&u);
+    bool known = machine < c->setup->meeting->announce.hosts.n;
+
+    for (int i = 0; i < c->pulse.n && host && known; i++) {
+        if (c->pulse.links[i] != from || c->neighbours[i].host)
+            continue;
+        c->neighbours[i] = (struct neighbour){.machine = (int)machine, .host = host};
+        host = NULL;
+    }
+    free(host);
+}
+
+static void on_slice(struct coord *c, struct slice *slice)
+{
+    if (!slice) {
+        fail_unreadable(c, "the plan that rank 0 sent cannot be read");
+    } else if (slice->attempt > c->attempt) { /* it has overtaken the last gate */
+        slice_free(c->next_slice);
+        c->next_slice = slice;
+    } else if (slice->attempt == c->attempt && !c->run.slice) {
+        coord_on_slice(c, slice);
+    } else {
+        slice_free(slice);
+    }
+}
+
+static void on_hurry(struct coord *c, int from, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+
+    if ((int)unpack_u32(&u) == c->attempt && !u.bad && ends_stops(c->run.ends))
+        coord_hurry(c, from);
+}
+
+static void on_preempt(struct coord *c, int from, const struct buf *payload)
+{
+    struct cause *cause = message_unpack_cause(payload->data, payload->len);
+
+    if (cause)
+        coord_preempt(c, cause, from);
+}
+
+static void on_leave(struct coord *c, int from, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+    uint32_t code = unpack_u32(&u);
+
+    if (from != 0 || u.bad || code > UINT8_MAX)
+        return;
+    c->leave_code = (int)code;
+    coord_stop(c, ENDS_ABANDONED, false);
+}
+
+static void on_peer(struct coord *c, struct peers_message *message)
+{
+    switch (message->type) {
+    case MESSAGE_BEAT: on_beat(c, message->from, &message->data); break;
+    case MESSAGE_HERE: coord_answer_here(c, message->from); break;
+    case MESSAGE_ALARM: coord_on_alarm(c, message->from, &message->data); break;
+    case MESSAGE_LEAVE: on_leave(c, message->from, &message->data); break;
+    case MESSAGE_HURRY: on_hurry(c, message->from, &message->data); break;
+    case MESSAGE_PREEMPT: on_preempt(c, message->from, &message->data); break;
+    case MESSAGE_CREDIT:
+        if (c->keeper.keeper.fd >= 0)
+            keeper_link_send(&c->keeper, MESSAGE_CREDIT, message->data.data, message->data.len);
+        break;
+    case MESSAGE_SLICE:
+        on_slice(c, message_unpack_slice(message->data.data, message->data.len));
+        break;
+    default:
+        if (c->root)
+            coord_on_for_root(c, message->from, message->type, &message->data);
+    }
+}
+
+bool coord_pump_peers(struct coord *c)
+{
+    struct peers_message message;
+    bool any = false;
+    int rc;
+
+    while ((rc = peers_receive(c->peers, &message)) == 1) {
+        pulse_heard(&c->pulse, message.from, clock_ms());
+        if (message.from == 0)
+            c->root_heard = clock_ms();
+        if (c->root)
+            root_heard(c->root, message.from, clock_ms());
+        any |= message.type != MESSAGE_BEAT;
+        on_peer(c, &message);
+        buf_free(&message.data);
+    }
+    if (rc < 0 && c->run.ends < ENDS_PEER_LOST)
+        coord_on_mpi_error(c);
+    return any || !peers_all_sent(c->peers); /* a long message leaves step by step */
+}

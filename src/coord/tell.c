@@ -1,0 +1,52 @@
+/* tell: what one coordinator sends to others. */
+#include "coord/tell.h"
+
+#include "wire/pack.h"
+
+void coord_send(struct coord *c, int to, enum message_type type, const struct buf *data)
+{
+    if (peers_send(c->peers, to, type, data ? data->data : NULL, data ? data->len : 0))
+        return; /* silence will tell */
+}
+
+void coord_send_to_links(struct coord *c, enum message_type type, const struct buf *data,
+                         int except)
+{
+    for (int i = 0; i < c->pulse.n; i++)
+        if (c->pulse.links[i] != except)
+            coord_send(c, c->pulse.links[i], type, data);
+}
+
+/* Lines of a rank other than 0 travel to rank 0, which alone prints. */
+void coord_say_through_root(void *arg, const char *line)
+{
+    struct buf text = {0};
+
+    buf_addf(&text, "%s", line);
+    coord_send(arg, 0, MESSAGE_NOTICE, &text);
+    buf_free(&text);
+}
+
+static void pack_beat(const struct coord *c, struct buf *data)
+{
+    pack_u32(data, (uint32_t)c->setup->meeting->machine);
+    pack_text(data, c->setup->meeting->host);
+}
+
+void coord_answer_here(struct coord *c, int to)
+{
+    struct buf data = {0};
+
+    pack_beat(c, &data);
+    coord_send(c, to, MESSAGE_BEAT, &data);
+    buf_free(&data);
+}
+
+void coord_send_beat(struct coord *c)
+{
+    struct buf data = {0};
+
+    pack_beat(c, &data);
+    coord_send_to_links(c, MESSAGE_BEAT, &data, -1);
+    buf_free(&data);
+}
