@@ -1,5 +1,5 @@
-/* main: wiring. Options, the keeper, MPI, the meeting, then the coordinator; no decision of its own
- * but who answers --help, --version and --dry_run.
+/* main: wiring: options, the scribe, the keeper, MPI, the meeting, the coordinator. It decides only
+ * who answers --help, --version and --dry_run.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +63,7 @@ static void parse(struct options *options, int argc, char **argv, struct err *er
     watchdog_end();
 }
 
-/* Where a file system hangs, nobody else could say so: before the others take this machine for lost
+/* If a file system hangs, this rank must say so itself, before the others take its machine for lost
  * or have waited for rank 0 in vain. */
 static void watch_reading(const struct options *options)
 {
@@ -75,7 +75,8 @@ static void watch_reading(const struct options *options)
                    launch_host(), options->ip_config, options->workspace);
 }
 
-/* What MPI and network_prefer set later is not the user's. The caller frees the array alone. */
+/* Copies the user's environment, before MPI and network_prefer add to it. The caller frees the
+ * array alone. */
 static char **own_environment(void)
 {
     size_t n = 0;
@@ -98,8 +99,8 @@ static int load(struct job *job, struct options *options, char **envp, struct er
     return rc;
 }
 
-/* Rank 0 loads the job unless the options were wrong already; all ranks meet and learn the verdict.
- * 0, or -1 with err->code to leave with, 0 for a plan that was only to be printed. */
+/* Rank 0 loads the job, unless the options are wrong. Then all ranks meet and learn whether it can
+ * run. 0, or -1 with err->code to leave with: 0 when the plan was only to be printed. */
 static int meet(struct coord_setup *setup, struct options *options, char **envp,
                 const struct launch *launch, struct err *err)
 {
@@ -143,7 +144,7 @@ static struct peers *open_peers(const struct launch *launch, const struct option
     return peers_open(launch, err);
 }
 
-/* It has no plan and leaves at once. Waited for, since it holds the rank's stderr. */
+/* Waits for the end of a keeper without a plan, since it holds the rank's stderr. */
 static void dismiss_keeper(const struct coord_setup *setup)
 {
     close(setup->keeper.fd);
@@ -181,7 +182,7 @@ static bool is_dry_run_for_all(const struct options *options, const struct launc
     return options->dry_run_in_argv || (options->dry_run && !launch->use_mpi);
 }
 
-/* As --help: the first rank prints, and needs no MPI for it. */
+/* The first rank prints the plan, without MPI. */
 static int dry_run(struct options *options, const struct launch *launch, struct err *err)
 {
     struct job job;

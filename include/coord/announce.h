@@ -25,7 +25,7 @@ struct announce {
     struct buf part_config; /* the file's bytes; empty when there is none */
 };
 
-/* Rank 0's, from a job that has been loaded. Copies what it needs. */
+/* Makes rank 0's from a job that has been loaded. Copies all that it needs. */
 void announce_make(struct announce *a, const struct job *job);
 
 void announce_pack(struct buf *out, const struct announce *a);

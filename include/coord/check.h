@@ -1,5 +1,5 @@
-/* check: what a machine must have before anything is started on it. Reads files and /proc, changes
- * nothing but the log folder, which it makes.
+/* check: what a machine must have before anything is started on it. Reads files and /proc, and
+ * makes the log folder.
  */
 #ifndef COORD_CHECK_H
 #define COORD_CHECK_H

@@ -23,10 +23,10 @@ enum {
 
 enum lane { LANE_URGENT, LANE_BULK, LANES };
 
-/* Urgent is what the ranks need to judge and to stop each other. */
+/* Ranks need urgent messages to judge and to stop each other. */
 enum lane fragments_lane(enum message_type type);
 
-/* A message that has come. data is the receiver's to free. */
+/* A message that has come. The receiver frees data. */
 struct peers_message {
     int from;
     enum message_type type;
@@ -54,7 +54,7 @@ void outgoing_add(struct outgoing *o, int to, enum message_type type, const void
  * urgent comes first, then each receiver in its turn. */
 struct fragment *outgoing_next(struct outgoing *o);
 
-/* It has left, or never will. Frees it. */
+/* The fragment has left, or never will. Frees it. */
 void outgoing_left(struct outgoing *o, struct fragment *fragment);
 
 /* Has everything that was added left? */
@@ -68,7 +68,7 @@ struct incoming *incoming_new(void);
  * bytes are for the caller to fill. NULL: no fragment is as long. */
 struct fragment *incoming_expect(struct incoming *in, int from, enum lane lane, size_t len);
 
-/* Its bytes are there. */
+/* The fragment's bytes are there. */
 void incoming_came(struct incoming *in, struct fragment *fragment);
 
 /* 1: *message holds one whose fragments have all come. 0: there is none now. -1: malformed bytes

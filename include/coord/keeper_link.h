@@ -25,8 +25,8 @@ void keeper_link_pump(struct keeper_link *link);
 /* 1: the next message is in type and payload (the caller frees). 0: none. -1: not ours. */
 int keeper_link_next(struct keeper_link *link, enum message_type *type, struct buf *payload);
 
-/* Says LEAVE and nothing more, and closes the link when the keeper has exited; at most timeout_ms
- * are waited. Then reaps it. false: it still lives. */
+/* Says LEAVE, waits up to timeout_ms for the keeper's end, reaps it, and closes the link. False: it
+ * still lives. */
 bool keeper_link_leave(struct keeper_link *link, int timeout_ms);
 
 #endif

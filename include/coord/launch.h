@@ -23,7 +23,8 @@ struct launch {
 /* Looks at Open MPI's, MPICH's (PMI), PMIx's and Slurm's names in envp. */
 void launch_look(struct launch *launch, char **envp);
 
-/* A process manager may not end before its ranks do; a shell that started us alone may (nohup). */
+/* The process that started this rank. A process manager may not end before its ranks do; a shell
+ * that started us alone may (nohup). */
 struct parent {
     int fd;     /* readable when the manager's process has gone; -1: none */
     pid_t asks; /* before Linux 5.3: its pid, which getppid() tells now and then; 0: nobody */
@@ -33,7 +34,7 @@ enum { PARENT_ASK_MS = 1000 }; /* at most, between two questions */
 
 struct parent launch_watch_parent(const struct launch *launch);
 
-/* revents: of its fd. */
+/* Is it gone? revents: as poll gives them for its fd. */
 bool launch_parent_gone(const struct parent *parent, int revents);
 
 /* This machine's name; "this machine" where it has none. */

@@ -1,10 +1,10 @@
 /* masterport: MASTER_PORT of one attempt, on machine 0: chosen, held, and watched for a stranger.
  *
- * It is held bound and not listening: torch's TCPStore, which sets SO_REUSEADDR, can then listen on
- * it, and nobody gets it by bind(0). So can any other user's program that sets it: the kernel
- * compares users for SO_REUSEPORT alone, which torch does not set, and without SO_REUSEADDR on our
- * side torch could not listen either [measured]. What can be done is to choose the port late and to
- * name a stranger who listens on it.
+ * It is held bound and not listening. So nobody gets it by bind(0), and torch's TCPStore, which
+ * sets SO_REUSEADDR, can listen on it. Any other user's program that sets SO_REUSEADDR can too: the
+ * kernel compares users for SO_REUSEPORT alone, which torch does not set, and without SO_REUSEADDR
+ * on our side torch could not listen either [measured]. Therefore the port is chosen late, and a
+ * stranger who listens on it is named.
  */
 #ifndef COORD_MASTERPORT_H
 #define COORD_MASTERPORT_H
@@ -24,7 +24,7 @@ struct masterport {
 /* 0, or -1 with errno. */
 int masterport_hold(struct masterport *master, int64_t now);
 
-/* None is fine. */
+/* Lets go of the port, if one is held. */
 void masterport_release(struct masterport *master);
 
 /* Has a process of another user, not below top, come to listen on it? Looks four times a second in

@@ -55,7 +55,7 @@ struct peers *peers_solo_open(void);
  * PEERS_OPEN_TIMEOUT_MS, then -1 with err (EXIT_LAUNCHER). */
 enum { PEERS_OPEN_TIMEOUT_MS = 120000 };
 
-/* Its words; with the seconds and in what. */
+/* The words of that error; they take the seconds, and the call that waited. */
 #define PEERS_NO_ANSWER                                                                            \
     "not all ranks answered within %d s at start (%s); is the network between the machines open "  \
     "to MPI, and the right one? 'mpirun --mca btl_tcp_if_include NETWORK' (Open MPI) and "         \

@@ -11,7 +11,7 @@
  * or -1 with err (EXIT_MACHINE). */
 int rundir_make(const char *path, struct err *err);
 
-/* The same of LOGS, which is a folder in it. */
+/* The same for the folder LOGS in it. */
 int rundir_make_logs(const char *logs, struct err *err);
 
 #endif

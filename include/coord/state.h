@@ -1,6 +1,5 @@
-/* state: what the coordinator of one machine knows. Shared by the files that make it up: coord
- * (plan, gates, loop), alarm (stopping as one), events (what happens), attempt (one after the
- * other), preempt, closing (the end). Nobody else's.
+/* state: what the coordinator of one machine knows. It belongs to coord and to the files that do
+ * parts of its work: tell, alarm, messages, events, remains, foreign, attempt, preempt, closing.
  */
 #ifndef COORD_STATE_H
 #define COORD_STATE_H
@@ -21,21 +20,20 @@
 #include "wire/outcome.h"
 #include "wire/stage.h"
 
-/* What a neighbour's heartbeat has told of it. */
+/* A neighbour, as its heartbeat has told. */
 struct neighbour {
     int machine;
     char *host; /* NULL until the first has come */
 };
 
-/* One attempt of the job on this machine: from its slice to the last gate. A restart begins with a
- * new one. */
+/* One attempt of the job on this machine, from its slice to the last gate. */
 struct run {
     struct slice *slice; /* NULL until it has come */
     enum stage stage;    /* as course has it */
-    enum stage gate;     /* the next one, or the one that has been entered: what it opens */
+    enum stage gate;     /* the next one, by the stage that it opens */
     bool gate_entered;
     enum ends ends;
-    bool hurried;
+    bool hurried;      /* the grace has been ended, and the neighbours know */
     int64_t stop_time; /* since when it is stopped */
     int lost_machine;  /* the first that is lost; -1: none, or nobody knows which */
     int64_t lost_time;
@@ -45,16 +43,15 @@ struct run {
     struct cause *alarm; /* the first alarm that came from elsewhere, at alarm_time */
     int64_t alarm_time;
     struct outcome outcome;
-    int64_t last_sign;     /* rank 0: of a machine whose outcome was still missing */
-    int64_t next_ask_root; /* others, once they are late: when rank 0 is asked for a sign of life */
+    int64_t last_sign;     /* rank 0: when it last heard a machine whose outcome was missing */
+    int64_t next_ask_root; /* others: when they next ask rank 0 for a sign of life, once late */
 
     struct masterport master; /* on machine 0, from the gate that tells it until trainers end */
 
     /* rank 0 alone */
-    int code; /* the job's, once reported */
-    int64_t
-        next_ask; /* when those whose outcome is missing are asked for a sign of life; 0: not yet */
-    int64_t asked;         /* since when */
+    int code;              /* the job's, from REPORTED on */
+    int64_t next_ask;      /* when it asks those whose outcome is missing; 0: it has not yet */
+    int64_t asked;         /* since when it does */
     int64_t complete_time; /* when all outcomes had come; 0 before */
     bool restart;          /* the last gate is to begin another attempt */
 };
@@ -69,7 +66,7 @@ struct coord {
     struct keeper_link keeper;
     struct silence keeper_silence; /* a keeper that is stopped answers no PING */
     int64_t next_ping;
-    struct folder job_dir; /* the last that it has told: to be removed when it dies */
+    struct folder job_dir; /* of the keeper, as it has told last; all zero: none */
     struct remains remains;
     struct pulse pulse;
     struct neighbour neighbours[PEERS_LINKS_MAX]; /* as pulse.links */
@@ -80,13 +77,13 @@ struct coord {
     struct foreign foreign;
     struct slice *next_slice; /* of the next attempt, when it overtook the last gate */
     struct cause *next_alarm; /* the same */
-    int64_t start_at;         /* rank 0: when the slices of this attempt may leave */
+    int64_t start_at;         /* rank 0: when it may send the slices of this attempt */
 
-    struct cause *order; /* the first that came from outside, about the whole job; NULL: none */
+    struct cause *order; /* the first cause that is about the job as a whole; NULL: none */
     int64_t order_time;
-    enum told told;       /* who then loses patience waits for no grace */
+    enum told told;       /* a second signal HERE, or the parent's end after any, ends the grace */
     int preempt_signal;   /* 0: none */
-    int64_t preempt_ends; /* rank 0: then the job is stopped; CLOCK_NEVER */
+    int64_t preempt_ends; /* rank 0: when it stops the job; CLOCK_NEVER */
 
     int64_t root_heard;
     int leave_code; /* rank 0's, by which all leave without a gate */

@@ -68,11 +68,10 @@ static void note_lost(struct coord *c, const struct cause *cause)
     c->run.lost_time = clock_ms();
     c->run.lost_machine = cause->machine;
     if (!c->root)
-        coord_send(c, 0, MESSAGE_HERE,
-                   NULL); /* no answer: this machine is the one that is cut off */
+        coord_send(c, 0, MESSAGE_HERE, NULL); /* if it does not answer, this machine is cut off */
 }
 
-/* What an alarm means for this rank, wherever it was raised. true: it brings something new. */
+/* Raises this rank's end by a cause, and stops. True: other ranks may not know of it yet. */
 static bool take_note(struct coord *c, const struct cause *cause)
 {
     enum ends reason = ends_of(cause->how, cause->machine == c->setup->meeting->root_machine);
@@ -91,7 +90,6 @@ static bool take_note(struct coord *c, const struct cause *cause)
     return news;
 }
 
-/* Something failed here. Takes cause over. */
 void coord_fail(struct coord *c, struct cause *cause)
 {
     bool news = take_note(c, cause);
@@ -106,7 +104,6 @@ void coord_fail(struct coord *c, struct cause *cause)
     c->run.cause_time = clock_ms();
 }
 
-/* A cause of our own making about this machine. text may be NULL. */
 struct cause *coord_own_cause(const struct coord *c, enum how how, int value, int code,
                               const char *text)
 {
@@ -129,7 +126,7 @@ void coord_on_mpi_error(struct coord *c)
     struct cause *cause = coord_own_cause(
         c, HOW_LOST, 0, EXIT_LAUNCHER, "MPI reports an error on its connection to another machine");
 
-    cause->machine = -1; /* it still has an outcome to send, but no gate can be relied on */
+    cause->machine = -1; /* not known; whoever it is may still send its outcome */
     cause->pid = 0;
     coord_fail(c, cause);
 }
@@ -146,7 +143,8 @@ void coord_heed(struct coord *c, struct cause *cause, int from)
     c->run.alarm_time = clock_ms();
 }
 
-/* An alarm about another attempt than this rank's is old news, or overtook the last gate. */
+/* An alarm about an earlier attempt is old news; one about a later attempt overtook the last gate.
+ */
 void coord_on_alarm(struct coord *c, int from, const struct buf *payload)
 {
     struct unpack u = {.at = payload->data, .left = payload->len};

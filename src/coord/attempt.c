@@ -1,6 +1,5 @@
-/* attempt: one attempt of the job after the other, on the same ranks; what this machine is to do in
- * it, and whether it can. What came from outside (a
- * signal, a lost parent, pre-emption) is about the job, not about one attempt, and is carried over.
+/* attempt: begins one attempt after the other, and checks whether this machine can do its part. A
+ * signal, a lost parent and pre-emption are about the job, and end the next attempt too.
  */
 #include "coord/attempt.h"
 
@@ -15,7 +14,7 @@
 #include "coord/tell.h"
 #include "keeper/spawn.h"
 
-/* A fresh one; nothing of it is allocated. */
+/* Nothing of it is allocated. */
 static const struct run no_run = {.gate = STAGE_SERVERS, .lost_machine = -1, .master = {.fd = -1}};
 
 static void clear(struct run *run)
@@ -28,7 +27,7 @@ static void clear(struct run *run)
     *run = no_run;
 }
 
-/* Less than that after which the others take this machine for lost: no beat is sent meanwhile. */
+/* Less than lost_timeout, because this rank sends no heartbeat while it checks. */
 static int64_t patience(const struct slice *slice)
 {
     return watchdog_shorter(slice->start_timeout_ms, slice->lost_timeout_ms / 2);
@@ -94,7 +93,7 @@ void coord_begin_first(struct coord *c)
     c->start_at = clock_ms();
 }
 
-/* It came too late for the attempt that has ended. */
+/* The order came too late to end the last attempt. */
 static void repeat_order(struct coord *c)
 {
     struct cause *again = cause_copy(c->order);

@@ -20,23 +20,21 @@
 #include "wire/outcome.h"
 
 enum {
-    CLOSING_MS = 10000, /* beyond kill_grace, without anything that comes nearer to the end */
-    READER_MS = 60000,  /* a good job's reader that takes nothing for so long, and has log files */
-    FAILED_READER_MS = 5000, /* a failed job's */
-    OUTPUT_MS = 5000,        /* for output that came before the closing lines */
-    PAUSE_MS = 1000,         /* the same, when its reader takes nothing meanwhile */
-    REPORT_MS = 15000,       /* beyond all that, for rank 0's report */
-    ANSWER_MS =
-        1500, /* for a sign of life, when a machine is lost or something came from outside */
-    PATIENCE_MS = 5000, /* for one after another failure, from a machine that may be overloaded */
+    CLOSING_MS = 10000, /* a stop is late when after kill_grace nothing moves for so long */
+    READER_MS = 60000, /* a good job with log files waits so long for a reader that takes nothing */
+    FAILED_READER_MS = 5000, /* a failed job waits so long for it */
+    OUTPUT_MS = 5000,        /* the closing lines wait so long for output that came before them */
+    PAUSE_MS = 1000,         /* and so long for a reader that takes nothing meanwhile */
+    REPORT_MS = 15000,       /* when a stop is late, other ranks wait so long for rank 0's report */
+    ANSWER_MS = 1500,        /* for a sign of life, when the job as a whole ends */
+    PATIENCE_MS = 5000,      /* for one after a failure: the machine may be overloaded */
     ASK_EVERY_MS = 500,
     ASK_ROOT_MS = 5000,
-    SENT_MS = 200,        /* for the word to leave to get out */
-    SCRIBE_EXIT_MS = 1000 /* its file system may hang, and it may wait */
+    SENT_MS = 200,        /* for LEAVE to get out of this rank */
+    SCRIBE_EXIT_MS = 1000 /* for a scribe whose file system may hang */
 };
 
-/* Rank 0 to all that can be reached: what MPI_Abort does for the others is not the same everywhere.
- */
+/* Rank 0 tells all ranks, since MPI_Abort does not end them in the same way everywhere. */
 static void tell_to_leave(struct coord *c, int code)
 {
     int64_t end = clock_ms() + SENT_MS;
@@ -50,7 +48,6 @@ static void tell_to_leave(struct coord *c, int code)
         poll(NULL, 0, 1);
 }
 
-/* Says the code to the sleepers, sees the keeper off, and leaves. */
 _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
 {
     if (c->root) {
@@ -72,8 +69,8 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
     peers_leave(c->peers, code, ends_job(c->run.ends));
 }
 
-/* The first failure that this rank knows of, its own or an alarm, its age brought up to now; NULL:
- * none. Borrowed. */
+/* Returns the first failure that this rank knows of, its own or an alarm, with its age as of now.
+ * NULL: there is none. Borrowed. */
 static const struct cause *known_cause(struct coord *c)
 {
     int64_t now = clock_ms();
@@ -114,7 +111,7 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Rank 0: when a machine whose outcome is missing was heard last. A machine that lives has a
+/* Returns when rank 0 last heard a machine whose outcome is missing. A machine that lives has a
  * deadline of its own, and sends its outcome then. */
 static int64_t last_sign(struct coord *c)
 {
@@ -127,8 +124,7 @@ static int64_t last_sign(struct coord *c)
     return later(c->run.last_sign, c->run.complete_time);
 }
 
-/* So long after the last thing that came nearer to the end, here or, as rank 0 sees it, elsewhere.
- */
+/* Anything that comes nearer to the end puts it off: on this machine, and for rank 0 on any. */
 static int64_t closing_deadline(struct coord *c)
 {
     int64_t grace = c->run.slice ? c->run.slice->kill_grace_ms : 0, moved;
@@ -143,8 +139,8 @@ static int64_t closing_deadline(struct coord *c)
     return moved + CLOSING_MS;
 }
 
-/* After a failure the job's own last lines must come out soon, and so must mpirun: what the reader
- * has not taken by now is dropped, and counted. */
+/* After a failure the closing lines must come out soon, and mpirun must return. So output that the
+ * reader has not taken by now is dropped, and counted. */
 static void drop_output(struct coord *c)
 {
     size_t lines = console_drop_output(root_console(c->root));
@@ -157,8 +153,8 @@ static void drop_output(struct coord *c)
                     run_dir ? run_dir : "", run_dir ? "/logs' have them" : "");
 }
 
-/* Is everything written, or has the reader stopped reading? A good job's reader may pause: where
- * there are no log files for as long as it lives, since nothing may be lost. */
+/* Is everything written, or has the reader stopped reading? A good job's reader may pause; without
+ * log files it may pause for ever, since nothing may be lost. */
 static bool console_done(struct coord *c, int64_t now)
 {
     struct console *console = root_console(c->root);
@@ -175,8 +171,8 @@ static bool console_done(struct coord *c, int64_t now)
     return true;
 }
 
-/* The closing lines come behind the output that was printed before them, if its reader takes it.
- * They do not wait for one that pauses. */
+/* The closing lines wait for the output that was printed before them, but not for a reader that
+ * pauses. */
 static bool output_goes_first(const struct coord *c, int64_t now)
 {
     const struct console *console = root_console(c->root);
@@ -186,7 +182,7 @@ static bool output_goes_first(const struct coord *c, int64_t now)
     return ends_stops(c->run.ends) || now - console_progress(console) < PAUSE_MS;
 }
 
-/* The alarm too: the rank that should have passed it on may be stopped. */
+/* Sends the alarm too, since the rank that should have passed it on may be stopped. */
 static void ask(struct coord *c, int rank)
 {
     const struct cause *cause = known_cause(c);
@@ -208,8 +204,8 @@ static void ask_for_signs(struct coord *c, int64_t now)
             ask(c, r);
 }
 
-/* After a failure rank 0 waits only for machines that give a sign of life. true: no other outcome
- * will come. */
+/* After a failure rank 0 waits only for machines that give a sign of life. True: none of those
+ * whose outcome is missing gives one. */
 static bool rest_is_silent(struct coord *c, int64_t now, bool late)
 {
     int64_t patience = ends_job(c->run.ends) ? ANSWER_MS : PATIENCE_MS;
@@ -228,7 +224,7 @@ static bool rest_is_silent(struct coord *c, int64_t now, bool late)
     return now - c->run.asked > patience;
 }
 
-/* Rank 0, when all outcomes are there or will not come: output, then the report. */
+/* Rank 0 does so when each outcome has come or will not come, and the output has gone first. */
 static void begin_report(struct coord *c, int64_t now, bool late)
 {
     bool complete = root_complete(c->root, c->run.lost_machine);
@@ -250,7 +246,7 @@ static void begin_report(struct coord *c, int64_t now, bool late)
     coord_enter(c, STAGE_WRITING);
 }
 
-/* What is said in the end depends on what could be written. */
+/* The closing lines tell whether the report could be written, and so come after it. */
 static void report(struct coord *c, int64_t now, bool late)
 {
     if (c->run.stage < STAGE_WRITING)
@@ -261,7 +257,7 @@ static void report(struct coord *c, int64_t now, bool late)
     coord_enter(c, STAGE_REPORTED);
 }
 
-/* Told to stop while a good job's last lines were waiting for their reader. */
+/* The job was told to stop after a good end, while its last lines waited for their reader. */
 static void stop_after_report(struct coord *c)
 {
     const struct cause *cause = known_cause(c);
@@ -276,7 +272,7 @@ static void stop_after_report(struct coord *c)
     buf_free(&text);
 }
 
-/* Rank 0: reported, and everything written; then the last gate may be entered. */
+/* Rank 0 may enter the last gate when it has reported and all is written. */
 static void conclude(struct coord *c, int64_t now, bool late)
 {
     if (c->run.stage < STAGE_REPORTED)
@@ -287,7 +283,7 @@ static void conclude(struct coord *c, int64_t now, bool late)
         coord_enter(c, STAGE_CONCLUDED);
 }
 
-/* Leaves without a gate, since not everybody is there to open one. */
+/* Leaves without a gate, since not all ranks are there to open one. */
 static _Noreturn void leave_alone(struct coord *c, enum leaving how)
 {
     const struct cause *cause = known_cause(c);
@@ -302,14 +298,15 @@ static _Noreturn void leave_alone(struct coord *c, enum leaving how)
     coord_leave(c, cause ? cause->code : EXIT_LAUNCHER, how);
 }
 
-/* A machine was lost, and rank 0 did not answer since: this one is cut off. */
+/* A machine is lost, and rank 0 has not answered since: then this machine is the one. */
 static bool is_cut_off(const struct coord *c, int64_t now)
 {
     return c->run.ends >= ENDS_PEER_LOST && c->root_heard <= c->run.lost_time &&
            now - c->run.lost_time > ANSWER_MS;
 }
 
-/* Nothing moves, and their keeper does not say so: it is of no use in another attempt either. */
+/* The keeper has neither ended them nor said that it cannot. It is killed, since another attempt
+ * could not use it either. */
 static void leave_them(struct coord *c)
 {
     coord_kill_keeper(c);
@@ -322,7 +319,7 @@ static void leave_them(struct coord *c)
               (int)c->keeper.keeper.pid, proc_state(c->keeper.keeper.pid));
 }
 
-/* Rank 0's report is waited for as long as rank 0 lives. */
+/* As long as rank 0 lives, its report is waited for. */
 static bool root_is_late(struct coord *c, int64_t now)
 {
     int64_t end = later(closing_deadline(c), c->root_heard);
@@ -336,8 +333,6 @@ static bool root_is_late(struct coord *c, int64_t now)
     return now - end > REPORT_MS;
 }
 
-/* Who is not told by rank 0 when to leave gives it time for its report, unless it is the one that
- * is lost. */
 static void leave_in_time(struct coord *c, bool late)
 {
     enum leaving how = ends_leaving(c->run.ends, c->root, late);

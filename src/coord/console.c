@@ -44,8 +44,8 @@ struct console {
     void *arg;
 };
 
-/* A description of our own with O_NONBLOCK. A regular file never blocks and must keep its shared
- * offset; a socket cannot be opened anew, but takes MSG_DONTWAIT. */
+/* Opens a description of our own with O_NONBLOCK. A regular file stays as it is: it never blocks,
+ * and must keep its shared offset. A socket cannot be opened anew, but takes MSG_DONTWAIT. */
 static void open_anew(struct stream *s, int fd)
 {
     char path[32];
@@ -138,7 +138,7 @@ static void drop_first(struct stream *s)
     free(chunk);
 }
 
-/* Whoever closed a pipe or a terminal wants no more. A full disk is nobody's wish. */
+/* A reader that has closed a pipe or a terminal wants no more; a full disk is told. */
 static bool is_reader_gone(const struct stream *s, int error)
 {
     return error == EPIPE || error == ECONNRESET || (error == EIO && s->is_terminal);
@@ -191,7 +191,7 @@ static size_t lines_in(const char *bytes, size_t len)
     return n;
 }
 
-/* Keeps of a chunk that has begun to leave the line that has. Returns how many lines it dropped. */
+/* Drops the lines of a chunk that have not begun to leave. Returns how many. */
 static size_t cut_begun(struct chunk *chunk)
 {
     const char *begun = chunk->bytes + chunk->done - 1;

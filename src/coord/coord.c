@@ -32,7 +32,7 @@ enum {
 
 /* ---- the plan ---- */
 
-/* Rank 0: every rank gets its own slice, and only that. */
+/* Rank 0 sends each rank its own slice, and only that. */
 static void send_slices(struct coord *c)
 {
     struct slice *own = NULL;
@@ -74,7 +74,7 @@ static bool ready_for_gate(const struct coord *c)
            course_gate_is_due(c->run.gate, c->run.stage, stops, c->root);
 }
 
-/* As late as can be, since others may listen on it until torch does. */
+/* It is chosen as late as possible, since others may listen on it until torch does. */
 static int choose_master_port(struct coord *c)
 {
     if (c->setup->meeting->machine == 0 && !ends_stops(c->run.ends) &&
@@ -155,7 +155,7 @@ static bool run_gates(struct coord *c)
 
 /* ---- the loop ---- */
 
-/* The keeper cannot tell it itself while a file system holds it. */
+/* A keeper that a file system holds cannot tell it itself. */
 static bool is_late_at_start(const struct coord *c)
 {
     int64_t timeout = c->run.slice ? c->run.slice->start_timeout_ms : 0, for_ms;
@@ -178,7 +178,7 @@ static void look_after_keeper(struct coord *c, int64_t now)
         coord_on_silent_keeper(c, EXIT_START_TIME);
 }
 
-/* A job of root's may have trainers that became another user: those are below its keeper. */
+/* Processes below the keeper are no strangers: root's trainers may have become another user. */
 static void look_after_master_port(struct coord *c, int64_t now)
 {
     struct err err = {0};
@@ -221,7 +221,7 @@ static void on_time(struct coord *c, int64_t now)
     console_pump(root_console(c->root));
 }
 
-/* The longer nothing has happened, the longer: 2 ms at first, 100 ms after 2 s. */
+/* It grows with the time since something happened: 2 ms at first, 100 ms after 2 s. */
 static int poll_timeout(const struct coord *c, int64_t now)
 {
     int64_t pause = POLL_MIN_MS + (now - c->last_event) / 20;

@@ -13,7 +13,7 @@
 
 /* ---- silence ---- */
 
-/* "vm1", "rank 1" before its first beat. */
+/* "vm1"; "the machine of rank 1" before its first beat. */
 static void add_neighbour(const struct coord *c, int link, struct buf *text)
 {
     if (c->neighbours[link].host)
@@ -34,7 +34,7 @@ static void add_names(const struct coord *c, const int *silent, int n, struct bu
         buf_addf(text, " and %d more", n - NAMED);
 }
 
-/* Of the neighbour behind a link. */
+/* Puts the neighbour behind that link into the cause. */
 static void name_lost(const struct coord *c, int link, struct cause *cause)
 {
     struct buf host = {0};
@@ -48,7 +48,7 @@ static void name_lost(const struct coord *c, int link, struct cause *cause)
         cause->machine = c->setup->meeting->root_machine;
 }
 
-/* A rank that hears none of several neighbours is itself the one that is cut off. */
+/* A rank that hears none of several neighbours takes its own machine for the lost one. */
 void coord_on_silence(struct coord *c, int link)
 {
     struct cause *cause = coord_own_cause(c, HOW_LOST, 0, EXIT_LAUNCHER, NULL);
@@ -77,7 +77,6 @@ void coord_on_silence(struct coord *c, int link)
 
 /* ---- signals and sleepers ---- */
 
-/* The first signal that reaches any rank stops the job; an alarm may have overtaken this one. */
 static void tell_signal(struct coord *c, int number)
 {
     coord_fail(c, coord_own_cause(c, HOW_TOLD_TO_STOP, number, EXIT_SIGNAL_BASE + number, NULL));
@@ -95,8 +94,8 @@ void coord_on_signal(struct coord *c, int number)
     tell_signal(c, number);
 }
 
-/* Who has told the job to end and leaves before it has ended waits for no grace: Open MPI's mpirun
- * after a second Ctrl-C. */
+/* A parent that leaves after the job was told to end does not wait for the grace: Open MPI's mpirun
+ * does so after a second Ctrl-C. */
 void coord_on_parent_gone(struct coord *c)
 {
     c->parent = PARENT_NONE;

@@ -1,7 +1,7 @@
 /* foreign: connections to this machine's servers that come from no machine of the job. DGL's server
  * accepts exactly as many connections as there are clients (src/rpc/network/socket_communicator.cc
  * SocketReceiver::Wait) and does not ask whose they are: a port scanner takes a trainer's place,
- * and DGL waits for ever. Seen without a connection of our own; rank 0 says it.
+ * and DGL waits for ever. The launcher looks without connecting; rank 0 says it.
  */
 #include "coord/foreign.h"
 
@@ -46,7 +46,7 @@ static bool is_known(const struct foreign *f, uint32_t address)
     return f->n_told == FOREIGN_MOST;
 }
 
-/* Rank 0 knows all addresses of all machines, and says it if this is none of them. */
+/* Rank 0 knows all addresses of all machines, and warns if this is none of them. */
 static void on_peer(void *arg, int port, uint32_t address)
 {
     struct coord *c = arg;

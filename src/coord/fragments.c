@@ -262,8 +262,8 @@ void incoming_came(struct incoming *in, struct fragment *fragment)
     get_ready(in, stream_from(in, fragment->peer, fragment->lane));
 }
 
-/* Joins the first fragment. 1: its message is whole and in *message. 0: more must come. -1:
- * malformed. */
+/* Joins the first fragment. 1: its message is whole, in *message. 0: more must come. -1: the bytes
+ * are malformed. */
 static int join(struct stream *s, struct peers_message *message)
 {
     struct fragment *f = s->first;

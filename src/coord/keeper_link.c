@@ -72,7 +72,7 @@ int keeper_link_next(struct keeper_link *link, enum message_type *type, struct b
     return 1;
 }
 
-/* The keeper's last descriptor goes with it: its children never had one of this socket. */
+/* The socket ends when the keeper does, since its children have no copy. */
 bool keeper_link_leave(struct keeper_link *link, int timeout_ms)
 {
     int64_t end = clock_ms() + timeout_ms;

@@ -70,7 +70,7 @@ void launch_look(struct launch *launch, char **envp)
         launch->escalates = !strcmp(m->one_each, OPEN_MPI_ONE);
         launch->rank = number_of(envp, m->rank, 0);
         launch->size = number_of(envp, m->size, 1);
-        /* a shell in a job step of one task is no reason to ask Slurm for MPI */
+        /* in a shell of a one-task job step nobody has started MPI */
         launch->use_mpi = launch->size > 1 || strcmp(m->by, "srun") != 0;
         return;
     }
@@ -122,8 +122,8 @@ int launch_check_shm(struct err *err)
                    launch_host(), what);
 }
 
-/* -1: no mpirun of MPICH's kind started us. Slurm's pmi2 speaks another language;
- * where its names stand beside mpirun's, they are of the step that mpirun runs in. */
+/* -1: no mpirun of MPICH's kind started us. Slurm's pmi2 speaks another language; where its names
+ * stand beside mpirun's, mpirun runs in a job step. */
 static int hydras_fd(void)
 {
     bool is_hydras = getenv("HYDI_CONTROL_FD") || !getenv("SLURM_STEP_NUM_TASKS");
@@ -132,7 +132,7 @@ static int hydras_fd(void)
     return fd > STDERR_FILENO ? fd : -1;
 }
 
-/* What answers, or ends us first. */
+/* The process manager answers, or ends us first. */
 static void await_hydra(int fd)
 {
     struct pollfd entry = {.fd = fd, .events = POLLIN};
@@ -211,7 +211,7 @@ struct parent launch_watch_parent(const struct launch *launch)
     if (parent.fd < 0 && errno == ENOSYS)
         parent.asks = pid;
     if (getppid() != pid)
-        _exit(EXIT_LAUNCHER); /* it has gone in between: the job is being ended */
+        _exit(EXIT_LAUNCHER); /* the parent has gone: the job is being ended */
     return parent;
 }
 

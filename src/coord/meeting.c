@@ -20,7 +20,7 @@ struct assignment {
     int32_t extra_ranks;  /* how many sleep, in the whole job */
 };
 
-/* Tells rank 0 this rank's build. Rank 0 says where another one is; *code is then for all. */
+/* Tells rank 0 this rank's build. Where another build is, rank 0 says so, and *code is for all. */
 static int greet(struct peers *peers, const struct hello *own, int *code, struct err *err)
 {
     struct hello *all = NULL;
@@ -88,7 +88,7 @@ static void assign_all(const struct meeting *meeting, const struct seat *seats, 
     free(counts);
 }
 
-/* Rank 0 keeps, for those who stay, seat and machine by their new rank: the order is kept. */
+/* Rank 0 keeps seat and machine of those who stay, by their new ranks, in the same order. */
 static void keep_elected(struct meeting *meeting, const struct seat *seats, size_t n,
                          const int *machine_of)
 {
@@ -149,8 +149,8 @@ static int take_seats(struct meeting *meeting, struct peers *peers, const struct
     return rc;
 }
 
-/* What a rank alone can fail at comes before what all agree on: nobody may leave the others in a
- * collective. */
+/* A rank does here what it alone can fail at. Then all agree on the worst, so that nobody leaves
+ * the others in a collective. */
 static int prepare(struct meeting *meeting, struct peers *peers, const struct assignment *mine,
                    struct err *err)
 {

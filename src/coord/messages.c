@@ -17,7 +17,7 @@
 
 /* ---- the keeper ---- */
 
-/* Another version on the other side, or a fault of ours. */
+/* The other side has another version, or a fault. */
 static void fail_unreadable(struct coord *c, const char *text)
 {
     coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER, text));
@@ -33,11 +33,11 @@ static void on_reached(struct coord *c, const struct buf *payload)
         return; /* a stop has overtaken it */
     if (u.bad || !known || !course_may(c->run.stage, reached))
         fail_unreadable(c, "what the keeper has reached is out of its turn");
-    else
+    if (known && course_may(c->run.stage, reached))
         coord_enter(c, reached);
 }
 
-/* Raw text as a string, inside payload. */
+/* Makes raw text a string, inside payload. */
 static const char *text_of(struct buf *payload)
 {
     buf_add(payload, "", 1);
@@ -53,7 +53,6 @@ static void on_foreign(struct coord *c, int from, const struct buf *payload)
         root_foreign(c->root, from, address, port);
 }
 
-/* What a keeper says for rank 0's ears, our own or another's. */
 void coord_on_for_root(struct coord *c, int from, enum message_type type, struct buf *payload)
 {
     struct outcome outcome = {0};

@@ -1,5 +1,5 @@
 /* network: which of this machine's networks MPI is to use. Knows the names by which the MPIs are
- * told; reads ip_config only to find this machine in it, what is wrong with it is rank 0's to say.
+ * told. Reads ip_config to find this machine in it; rank 0 says what is wrong with that file.
  */
 #include "coord/network.h"
 
@@ -38,7 +38,7 @@ static bool says(const char *path, const char *word)
     return found;
 }
 
-/* Where the library of MPI was installed: its folder of settings is beside the library's. */
+/* MPI's folder of settings is beside its library's. */
 static char *params_of_library(void)
 {
     void *function = dlsym(RTLD_DEFAULT, "MPI_Init");
@@ -51,7 +51,7 @@ static char *params_of_library(void)
                       info.dli_fname);
 }
 
-/* Open MPI takes 'include' in one place and 'exclude' in another for a mistake, and ends. */
+/* Open MPI ends when one place says 'include' and another 'exclude'. */
 static bool is_chosen_in_files(const char *word)
 {
     const char *home = getenv("HOME");
@@ -70,7 +70,7 @@ static bool is_chosen_in_files(const char *word)
     return found;
 }
 
-/* Loopback's, which no other machine knows, are not counted. */
+/* Loopback is not counted, since no other machine can reach it. */
 static bool has_several_addresses(void)
 {
     size_t n;
@@ -83,7 +83,7 @@ static bool has_several_addresses(void)
     return found > 1;
 }
 
-/* The interface that has this machine's address of ip_config; "" where that is not known. */
+/* Finds the interface with this machine's address of ip_config; "": it is not known. */
 static void find_interface(const struct options *options, struct seat *seat)
 {
     char *path = file_join(options->workspace, options->ip_config);

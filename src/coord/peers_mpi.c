@@ -1,8 +1,8 @@
 /* peers_mpi: the only file that includes mpi.h. Knows MPI and bytes, nothing of the job.
  *
  * Messages are received by MPI_Improbe, so that no receive is ever posted that would have to be
- * cancelled (MPICH's Finalize was seen to hang on those). How messages are cut, bounded and put in
- * order is fragments.c's. Nothing here waits in an MPI call while the job runs: requests are
+ * cancelled (MPICH's Finalize was seen to hang on those). fragments.c cuts messages, bounds them
+ * and puts them in order. Nothing here waits in an MPI call while the job runs: requests are
  * tested.
  */
 #include <fcntl.h>
@@ -22,9 +22,9 @@
 
 enum {
     TAG_FIRST = 1,    /* of the lanes */
-    LEAVE_MS = 10000, /* in Finalize; or for the end that rank 0's MPI_Abort brings */
-    ABORT_MS = 50,    /* in MPI_Abort: by then it has told whoever can be told */
-    FOLLOW_MS = 80    /* Open MPI: after it, of the other ranks */
+    LEAVE_MS = 10000, /* for Finalize, or until rank 0's MPI_Abort ends another rank */
+    ABORT_MS = 50,    /* for MPI_Abort, which by then has told all that can be reached */
+    FOLLOW_MS = 80    /* Open MPI: until rank 0's MPI_Abort ends another rank */
 };
 
 enum mpi_kind { KIND_OPEN_MPI, KIND_MPICH /* and its kin: Intel MPI, MVAPICH */ };
@@ -127,7 +127,7 @@ static void mpi_stay(struct peers *p)
     of(p)->several = false;
 }
 
-/* MPI has no split that could be polled: it gets its deadline from outside. */
+/* MPI has no split that could be polled, so that a watchdog gives it a deadline. */
 static int mpi_narrow(struct peers *p, bool stay, struct err *err)
 {
     struct mpi *m = of(p);
@@ -181,7 +181,7 @@ static void requests_close_up(struct requests *r)
     r->n = kept;
 }
 
-/* Hands what has completed to done, a failed request too. -1: MPI reports an error. */
+/* Hands each completed request to done, a failed one too. -1: MPI reports an error. */
 static int requests_test(struct requests *r, struct mpi *m,
                          void (*done)(struct mpi *m, struct fragment *fragment))
 {
@@ -273,8 +273,7 @@ static int receive_begin(struct mpi *m, enum lane lane)
     return 1;
 }
 
-/* Begins to receive all that has been announced: how much that is at once, its senders bound
- * (fragments). */
+/* Begins to receive all that has been announced. Its senders bound how much that is (fragments). */
 static int receive_begin_all(struct mpi *m)
 {
     for (int lane = 0; lane < LANES; lane++) {
@@ -288,8 +287,8 @@ static int receive_begin_all(struct mpi *m)
     return 0;
 }
 
-/* The bytes of an announced fragment may come later, or never when its sender has been stopped:
- * meanwhile the others are heard. */
+/* An announced fragment may still be on its way, and never arrives if its sender has been stopped.
+ * So the receive is tested, and others are heard meanwhile. */
 static int mpi_receive(struct peers *p, struct peers_message *message)
 {
     struct mpi *m = of(p);
@@ -335,7 +334,7 @@ static void leave_late(int signal)
     _exit(leave_code);
 }
 
-/* At the latest after so many milliseconds this rank ends with code, whatever it is in. */
+/* Ends this rank with code after so many milliseconds, whatever call it is in. */
 static void be_gone_within(int ms, int code)
 {
     struct itimerval timer = {.it_value = {ms / 1000, ms % 1000 * 1000L}};
@@ -353,8 +352,7 @@ static _Noreturn void mpi_abort(struct peers *p, int code)
     _exit(code);
 }
 
-/* MPICH says "Abort(0) on node 0" on stderr, after a good end too; we have said all that we had to.
- */
+/* MPICH says "Abort(0) on node 0" on stderr even after a good end. All of ours has been said. */
 static void let_go_of_stderr(void)
 {
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -428,8 +426,7 @@ static const struct peers_ops mpi_ops = {
     .abort = mpi_abort,
 };
 
-/* The first line of the version, and whose it is: asked at run time, since MPICH, Intel MPI and
- * MVAPICH share an ABI. */
+/* Asked at run time, since MPICH, Intel MPI and MVAPICH share an ABI. */
 static void know_library(struct mpi *m)
 {
     int len = 0;

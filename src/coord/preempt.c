@@ -1,7 +1,4 @@
-/* preempt: a rank has got the pre-emption signal: the trainers of all machines get it, to write a
- * checkpoint, and the job ends by itself or, when its grace is over, is stopped. Either way its
- * cause is the signal.
- */
+/* preempt: passes the signal on, and keeps it as the job's cause, however the job then ends. */
 #include "coord/preempt.h"
 
 #include "base/clock.h"
@@ -40,7 +37,7 @@ static void start_grace(struct coord *c, const struct cause *cause)
                report_signal_name(cause->value), cause->host, (double)grace / 1000);
 }
 
-/* The cause of this rank or of another, by which the exit code becomes 75. */
+/* By this cause the exit code becomes 75. */
 static void keep(struct coord *c, struct cause *cause, int from)
 {
     struct cause **place = from < 0 ? &c->run.cause : &c->run.alarm;
@@ -57,7 +54,7 @@ void coord_preempt(struct coord *c, struct cause *cause, int from)
 {
     int signal = cause->value;
 
-    /* known, or all trainers have ended well; after a failure the gates run ahead of that */
+    /* it is known, or all trainers have ended well: gates run ahead of that only after a failure */
     if (ends_job(c->run.ends) || (c->run.gate > STAGE_DRAIN && !ends_stops(c->run.ends))) {
         cause_free(cause);
         return;

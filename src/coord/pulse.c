@@ -25,7 +25,7 @@ bool pulse_beat_due(struct pulse *pulse, int64_t now)
     return true;
 }
 
-/* All links are looked at, since each look also notes that we were here. */
+/* Looks at all links, since each look also notes that this rank was awake. */
 int pulse_lost(struct pulse *pulse, int64_t now)
 {
     int lost = -1;

@@ -22,7 +22,7 @@ enum {
 
 /* ---- what is told ---- */
 
-/* At once, since a keeper in an uninterruptible sleep does not even die of KILL. */
+/* Does not wait for the keeper's end: in an uninterruptible sleep it does not even die of KILL. */
 static void fail_for_keeper(struct coord *c, int code, const char *what)
 {
     struct err err = {0};
@@ -62,7 +62,7 @@ void coord_on_silent_keeper(struct coord *c, int code)
     free(what);
 }
 
-/* This rank, a subreaper too, has inherited its processes. */
+/* The keeper's processes have come to this rank, which is a subreaper. */
 void coord_on_keeper_gone(struct coord *c)
 {
     int64_t now = clock_ms();
@@ -77,8 +77,8 @@ void coord_on_keeper_gone(struct coord *c)
 
 /* ---- step by step ---- */
 
-/* Into the outcome, which has not been sent unless the machine was over before. why NULL: nothing
- * of the files is left. */
+/* Marks the machine as over, and warns of files that are left. why NULL: none is. The warning goes
+ * into the outcome, unless that was sent before the keeper died. */
 static void be_done(struct coord *c, const char *why)
 {
     char *text = why ? mem_printf("what the job has left on %s ('%s', shared memory) could not be "
@@ -121,7 +121,7 @@ static void end_processes(struct coord *c, int64_t now)
         begin_files(c, now);
 }
 
-/* Below the scribe there is nothing but the process that removes. */
+/* The only process below the scribe is the one that removes. */
 static void look_at_files(struct coord *c, int64_t now)
 {
     struct procs removers = {0};
@@ -163,7 +163,6 @@ void coord_hear_scribe(struct coord *c)
     }
 }
 
-/* What not even KILL has ended by now is not waited for. */
 void coord_see_keeper_off(struct coord *c)
 {
     pid_t scribe = c->setup->scribe->pid;

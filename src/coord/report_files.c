@@ -12,7 +12,7 @@
 #include "report/json.h"
 #include "report/warnings.h"
 
-enum { SETTLE_MS = 5000 /* for the scribe, at the end, while it does not get on */ };
+enum { SETTLE_MS = 5000 /* for a scribe that does not get on, at the end */ };
 
 static void report_failed(struct root *root, const char *why)
 {
@@ -34,7 +34,7 @@ static void hand(struct root *root, enum scribe_how how, const char *path, const
         root->last_words_written = false;
 }
 
-/* A report that cannot be written is told once; at the end it may fit again. */
+/* Tries again each time, since the disk may have room again; the failure is told once. */
 void root_write_report(struct root *root, const struct report *report)
 {
     static const struct {
@@ -66,8 +66,6 @@ char *root_launcher_log(const struct root *root)
     return path;
 }
 
-/* Where the console is gone with mpirun, the folder of the logs still tells: all warnings, then the
- * cause. */
 void root_write_last_words(struct root *root, const struct report *report)
 {
     char *path = root_launcher_log(root);

@@ -35,7 +35,7 @@ char *root_in_run_dir(const struct root *root, const char *name)
     return mem_printf("%s/%s", root->job->run_dir, name);
 }
 
-/* RUNS/latest -> JOB_ID, replaced at once by rename; of use only for the default folder. */
+/* Makes the link RUNS/latest -> JOB_ID, by a rename; only for the default folder. */
 static void link_latest(const struct root *root)
 {
     const char *name = strrchr(root->job->run_dir, '/');
@@ -272,7 +272,7 @@ void root_foreign(struct root *root, int from, uint32_t address, uint32_t port)
                 root->meeting->seats[from].host);
 }
 
-/* "2 of 3 trainers have ended; ": they end together, so that one that does not is news. */
+/* "2 of 3 trainers have ended; ": they should end together. */
 static void add_ended(struct buf *text, const struct root *root)
 {
     int of = 0, left = 0;
@@ -366,7 +366,7 @@ struct cause *root_tick(struct root *root, int64_t now)
 
 void root_outcome(struct root *root, int from, struct outcome *outcome)
 {
-    if (root->settle_from) { /* too late: the report may point into the one that is there */
+    if (root->settle_from) { /* too late: the report may borrow from the one that is there */
         outcome_clear(outcome);
         return;
     }

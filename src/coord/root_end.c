@@ -28,7 +28,7 @@ enum {
     UNKILLED_TEXT_MOST = 200 /* bytes */
 };
 
-/* What is known of a machine that said nothing. */
+/* Makes outcomes for the machines that have sent none. */
 static void fill_missing(struct root *root)
 {
     const struct hosts *hosts = &root->job->hosts;
@@ -48,7 +48,7 @@ static void fill_missing(struct root *root)
     }
 }
 
-/* The outcomes in ip_config's order; shallow copies, only the array is the caller's. */
+/* Sorts the outcomes by ip_config's order. They are shallow copies: the caller frees the array. */
 static struct outcome *by_machine(const struct root *root)
 {
     struct outcome *sorted = mem_calloc((size_t)root->size, sizeof(*sorted));
@@ -58,7 +58,7 @@ static struct outcome *by_machine(const struct root *root)
     return sorted;
 }
 
-/* The caller frees outcomes, the array alone. */
+/* The caller frees the array outcomes, not what is in it. */
 static struct report make_report(struct root *root, const struct cause *cause, bool complete)
 {
     return (struct report){.version = PACKAGE_VERSION,
@@ -97,9 +97,9 @@ static bool is_own_loss(const struct root *root, const struct cause *cause)
     return cause->how == HOW_LOST && cause->machine == root->meeting->root_machine;
 }
 
-/* Where machines fell silent, several ranks say so at the same time. Rank 0's word counts, which
- * has the most neighbours; but where it found itself to be cut off, an outcome that has come since
- * proves that it is not, and counts. */
+/* When machines fall silent, several ranks say so at the same time. Rank 0's word counts, since it
+ * has the most neighbours. But if rank 0 took itself for cut off, an outcome that has come since
+ * proves that it is not: then that outcome's word counts. */
 static const struct cause *choose_lost(const struct root *root, const struct cause *first,
                                        const struct cause *known)
 {
@@ -142,7 +142,7 @@ const struct cause *root_first_cause(struct root *root, const struct cause *know
     return choose_lost(root, first, known);
 }
 
-/* Lines of text, one call a line: a line of ours is never longer than what a reader can take. */
+/* Queues lines of text for the console. */
 static void say_lines(struct root *root, struct buf *text)
 {
     if (text->len) {
@@ -152,7 +152,7 @@ static void say_lines(struct root *root, struct buf *text)
     buf_free(text);
 }
 
-/* What other machines lack before start is said too: one fix a run would be tedious. */
+/* Says what other machines lack before start too, so that the user can mend all at once. */
 static void say_other_checks(struct root *root, const struct cause *first)
 {
     enum { SAID = 8 };
@@ -170,7 +170,7 @@ static void say_other_checks(struct root *root, const struct cause *first)
     }
 }
 
-/* Who else was not ready, when time ran out for one machine's servers. */
+/* Says who else was not ready when one machine's servers had no time left. */
 static void say_others_waiting(struct root *root, const struct cause *first)
 {
     for (int r = 0; r < root->size; r++) {
@@ -207,8 +207,7 @@ static void say_end(struct root *root, const struct report *report)
     say_lines(root, &text);
 }
 
-/* Is this a failure of the job's own processes? The others would come again, or are not ours to
- * undo. */
+/* Is this a failure of the job's own processes? Any other would come again, or ends the job. */
 static bool is_worth_a_restart(const struct cause *cause)
 {
     return cause->how == HOW_EXITED || cause->how == HOW_SIGNALED || cause->how == HOW_LEFT_EARLY ||
@@ -243,9 +242,8 @@ static void say_restart(struct root *root, const struct report *report)
     buf_free(&text);
 }
 
-/* What not even KILL ends, all of it, by machine. restart: there would be another attempt; beside
- * living processes, which hold its ports, its GPUs and its checkpoints, there is none. true: there
- * is something. */
+/* Names the processes that not even KILL has ended. True: there are some. They hold ports, GPUs and
+ * checkpoints, so that no attempt may start beside them; restart: one would have. */
 static bool say_unkilled(struct root *root, bool restart)
 {
     size_t n = 0;

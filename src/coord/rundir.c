@@ -1,4 +1,4 @@
-/* rundir: who may look into the run folder, and whose links it may be reached by. */
+/* rundir: makes folders with a mode, and looks at links on the way. */
 #include "coord/rundir.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 enum { PRIVATE = 0700, BY_UMASK = 0777 };
 
-/* Where others may write, it could lead our files into any folder of this user's. */
+/* A stranger's link could lead our files into any folder of this user's. */
 static int refuse_link(const char *path, struct err *err)
 {
     struct stat st;
@@ -23,7 +23,7 @@ static int refuse_link(const char *path, struct err *err)
                    (unsigned)st.st_uid);
 }
 
-/* Cuts slashes at the end, so that the last name is the last one. The caller frees. */
+/* Cuts slashes at the end. The caller frees. */
 static char *without_slash(const char *path)
 {
     size_t len = strlen(path);

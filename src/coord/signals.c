@@ -10,7 +10,7 @@
 /* What the handler needs; it can take no argument. */
 static int signal_pipe[2] = {-1, -1};
 static volatile sig_atomic_t signals_held;
-static volatile sig_atomic_t early_usr1, early_usr2; /* came before it was known who is watched */
+static volatile sig_atomic_t early_usr1, early_usr2; /* has come before signals_watch */
 
 static void on_signal(int number)
 {
@@ -20,7 +20,7 @@ static void on_signal(int number)
     if (!signals_held)
         _exit(EXIT_SIGNAL_BASE + number);
     if (write(signal_pipe[1], &byte, 1) < 0)
-        errno = kept; /* full: enough signals are waiting */
+        errno = kept; /* the pipe is full: enough signals wait in it */
     errno = kept;
 }
 
@@ -59,7 +59,7 @@ void signals_remember(void)
             set(numbers[i], on_early);
 }
 
-/* Its keeper says that this rank gives no sign: it is in a call that never comes back. */
+/* The keeper sends ALRM when this rank gives no sign: some call never comes back. */
 static void on_alarm(int number)
 {
     (void)number;

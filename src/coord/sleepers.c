@@ -115,7 +115,7 @@ void sleepers_dismiss(struct sleepers *s, int code)
         accept_all(s);
     for (int i = 0; i < s->n; i++) {
         if (send(s->fds[i], &byte, 1, MSG_NOSIGNAL) < 0)
-            byte = (unsigned char)code; /* it has died; nobody is left to tell */
+            byte = (unsigned char)code; /* the sleeper has died */
         close(s->fds[i]);
     }
     if (s->listener >= 0)

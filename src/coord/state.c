@@ -1,4 +1,4 @@
-/* state: its two tables go on. */
+/* state: moves the stage and the end of an attempt. */
 #include "coord/state.h"
 
 #include "base/clock.h"

@@ -6,7 +6,7 @@
 void coord_send(struct coord *c, int to, enum message_type type, const struct buf *data)
 {
     if (peers_send(c->peers, to, type, data ? data->data : NULL, data ? data->len : 0))
-        return; /* silence will tell */
+        return; /* the heartbeat finds it */
 }
 
 void coord_send_to_links(struct coord *c, enum message_type type, const struct buf *data,
@@ -17,7 +17,6 @@ void coord_send_to_links(struct coord *c, enum message_type type, const struct b
             coord_send(c, c->pulse.links[i], type, data);
 }
 
-/* Lines of a rank other than 0 travel to rank 0, which alone prints. */
 void coord_say_through_root(void *arg, const char *line)
 {
     struct buf text = {0};
