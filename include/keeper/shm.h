@@ -44,7 +44,7 @@ void shm_note(struct shm *shm, int job_dir);
 void shm_remove(struct shm *shm);
 void shm_forget(struct shm *shm);
 
-/* For the rank, when the keeper was killed and its processes are gone: removes what it had noted in
+/* For the scribe, when the keeper was killed and its processes are gone: removes what it had noted in
  * its open folder. */
 void shm_clean_after(int job_dir);
 
