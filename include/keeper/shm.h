@@ -44,8 +44,8 @@ void shm_note(struct shm *shm, int job_dir);
 void shm_remove(struct shm *shm);
 void shm_forget(struct shm *shm);
 
-/* For the scribe, when the keeper was killed and its processes are gone: removes what it had noted in
- * its open folder. */
+/* For the scribe, when the keeper was killed and its processes are gone: removes what is noted in
+ * the job's open folder. */
 void shm_clean_after(int job_dir);
 
 /* Bytes: wanted, or half of memory where nothing is wanted. */
