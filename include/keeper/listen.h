@@ -11,13 +11,14 @@
 #include <sys/types.h>
 
 struct listen_server {
-    int port;   /* 0: needs none and is ready */
-    pid_t pid;  /* the socket must be its own or a descendant's */
-    bool ready; /* stays true once seen */
+    int port;        /* 0: needs none and is ready */
+    pid_t pid;       /* the socket must be its own or a descendant's */
+    bool ready;      /* stays true once seen */
+    int64_t foreign; /* since when another process LISTENs there instead; 0: none does */
 };
 
 /* Looks once, at all that are not ready; returns how many still are not. */
-size_t listen_probe(struct listen_server *servers, size_t n);
+size_t listen_probe(struct listen_server *servers, size_t n, int64_t now);
 
 /* Is port in LISTEN on this machine, on ip or on all addresses? A listener on another address of
  * the machine is in nobody's way: DGL binds to the address in ip_config. *pid: who holds it, 0
@@ -29,8 +30,9 @@ bool listen_owner(const char *ip, int port, int *pid);
 void listen_peers(const int *ports, size_t n, void (*seen)(void *arg, int port, uint32_t address),
                   void *arg);
 
-/* Does a socket of another user's LISTEN on that port, that no process below top holds? One below
- * it that may not be looked into may be the holder. *uid: whose. */
+/* Does another user's process LISTEN on that port, one that is neither top nor below it? It may
+ * still be the job's own: a container's processes are not below whoever started it. Where a process
+ * below top may not be looked into, that one is taken for the listener. *uid: the other user. */
 bool listen_stranger(int port, pid_t top, unsigned *uid);
 
 #endif

@@ -78,7 +78,7 @@ static bool ready_for_gate(const struct coord *c)
 static int choose_master_port(struct coord *c)
 {
     if (c->setup->meeting->machine == 0 && !ends_stops(c->run.ends) &&
-        masterport_hold(&c->run.master, clock_ms()))
+        masterport_hold(&c->run.master))
         coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, EXIT_LAUNCHER,
                                       "cannot get a port for MASTER_PORT"));
     return c->run.master.port;
@@ -178,22 +178,6 @@ static void look_after_keeper(struct coord *c, int64_t now)
         coord_on_silent_keeper(c, EXIT_START_TIME);
 }
 
-/* Processes below the keeper are no strangers: root's trainers may have become another user. */
-static void look_after_master_port(struct coord *c, int64_t now)
-{
-    struct err err = {0};
-    unsigned uid;
-
-    if (ends_stops(c->run.ends) ||
-        !masterport_is_taken(&c->run.master, c->keeper.keeper.pid, now, &uid))
-        return;
-    err_set(&err, EXIT_MACHINE,
-            "a process of user %u listens on port %d, which the trainers were told as MASTER_PORT; "
-            "start the job again: it will get another port",
-            uid, c->run.master.port);
-    coord_fail(c, coord_own_cause(c, HOW_LAUNCHER, 0, err.code, err.text));
-}
-
 static void on_time(struct coord *c, int64_t now)
 {
     struct cause *cause;
@@ -206,7 +190,6 @@ static void on_time(struct coord *c, int64_t now)
         coord_on_silence(c, silent);
     look_after_keeper(c, now);
     coord_look_for_foreign(c, now);
-    look_after_master_port(c, now);
     coord_hear_scribe(c);
     coord_end_remains(c, now);
     if (!c->root)

@@ -5,11 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "keeper/listen.h"
-
-enum { LOOK_MS = 250, LOOKS_MS = 60000 };
-
-int masterport_hold(struct masterport *master, int64_t now)
+int masterport_hold(struct masterport *master)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t len = sizeof(address);
@@ -23,8 +19,7 @@ int masterport_hold(struct masterport *master, int64_t now)
         close(fd);
         return -1;
     }
-    *master = (struct masterport){
-        .fd = fd, .port = ntohs(address.sin_port), .look_at = now, .looks_end = now + LOOKS_MS};
+    *master = (struct masterport){.fd = fd, .port = ntohs(address.sin_port)};
     return 0;
 }
 
@@ -33,12 +28,4 @@ void masterport_release(struct masterport *master)
     if (master->fd >= 0)
         close(master->fd);
     *master = MASTERPORT_NONE;
-}
-
-bool masterport_is_taken(struct masterport *master, pid_t top, int64_t now, unsigned *uid)
-{
-    if (master->fd < 0 || now < master->look_at || now > master->looks_end)
-        return false;
-    master->look_at = now + LOOK_MS;
-    return listen_stranger(master->port, top, uid);
 }

@@ -14,6 +14,7 @@
 #include "keeper/doing.h"
 #include "keeper/errorfile.h"
 #include "keeper/explain.h"
+#include "keeper/listen.h"
 
 #define SHM "/dev/shm"
 
@@ -64,6 +65,21 @@ char *evidence_exception(struct machine *m, int i)
     return exception;
 }
 
+/* A trainer that has failed on machine 0, perhaps because it could not listen on MASTER_PORT. No
+ * earlier than that: who listens there may be the trainer's own container. */
+static char *explain_port(const struct machine *m, const struct child *child)
+{
+    unsigned uid;
+
+    if (m->slice->machine != 0 || m->master_port == 0 || child->plan->role != ROLE_TRAINER ||
+        !listen_stranger(m->master_port, getpid(), &uid))
+        return NULL;
+    return mem_printf(
+        "a process of user %u, which is not below the launcher, listens on port %d, "
+        "the trainers' MASTER_PORT; when the job is started again it gets another port",
+        uid, m->master_port);
+}
+
 /* A shell passes a signal on as an exit code, and its usage holds its children's. */
 struct cause *evidence_of_end(struct machine *m, int i)
 {
@@ -72,9 +88,11 @@ struct cause *evidence_of_end(struct machine *m, int i)
     int value = killed ? WTERMSIG(child->status) : WEXITSTATUS(child->status);
     int code = killed ? EXIT_SIGNAL_BASE + value : value;
     char *text = evidence_explain(m, code - EXIT_SIGNAL_BASE, child->pid, child->usage.ru_maxrss);
-    struct cause *cause =
-        evidence_cause(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value, code, text);
+    struct cause *cause;
 
+    if (!text)
+        text = explain_port(m, child);
+    cause = evidence_cause(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value, code, text);
     cause->exception = evidence_exception(m, i);
     free(text);
     return cause;

@@ -118,26 +118,33 @@ static bool in_table(const struct table *table, int port)
     return false;
 }
 
-/* Where we may not look into a process of the tree (another user's, not dumpable), LISTEN itself
- * has to do: better than to wait for ever. */
-static bool server_listens(const struct listen_server *server, const struct table *table)
+/* Does top or a process below it hold a socket of that port? Where one of them may not be looked
+ * into (another user's, not dumpable), it is taken for the holder: better than to wait for ever. */
+static bool held_by_tree(pid_t top, const struct table *table, int port)
 {
     struct procs below = {0};
-    int seen;
+    int seen = holds(top, table, port);
 
-    if (!in_table(table, server->port))
-        return false;
-    seen = holds(server->pid, table, server->port);
-    if (seen == 0) {
-        proc_below(server->pid, &below);
-        for (size_t i = 0; i < below.n && seen == 0; i++)
-            seen = holds(below.items[i].pid, table, server->port);
-        procs_free(&below);
-    }
+    if (seen == 0)
+        proc_below(top, &below);
+    for (size_t i = 0; i < below.n && seen == 0; i++)
+        seen = holds(below.items[i].pid, table, port);
+    procs_free(&below);
     return seen != 0;
 }
 
-size_t listen_probe(struct listen_server *servers, size_t n)
+static void probe(struct listen_server *server, const struct table *table, int64_t now)
+{
+    bool taken = in_table(table, server->port);
+
+    server->ready = server->port == 0 || (taken && held_by_tree(server->pid, table, server->port));
+    if (!taken || server->ready)
+        server->foreign = 0;
+    else if (server->foreign == 0)
+        server->foreign = now;
+}
+
+size_t listen_probe(struct listen_server *servers, size_t n, int64_t now)
 {
     struct table table = {0};
     size_t waiting = 0;
@@ -145,7 +152,7 @@ size_t listen_probe(struct listen_server *servers, size_t n)
     table_read(&table);
     for (size_t i = 0; i < n; i++) {
         if (!servers[i].ready)
-            servers[i].ready = servers[i].port == 0 || server_listens(&servers[i], &table);
+            probe(&servers[i], &table, now);
         waiting += !servers[i].ready;
     }
     free(table.items);
@@ -228,18 +235,6 @@ void listen_peers(const int *ports, size_t n, void (*seen)(void *arg, int port, 
     }
 }
 
-static bool held_below(pid_t top, const struct table *table, int port)
-{
-    struct procs below = {0};
-    int seen = 0;
-
-    proc_below(top, &below);
-    for (size_t i = 0; i < below.n && seen == 0; i++)
-        seen = holds(below.items[i].pid, table, port);
-    procs_free(&below);
-    return seen != 0;
-}
-
 bool listen_stranger(int port, pid_t top, unsigned *uid)
 {
     struct table all = {0}, hits = {0};
@@ -250,7 +245,7 @@ bool listen_stranger(int port, pid_t top, unsigned *uid)
         if (all.items[i].port == port && all.items[i].uid != geteuid())
             table_add(&hits, &all.items[i]);
     }
-    found = hits.n > 0 && !held_below(top, &hits, port);
+    found = hits.n > 0 && !held_by_tree(top, &hits, port);
     if (found)
         *uid = hits.items[0].uid;
     free(all.items);

@@ -21,6 +21,7 @@
 #include "report/awaited.h"
 
 #define PROBE_SLOW_MS 250
+#define FOREIGN_MS    3000 /* for which another process listens on a server's port */
 
 static void output_send(void *arg, const char *lines, size_t len)
 {
@@ -144,6 +145,22 @@ int starting_all(struct machine *m, bool servers)
     return 0;
 }
 
+/* The port was free before the server started. Who listens there now is the server's own container,
+ * whose processes are not below it; or else a stranger, and then the server ends when it cannot
+ * listen: that is for it to find out. */
+static bool accept_foreign(struct machine *m, const struct child *child,
+                           struct listen_server *server, int64_t now)
+{
+    if (server->foreign == 0 || now - server->foreign < FOREIGN_MS)
+        return false;
+    server->ready = true;
+    link_warn(m,
+              "a process that server %d on %s has not started listens on its port %d; it is "
+              "taken for the server's own (in a container?)",
+              child->plan->id, m->host, server->port);
+    return true;
+}
+
 void starting_probe(struct machine *m)
 {
     int64_t now = clock_ms();
@@ -153,11 +170,15 @@ void starting_probe(struct machine *m)
         if (state_is_server(&m->children[i]))
             m->servers[server++].pid = m->children[i].pid;
     }
-    waiting = listen_probe(m->servers, (size_t)m->n_servers);
-    for (int i = 0, server = 0; i < m->n; i++) {
-        if (state_is_server(&m->children[i]) && m->servers[server++].ready &&
-            m->children[i].ready < 0)
-            m->children[i].ready = now;
+    waiting = listen_probe(m->servers, (size_t)m->n_servers, now);
+    for (int i = 0, k = 0; i < m->n; i++) {
+        struct child *child = &m->children[i];
+
+        if (!state_is_server(child))
+            continue;
+        waiting -= accept_foreign(m, child, &m->servers[k], now);
+        if (m->servers[k++].ready && child->ready < 0)
+            child->ready = now;
     }
     m->timers[TIMER_PROBE] = now + m->probe_every;
     m->probe_every =

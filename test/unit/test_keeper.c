@@ -1,6 +1,8 @@
 /* test_keeper: good runs, and each way in which a machine's part of the job fails; afterwards
  * nothing lives.
  */
+#include <netinet/in.h>
+
 #include "keeper_rig.h"
 
 START_TEST(test_good_run)
@@ -110,6 +112,28 @@ START_TEST(test_server_leaves_before_it_listens)
     ck_assert_int_eq(seen.failed->code, EXIT_LAUNCHER);
     ck_assert_int_eq(seen.failed->id, 1);
     ck_assert(!seen.reached[STAGE_LISTENING]);
+}
+END_TEST
+
+/* What a server has had started listens, and is not below it: this test listens in its place. */
+START_TEST(test_a_server_in_a_container)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)base_port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    make_slice(1, 1, "server: touch up; wait go", "trainer: touch go", NULL);
+    start_keeper();
+    send_two(MESSAGE_GO, STAGE_SERVERS, 0);
+    until(exists("up"));
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(listen(fd, 1), 0);
+    until(seen.reached[STAGE_LISTENING]);
+    send_two(MESSAGE_GO, STAGE_TRAINERS, 12345);
+    drain();
+    ck_assert_ptr_null(seen.failed);
+    ck_assert_uint_eq(seen.outcome.warnings.n, 1);
+    ck_assert_ptr_nonnull(strstr(seen.outcome.warnings.items[0].text, "has not started listens"));
+    close(fd);
 }
 END_TEST
 
@@ -240,120 +264,6 @@ START_TEST(test_another_attempt)
 }
 END_TEST
 
-START_TEST(test_the_rank_leaves_with_its_last_word)
-{
-    int status;
-
-    make_slice(0, 1, "trainer: print x", NULL);
-    go_until_trainers();
-    until(seen.reached[STAGE_ENDED]);
-    send_two(MESSAGE_GO, STAGE_DRAIN, 0);
-    until(seen.reached[STAGE_OVER]);
-    kill(keeper.pid, SIGSTOP); /* it reads both at once */
-    send_frame(MESSAGE_LEAVE, NULL, 0);
-    close(keeper.fd);
-    kill(keeper.pid, SIGCONT);
-    ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
-    ck_assert_int_eq(status, 0);
-    ck_assert(!exists("logs/vm0.launcher.log"));
-    slice_free(slice);
-}
-END_TEST
-
-START_TEST(test_a_keeper_answers)
-{
-    make_slice(1, 1, NULL);
-    start_keeper();
-    send_frame(MESSAGE_PING, NULL, 0);
-    until(seen.answered);
-    send_two(MESSAGE_STOP, 0, 0);
-    finish();
-}
-END_TEST
-
-START_TEST(test_rank_dies)
-{
-    int status;
-    char *log;
-
-    make_slice(1, 2, "trainer: fork daemon stubborn; fork worker; touch here; connect; forever",
-               NULL);
-    go_until_trainers();
-    until(exists("here"));
-    ck_assert_int_gt(left_over(), 2);
-    close(keeper.fd);
-    ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
-    ck_assert_int_eq(status, 0);
-    ck_assert_int_eq(left_over(), 0);
-    log = content("logs/vm0.launcher.log");
-    ck_assert_ptr_nonnull(strstr(log, "vm0: the rank of this machine has died"));
-    free(log);
-    slice_free(slice);
-}
-END_TEST
-
-/* A second Ctrl-C kills the rank while it ends the job; Open MPI kills it in any case. */
-static int64_t stop_and_die(const char *trainer, const char *ready, int grace_ms)
-{
-    int64_t start;
-    int status;
-
-    make_slice(0, 1, trainer, NULL);
-    slice->kill_grace_ms = grace_ms;
-    go_until_trainers();
-    until(exists(ready));
-    send_two(MESSAGE_STOP, 0, 0);
-    start = clock_ms();
-    close(keeper.fd);
-    ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
-    ck_assert_int_eq(left_over(), 0);
-    slice_free(slice);
-    return clock_ms() - start;
-}
-
-START_TEST(test_rank_dies_while_it_stops)
-{
-    ck_assert_int_lt(stop_and_die("trainer: ignore TERM; touch one; forever", "one", 600000),
-                     PATIENCE_MS);
-    escalates = true;
-    ck_assert_int_ge(stop_and_die("trainer: ignore TERM; touch two; forever", "two", 500), 490);
-}
-END_TEST
-
-START_TEST(test_rank_dies_before_start)
-{
-    int status;
-
-    make_slice(1, 1, NULL);
-    start_keeper();
-    close(keeper.fd);
-    ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
-    ck_assert_int_eq(status, 0);
-    ck_assert(!exists("logs/vm0.launcher.log"));
-    slice_free(slice);
-}
-END_TEST
-
-START_TEST(test_keeper_killed)
-{
-    int status, fd;
-
-    make_slice(1, 1, "trainer: fork daemon stubborn; touch here; forever", NULL);
-    go_until_trainers();
-    until(exists("here"));
-    kill(keeper.pid, SIGKILL);
-    ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
-    keeper_clean_after(scribe.pid);
-    ck_assert_int_eq(left_over(), 0);
-    fd = folder_open(&seen.job_dir);
-    ck_assert_int_ge(fd, 0);
-    close(fd);
-    ck_assert(folder_remove(&seen.job_dir)); /* as the rank does */
-    ck_assert_int_ne(access(seen.job_dir.path, F_OK), 0);
-    slice_free(slice);
-}
-END_TEST
-
 /* argv[0] of the slice becomes word. */
 static void fail_to_run(const char *word, int code, const char *want)
 {
@@ -424,52 +334,6 @@ START_TEST(test_back_pressure)
 }
 END_TEST
 
-/* Bytes that no rank sends. */
-static const struct {
-    const char *bytes;
-    size_t len;
-} odd_frames[] = {
-#define FRAME(bytes)                                                                               \
-    {                                                                                              \
-        bytes, sizeof(bytes) - 1                                                                   \
-    }
-    FRAME("\0\0\0\0\0\0\0\0"),                   /* no type */
-    FRAME("\xff\xff\xff\xff\0\0\0\0"),           /* an unknown one */
-    FRAME("\1\0\0\0\xff\xff\xff\xff"),           /* 4 GiB are to follow */
-    FRAME("\x0d\0\0\0\0\0\0\0"),                 /* an outcome: wrong way */
-    FRAME("\1\0\0\0\4\0\0\0\xff\xff\xff\xff"),   /* a plan that is none */
-    FRAME("\2\0\0\0\x8\0\0\0\x9\0\0\0\0\0\0\0"), /* GO to nowhere */
-    FRAME("\2\0\0\0\x8\0\0\0\1\0\0\0\0\0\1\0"),  /* GO with MASTER_PORT 65536 */
-    FRAME("\3\0\0\0\1\0\0\0\1"),                 /* STOP, cut */
-    FRAME("\4\0\0\0\0\0\0\0"),                   /* no CREDIT in it */
-    FRAME("GET / HTTP/1.1\r\n\r\n"),
-};
-
-START_TEST(test_odd_frames)
-{
-    for (size_t i = 0; i < sizeof odd_frames / sizeof odd_frames[0]; i++) {
-        make_slice(0, 1, NULL);
-        start_keeper();
-        ck_assert_int_eq(write(keeper.fd, odd_frames[i].bytes, odd_frames[i].len),
-                         (ssize_t)odd_frames[i].len);
-        finish();
-        ck_assert_msg(seen.outcome.cause != NULL, "frame %zu", i);
-        ck_assert_int_eq(seen.outcome.cause->how, HOW_LAUNCHER);
-        forget();
-    }
-}
-END_TEST
-
-START_TEST(test_malformed)
-{
-    make_slice(0, 1, NULL);
-    start_keeper();
-    send_frame(MESSAGE_GO, "x", 1);
-    finish();
-    ck_assert_int_eq(seen.failed->how, HOW_LAUNCHER);
-}
-END_TEST
-
 int main(void)
 {
     const TTest *const tests[] = {
@@ -479,6 +343,7 @@ int main(void)
         test_trainer_exits_3,
         test_server_killed,
         test_server_leaves_before_it_listens,
+        test_a_server_in_a_container,
         test_servers_leave_while_trainers_run,
         test_start_timeout,
         test_server_outstays,
@@ -487,18 +352,10 @@ int main(void)
         test_a_stubborn_trainer_leaves_the_servers_time,
         test_hurry,
         test_another_attempt,
-        test_a_keeper_answers,
-        test_the_rank_leaves_with_its_last_word,
         test_fork_bomb,
-        test_rank_dies,
-        test_rank_dies_while_it_stops,
-        test_rank_dies_before_start,
-        test_keeper_killed,
         test_cannot_run,
         test_no_workspace,
         test_back_pressure,
-        test_malformed,
-        test_odd_frames,
     };
 
     return rig_run("keeper", tests, sizeof tests / sizeof tests[0]);

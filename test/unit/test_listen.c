@@ -33,16 +33,16 @@ START_TEST(test_bound_then_listening)
     int pid, fd = bind_any(AF_INET, &server.port);
 
     ck_assert_int_ge(fd, 0);
-    ck_assert_uint_eq(listen_probe(&server, 1), 1);
+    ck_assert_uint_eq(listen_probe(&server, 1, 1), 1);
     ck_assert(!listen_owner("127.0.0.1", server.port, &pid));
     ck_assert_int_eq(listen(fd, 1), 0);
-    ck_assert_uint_eq(listen_probe(&server, 1), 0);
+    ck_assert_uint_eq(listen_probe(&server, 1, 1), 0);
     ck_assert(server.ready);
     ck_assert(listen_owner("127.0.0.1", server.port, &pid));
     ck_assert_int_eq(pid, getpid());
     ck_assert(!listen_owner("127.0.0.2", server.port, &pid));
     close(fd);
-    ck_assert_uint_eq(listen_probe(&server, 1), 0); /* stays ready */
+    ck_assert_uint_eq(listen_probe(&server, 1, 1), 0); /* stays ready */
 }
 END_TEST
 
@@ -98,7 +98,7 @@ START_TEST(test_ipv6)
     if (fd < 0)
         return; /* a machine without IPv6 */
     ck_assert_int_eq(listen(fd, 1), 0);
-    ck_assert_uint_eq(listen_probe(&server, 1), 0);
+    ck_assert_uint_eq(listen_probe(&server, 1, 1), 0);
     ck_assert(listen_owner("127.0.0.1", server.port, &pid));
     close(fd);
 }
@@ -127,9 +127,12 @@ START_TEST(test_tree)
     server.pid = child;
     stranger = bind_any(AF_INET, &server.port);
     listen(stranger, 1);
-    ck_assert_uint_eq(listen_probe(&server, 1), 1);
+    ck_assert_uint_eq(listen_probe(&server, 1, 1), 1);
+    ck_assert_uint_eq(listen_probe(&server, 1, 2), 1);
+    ck_assert_int_eq(server.foreign, 1);
     ck_assert_int_eq(read(back[0], &server.port, sizeof port), sizeof port);
-    ck_assert_uint_eq(listen_probe(&server, 1), 0);
+    ck_assert_uint_eq(listen_probe(&server, 1, 3), 0);
+    ck_assert_int_eq(server.foreign, 0);
     close(stranger);
 }
 END_TEST
@@ -138,8 +141,8 @@ START_TEST(test_no_port)
 {
     struct listen_server server = {.pid = getpid(), .port = 0};
 
-    ck_assert_uint_eq(listen_probe(&server, 1), 0);
-    ck_assert_uint_eq(listen_probe(NULL, 0), 0);
+    ck_assert_uint_eq(listen_probe(&server, 1, 1), 0);
+    ck_assert_uint_eq(listen_probe(NULL, 0, 1), 0);
 }
 END_TEST
 
