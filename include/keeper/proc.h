@@ -47,12 +47,19 @@ bool proc_has_ended(const struct proc *proc);
  * else the first thread's state; '?' when it has gone. Reads nothing that could block. */
 char proc_state(pid_t pid);
 
+/* How often its first thread has slept or lost its CPU; 0 when it has gone. It grows with each wait
+ * for a disk or a server that ends, however little CPU time is used between. */
+unsigned long long proc_switches(pid_t pid);
+
 /* The process with that pid, or NULL; procs as proc_below gives them. */
 struct proc *procs_find(const struct procs *procs, pid_t pid);
 
 /* Sends signal to that very process, by its pidfd; never to a pid <= 1. 0, or -1 when it is gone.
  */
 int proc_signal(const struct proc *proc, int signal);
+
+/* The same, and it leaves no core when it dies. */
+int proc_end(const struct proc *proc, int signal);
 
 /* Sends signal, then CONT so that a stopped process hears it, to everything below this process but
  * the n processes in spared and what is below them; returns how many live. */

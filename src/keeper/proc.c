@@ -115,6 +115,24 @@ char proc_state(pid_t pid)
     return found;
 }
 
+unsigned long long proc_switches(pid_t pid)
+{
+    static const char *const names[] = {"\nvoluntary_ctxt_switches:",
+                                        "\nnonvoluntary_ctxt_switches:"};
+    unsigned long long sum = 0;
+    char path[32], text[8192];
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    if (read_text(path, text, sizeof(text)) != 0)
+        return 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *found = strstr(text, names[i]);
+
+        sum += found ? strtoull(found + strlen(names[i]), NULL, 10) : 0;
+    }
+    return sum;
+}
+
 static void procs_add(struct procs *procs, const struct proc *proc)
 {
     if (procs->n == procs->capacity) {
@@ -225,27 +243,6 @@ void proc_below_except(pid_t root, const pid_t *spared, size_t n, struct procs *
     procs_free(&all);
 }
 
-int proc_signal(const struct proc *proc, int signal)
-{
-    struct proc now;
-    int fd, rc;
-
-    if (proc->pid <= 1)
-        return -1;
-    fd = kernel_pidfd_open(proc->pid);
-    if (fd < 0 && errno != ENOSYS)
-        return -1;
-    if (proc_read(proc->pid, &now) != 0 || now.start != proc->start)
-        rc = -1;
-    else if (fd < 0) /* before Linux 5.3 */
-        rc = kill(proc->pid, signal);
-    else
-        rc = kernel_pidfd_send_signal(fd, signal);
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
 /* What we end leaves no core: DGL makes an abort of TERM. Where cores go into a pipe a limit of 0
  * is not looked at, but 1 is (core(5)). */
 static void forbid_core(pid_t pid)
@@ -258,6 +255,38 @@ static void forbid_core(pid_t pid)
     prlimit(pid, RLIMIT_CORE, &limit, NULL);
 }
 
+/* Nothing is done to a later process with the same pid. */
+static int signal_one(const struct proc *proc, int signal, bool core)
+{
+    struct proc now;
+    int fd, rc = -1;
+
+    if (proc->pid <= 1)
+        return -1;
+    fd = kernel_pidfd_open(proc->pid);
+    if (fd < 0 && errno != ENOSYS)
+        return -1;
+    if (proc_read(proc->pid, &now) == 0 && now.start == proc->start) {
+        if (!core)
+            forbid_core(proc->pid);
+        rc = fd < 0 ? kill(proc->pid, signal) /* before Linux 5.3 */
+                    : kernel_pidfd_send_signal(fd, signal);
+    }
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+int proc_signal(const struct proc *proc, int signal)
+{
+    return signal_one(proc, signal, true);
+}
+
+int proc_end(const struct proc *proc, int signal)
+{
+    return signal_one(proc, signal, false);
+}
+
 /* Returns how many were there to be signalled. */
 static int signal_all(const struct procs *procs, int signal)
 {
@@ -266,8 +295,7 @@ static int signal_all(const struct procs *procs, int signal)
     for (size_t i = 0; i < procs->n; i++) {
         if (procs->items[i].zombie)
             continue;
-        forbid_core(procs->items[i].pid);
-        if (proc_signal(&procs->items[i], signal) != 0)
+        if (proc_end(&procs->items[i], signal) != 0)
             continue;
         proc_signal(&procs->items[i], SIGCONT);
         live++;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -136,10 +137,38 @@ START_TEST(test_moving_bomb)
 }
 END_TEST
 
+static rlim_t core_limit(pid_t pid)
+{
+    struct rlimit limit = {0};
+
+    ck_assert_int_eq(prlimit(pid, RLIMIT_CORE, NULL, &limit), 0);
+    return limit.rlim_cur;
+}
+
+/* One that waits for a slow file server uses no CPU time to speak of. */
+START_TEST(what_sleeps_and_wakes_switches)
+{
+    struct timespec nap = {.tv_nsec = 1000000};
+    unsigned long long before;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        for (;;)
+            nanosleep(&nap, NULL);
+    }
+    before = proc_switches(pid);
+    for (int64_t end = clock_ms() + PATIENCE_MS; proc_switches(pid) <= before + 10;)
+        ck_assert_int_lt(clock_ms(), end);
+    wait_empty();
+    ck_assert_uint_eq(proc_switches(pid), 0);
+}
+END_TEST
+
 START_TEST(test_strangers)
 {
     struct procs below = {0};
     struct proc other = {.pid = 1};
+    struct rlimit core = {.rlim_cur = 0};
     pid_t pid;
 
     ck_assert_int_eq(proc_signal(&other, 0), -1);
@@ -148,6 +177,8 @@ START_TEST(test_strangers)
     other.pid = -1;
     ck_assert_int_eq(proc_signal(&other, 0), -1);
 
+    core.rlim_max = 8;
+    ck_assert_int_eq(setrlimit(RLIMIT_CORE, &core), 0);
     pid = fork();
     if (pid == 0)
         sleep_for_ever();
@@ -158,6 +189,10 @@ START_TEST(test_strangers)
     other.start--; /* an earlier process with this pid */
     ck_assert_int_eq(proc_signal(&other, SIGKILL), -1);
     ck_assert_int_eq(proc_signal(&below.items[0], 0), 0);
+    ck_assert_int_eq(proc_end(&other, SIGKILL), -1);
+    ck_assert_uint_eq(core_limit(pid), 0);
+    ck_assert_int_eq(proc_end(&below.items[0], 0), 0);
+    ck_assert_uint_eq(core_limit(pid), 1);
     procs_free(&below);
     wait_empty();
 }
@@ -175,6 +210,7 @@ int main(void)
     tcase_add_test(tcase, test_stopped_hears_term);
     tcase_add_test(tcase, test_moving_bomb);
     tcase_add_test(tcase, test_strangers);
+    tcase_add_test(tcase, what_sleeps_and_wakes_switches);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
