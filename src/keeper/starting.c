@@ -87,9 +87,8 @@ int starting_prepare(struct machine *m)
                 m->slice->workspace);
     rc = begin_shm(m) != 0 || make_job_dir(m) != 0 ? -1 : 0;
     doing_end();
-    if (rc == 0 && m->slice->attempt == 0 && m->shm.segments != NULL)
-        m->sweeping =
-            sweep_begin(); /* the machine's own /dev/shm and TMPDIR are used, and looked after */
+    if (rc == 0 && m->slice->attempt == 0 && shm_folder(&m->shm) == NULL)
+        m->sweeping = sweep_begin(); /* in a private /dev/shm a dead job's segments are not seen */
     return rc;
 }
 
