@@ -11,10 +11,12 @@
  */
 void clearing_begin(struct machine *m);
 
-/* pid has been reaped: true when it was that process. */
-bool clearing_reaped(struct machine *m, pid_t pid);
+/* pid has been reaped, with that status: true when it was that process. What it could not remove is
+ * a warning. */
+bool clearing_reaped(struct machine *m, pid_t pid, int status);
 
-/* Each second while it runs: when it gets no further it is not waited for any more. */
+/* Each second while it runs: one that has given no sign of life for exit_timeout, and for 8 s at
+ * least, is not waited for any more. */
 void clearing_look(struct machine *m);
 
 #endif

@@ -33,8 +33,8 @@ bool jobdir_is_name(const char *name);
 int jobdir_find_dead(struct jobdir *dir, int parent, const char *name, const char *path);
 
 /* Removes it with all that is in it, and closes it. What has to stay, or is left when this is
- * killed, is known for a dead job's. None is fine. */
-void jobdir_end(struct jobdir *dir);
+ * killed, is known for a dead job's. True: nothing is left. None is fine. */
+bool jobdir_end(struct jobdir *dir);
 
 /* The same of one that another process has made. True: nothing of it is left. */
 bool jobdir_remove(const struct folder *folder);

@@ -40,8 +40,8 @@ void shm_note(struct shm *shm, int job_dir);
 
 /* All processes of the attempt are gone: nothing of theirs stays. shm_remove blocks for as long as
  * the kernel frees memory (0.15 to 0.5 s a GiB) and may run in a forked copy of this process;
- * shm_forget, then, makes shm_begin possible again. */
-void shm_remove(struct shm *shm);
+ * false: a private one is still mounted. shm_forget, then, makes shm_begin possible again. */
+bool shm_remove(struct shm *shm);
 void shm_forget(struct shm *shm);
 
 /* For the scribe, when the keeper was killed and its processes are gone: removes what is noted in

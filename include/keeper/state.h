@@ -148,10 +148,11 @@ struct machine {
     int64_t began;     /* when servers were started; -1: never */
     int64_t stop_ends; /* the end of kill_grace; CLOCK_NEVER: TERM has not been sent */
     int probe_every;
-    int kills;              /* how often KILL was sent in this stage */
-    struct ending ending;   /* of what has had KILL */
-    struct strv unkilled;   /* as in the outcome */
-    pid_t clearing;         /* OVER: removes what the attempt has left; 0: has ended */
+    int kills;            /* how often KILL was sent in this stage */
+    struct ending ending; /* of what has had KILL */
+    struct strv unkilled; /* as in the outcome */
+    pid_t clearing;       /* OVER: removes what the attempt has left; 0: has ended */
+    unsigned long long clearing_switches; /* proc_switches of it, at the last look */
     pid_t sweeping;         /* removes what dead jobs have left; 0: has ended, or was not begun */
     struct waiting waiting; /* the last MESSAGE_WAITING; left -1: none was sent */
 

@@ -12,9 +12,6 @@ void stopping_all(struct machine *m);
 /* In TRAINERS, without trainers: TERM to the samplers that we have started, then KILL. */
 void stopping_samplers(struct machine *m);
 
-/* What is left now is what not even KILL ends: kept for the outcome. */
-void stopping_note_unkilled(struct machine *m);
-
 /* In STOP: is nothing but servers left? Then EVENT_DONE. */
 void stopping_look(struct machine *m);
 

@@ -5,22 +5,38 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "keeper/doing.h"
 #include "keeper/hooked.h"
 #include "keeper/jobdir.h"
 #include "keeper/link.h"
-#include "keeper/stopping.h"
+#include "keeper/proc.h"
+#include "report/signal.h"
 
-#define LOOK_MS 1000
+enum {
+    LOOK_MS = 1000,
+    PATIENCE_MS = 8000, /* at least */
+    EXIT_LEFT = 1       /* of the process: something stays */
+};
+
+static const char some_stays[] = "a part of it is another user's, mounted, or was put in its place";
 
 /* The folder says what of shared memory is the job's, and goes after it. */
-static void clear(struct machine *m)
+static bool clear(struct machine *m)
 {
-    shm_remove(&m->shm);
-    jobdir_end(&m->job_dir);
+    bool unmounted = shm_remove(&m->shm);
+
+    return jobdir_end(&m->job_dir) && unmounted;
+}
+
+static void warn(struct machine *m, const char *why)
+{
+    link_warn(m, "what the job has left on %s ('%s', shared memory) could not be removed: %s",
+              m->host, m->job_dir.folder.path ? m->job_dir.folder.path : "", why);
 }
 
 /* What is in a private /dev/shm lives as long as one descriptor leads there. */
@@ -44,8 +60,7 @@ static _Noreturn void clear_apart(struct machine *m, const int let_go_first[2])
     close(let_go_first[1]);
     while (read(let_go_first[0], &none, 1) < 0 && errno == EINTR)
         ; /* the end comes when the keeper holds nothing any more, so that the memory goes here */
-    clear(m);
-    _exit(0);
+    _exit(clear(m) ? 0 : EXIT_LEFT);
 }
 
 void clearing_begin(struct machine *m)
@@ -56,45 +71,66 @@ void clearing_begin(struct machine *m)
 
     if (pid == 0)
         clear_apart(m, let_go_first);
-    if (pid < 0)
-        clear(m);
+    if (pid < 0 && !clear(m))
+        warn(m, some_stays);
     let_go(m);
     if (rc == 0)
         close(let_go_first[0]);
     if (rc == 0)
         close(let_go_first[1]);
     m->clearing = pid < 0 ? 0 : pid;
+    m->clearing_switches = 0;
     ending_begin(&m->ending, clock_ms());
     m->timers[TIMER_STAGE] = pid < 0 ? CLOCK_NEVER : clock_ms() + LOOK_MS;
 }
 
-bool clearing_reaped(struct machine *m, pid_t pid)
+static void end(struct machine *m)
+{
+    m->clearing = 0;
+    m->timers[TIMER_STAGE] = CLOCK_NEVER;
+}
+
+bool clearing_reaped(struct machine *m, pid_t pid, int status)
 {
     if (m->clearing == 0 || pid != m->clearing)
         return false;
-    m->clearing = 0;
-    m->timers[TIMER_STAGE] = CLOCK_NEVER;
+    if (WIFSIGNALED(status)) {
+        char *why = mem_printf("the process that removes it was killed by %s",
+                               report_signal_name(WTERMSIG(status)));
+
+        warn(m, why);
+        free(why);
+    } else if (WEXITSTATUS(status) != 0) {
+        warn(m, some_stays);
+    }
+    end(m);
     return true;
+}
+
+/* A slow file server lets it sleep, and wakes it once for each answer. */
+static bool lives(struct machine *m, int64_t now)
+{
+    unsigned long long switches = proc_switches(m->clearing);
+    struct proc proc = {.pid = m->clearing};
+    bool woken = switches != m->clearing_switches;
+
+    m->clearing_switches = switches;
+    proc_read(m->clearing, &proc);
+    if (woken)
+        m->ending.moved = now;
+    return ending_look(&m->ending, &(struct procs){&proc, 1, 1}, now) || woken;
 }
 
 void clearing_look(struct machine *m)
 {
-    struct procs left = {0};
-    int64_t now = clock_ms();
+    int64_t now = clock_ms(), patience = m->slice ? m->slice->exit_timeout_ms : 0;
 
-    ending_left(&left);
-    if (ending_look(&m->ending, &left, now))
+    if (lives(m, now))
         doing_progress();
-    procs_free(&left);
     m->timers[TIMER_STAGE] = now + LOOK_MS;
-    if (!ending_is_vain(&m->ending, now))
+    if (now - m->ending.moved < (patience > PATIENCE_MS ? patience : PATIENCE_MS))
         return;
     kill(m->clearing, SIGKILL); /* of use where only a network file system holds it */
-    link_warn(m,
-              "what the job has left on %s ('%s', shared memory) could not be removed: the file "
-              "system does not answer",
-              m->host, m->job_dir.folder.path == NULL ? "" : m->job_dir.folder.path);
-    stopping_note_unkilled(m);
-    m->clearing = 0;
-    m->timers[TIMER_STAGE] = CLOCK_NEVER;
+    warn(m, "the file system does not answer");
+    end(m);
 }

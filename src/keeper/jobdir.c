@@ -78,10 +78,12 @@ bool jobdir_remove(const struct folder *folder)
     return folder_remove_last(folder, OWN);
 }
 
-void jobdir_end(struct jobdir *dir)
+bool jobdir_end(struct jobdir *dir)
 {
-    jobdir_remove(&dir->folder);
+    bool gone = jobdir_remove(&dir->folder);
+
     jobdir_close(dir);
+    return gone;
 }
 
 bool jobdir_is_name(const char *name)

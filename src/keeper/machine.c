@@ -118,7 +118,7 @@ static bool reap(struct machine *m)
 
         if (pid == m->sweeping)
             m->sweeping = 0;
-        if (clearing_reaped(m, pid))
+        if (clearing_reaped(m, pid, status))
             continue;
         if (i < 0 || !m->children[i].running) {
             deaths_reaped(m, pid, status);

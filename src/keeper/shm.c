@@ -230,12 +230,11 @@ void shm_note(struct shm *shm, int job_dir)
 }
 
 /* What is mounted here goes with all that is in it, also when somebody still looks at it. */
-void shm_remove(struct shm *shm)
+bool shm_remove(struct shm *shm)
 {
-    if (shm->own)
-        umount2(FOLDER, MNT_DETACH);
     if (shm->segments != NULL)
         segments_remove(shm->segments);
+    return !shm->own || umount2(FOLDER, MNT_DETACH) == 0;
 }
 
 void shm_forget(struct shm *shm)

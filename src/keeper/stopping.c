@@ -95,7 +95,7 @@ static char *joined(const struct strv *texts)
     return all.data;
 }
 
-void stopping_note_unkilled(struct machine *m)
+static void note_unkilled(struct machine *m)
 {
     struct procs left = {0};
     char *who;
@@ -304,7 +304,7 @@ void stopping_all(struct machine *m)
     m->timers[TIMER_STAGE] = clock_ms() + KILL_AGAIN_MS;
     ending_left(&left);
     if (kill_is_vain(m, &left)) {
-        stopping_note_unkilled(m);
+        note_unkilled(m);
         state_add(m, EVENT_EMPTY);
     }
     procs_free(&left);

@@ -272,7 +272,7 @@ def test_job_folder_that_hangs_at_the_end(make, hanging):
     """A good job stays good: the keeper, which must answer others, does not remove the folder
     itself."""
     it = make("openmpi", "server: serve", "trainer: connect; touch up; wait go", machines=2,
-              lost_timeout=4, private_shm="off", run_dir="none")
+              lost_timeout=4, exit_timeout=3, private_shm="off", run_dir="none")
     hang = hanging(it, 1)
     temporary = it.options["workspace"] / "tmp"
     (it.workspace / "tmp").mkdir()

@@ -2,6 +2,7 @@
 #include "remove.h" /* before the rig, whose folder would shadow its own */
 
 #include "keeper/jobdir.h"
+#include "keeper/proc.h"
 #include "keeper_rig.h"
 
 enum { FOLDERS = 20000 }; /* their end takes longer than the job */
@@ -15,6 +16,25 @@ static void use_the_machines_shm(void)
     ck_assert_ptr_nonnull(mkdtemp(temporary));
     setenv("TMPDIR", temporary, 1);
     slice->private_shm = PRIVATE_SHM_AUTO;
+}
+
+static void let_go(void)
+{
+    char *path = mem_printf("%s/go", folder);
+    struct err err = {0};
+
+    ck_assert_int_eq(file_write(path, "", 0, &err), 0);
+    free(path);
+}
+
+static void fill(int job_dir, int folders)
+{
+    char name[16];
+
+    for (int i = 0; i < folders; i++) {
+        snprintf(name, sizeof(name), "%d", i);
+        ck_assert_int_eq(mkdirat(job_dir, name, 0700), 0);
+    }
 }
 
 /* How many descriptors of the keeper lead to a job's folder. */
@@ -78,25 +98,97 @@ START_TEST(shared_memory_goes_before_its_note)
 }
 END_TEST
 
-static void make_dead_job(void)
+/* A trainer can put another folder in the place of the job's: nothing of that one is touched. */
+START_TEST(what_stays_is_told)
+{
+    char *away;
+
+    make_slice(0, 1, "trainer: touch up; wait go", NULL);
+    use_the_machines_shm();
+    go_until_trainers();
+    until(exists("up") && seen.job_dir.path);
+    away = mem_printf("%s.away", seen.job_dir.path);
+    ck_assert_int_eq(rename(seen.job_dir.path, away), 0);
+    ck_assert_int_eq(mkdir(seen.job_dir.path, 0700), 0);
+    let_go();
+    drain();
+    ck_assert_ptr_null(seen.failed);
+    ck_assert_uint_eq(seen.outcome.warnings.n, 1);
+    ck_assert_ptr_nonnull(strstr(seen.outcome.warnings.items[0].text, "could not be removed"));
+    ck_assert_int_eq(rmdir(seen.job_dir.path), 0);
+    unit_remove(temporary);
+    free(temporary);
+    free(away);
+}
+END_TEST
+
+/* As Linux does it when memory is short. */
+START_TEST(a_killed_one_is_told)
+{
+    struct procs below = {0};
+    int fd;
+
+    make_slice(0, 1, "trainer: print hi", NULL);
+    use_the_machines_shm();
+    go_until_trainers();
+    until(seen.reached[REACHED_ENDED] && seen.job_dir.path);
+    fd = folder_open(&seen.job_dir);
+    fill(fd, FOLDERS);
+    close(fd);
+    do /* what dead jobs have left is removed by another process, which ends by itself */
+        proc_below(keeper.pid, &below);
+    while (below.n > 0);
+    send_two(MESSAGE_GO, GO_DRAIN, 0);
+    while (below.n == 0 || proc_signal(&below.items[0], SIGKILL) != 0)
+        proc_below(keeper.pid, &below);
+    procs_free(&below);
+    finish();
+    ck_assert_ptr_null(seen.failed);
+    ck_assert_uint_eq(seen.outcome.unkilled.n, 0);
+    ck_assert_uint_eq(seen.outcome.warnings.n, 1);
+    ck_assert_ptr_nonnull(strstr(seen.outcome.warnings.items[0].text, "was killed by SIGKILL"));
+    unit_remove(temporary);
+    free(temporary);
+}
+END_TEST
+
+static char *make_dead_job(int folders)
 {
     struct jobdir dead;
     struct err err = {0};
-    char name[16];
+    char *path;
 
     ck_assert_int_eq(jobdir_make(&dead, temporary, "dead", &err), 0);
-    for (int i = 0; i < FOLDERS; i++) {
-        snprintf(name, sizeof name, "%d", i);
-        ck_assert_int_eq(mkdirat(dead.fd, name, 0700), 0);
-    }
+    fill(dead.fd, folders);
+    path = mem_strdup(dead.folder.path);
     jobdir_close(&dead);
+    return path;
 }
+
+/* Also where this job's own shared memory is not looked after. */
+START_TEST(what_an_earlier_job_has_left_goes)
+{
+    char *dead;
+
+    make_slice(0, 1, "trainer: wait go", NULL);
+    use_the_machines_shm();
+    slice->private_shm = PRIVATE_SHM_OFF;
+    dead = make_dead_job(1);
+    go_until_trainers();
+    until(access(dead, F_OK) != 0);
+    let_go();
+    drain();
+    unit_remove(temporary);
+    free(temporary);
+    free(dead);
+}
+END_TEST
 
 START_TEST(the_end_of_an_earlier_job_is_no_news)
 {
     make_slice(0, 1, "trainer: print hi", NULL);
     use_the_machines_shm();
-    make_dead_job();
+    free(make_dead_job(FOLDERS));
     go_until_trainers();
     drain();
     for (size_t i = 0; i < seen.outcome.warnings.n; i++)
@@ -109,7 +201,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {a_keeper_holds_nothing_of_it, shared_memory_goes_before_its_note,
+    const TTest *const tests[] = {a_keeper_holds_nothing_of_it,
+                                  shared_memory_goes_before_its_note,
+                                  what_stays_is_told,
+                                  a_killed_one_is_told,
+                                  what_an_earlier_job_has_left_goes,
                                   the_end_of_an_earlier_job_is_no_news};
 
     return rig_run("clearing", tests, sizeof tests / sizeof tests[0]);
