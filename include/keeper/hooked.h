@@ -17,10 +17,12 @@ struct told {
     bool loaded; /* it has the hook, and begins; else it ends with code */
     int child;   /* the trainer */
     int pid, parent, code;
+    unsigned long long ticks;    /* when it was started, or has begun to end; as in struct proc */
     unsigned long long pipes[2]; /* the numbers of its output's and error's; 0: no pipe */
 };
 
-/* Reads on, without waiting; false: nothing more has been told. For pipes_hear. */
+/* For pipes_hear: what has been told until hooked_begin, one by one; false: that was all. */
+void hooked_begin(struct machine *m);
 bool hooked_next(struct machine *m, struct told *told);
 
 /* Does a Python of child i run that has the hook: not pid, and not what pid has started? */

@@ -32,7 +32,7 @@ struct piped {
     int status;
     int64_t at;
     bool told;                /* the user was, and it is left to the shell */
-    unsigned long long ticks; /* at, as the start of a process is counted */
+    unsigned long long ticks; /* what was started later is no part of the same pipe (struct proc) */
 };
 
 /* One process of the plan. */
@@ -86,6 +86,7 @@ struct hooked {
     int fd;          /* -1: the hook cannot tell anything */
     char text[1024]; /* a line that is not complete yet */
     size_t len;
+    int waiting; /* bytes that are still to be read in this turn */
     struct python *known;
     size_t n;
 };

@@ -1,12 +1,13 @@
-/* hooked: lines "loaded RANK PID PARENT PIPE PIPE 0" and "ended RANK PID PARENT PIPE PIPE CODE", as
- * sitecustomize.py writes them. Whoever runs as the user may write there too: numbers are checked,
- * and a line never does more than name a process of that trainer.
+/* hooked: lines "loaded RANK PID PARENT PIPE PIPE 0 START" and "ended RANK PID PARENT PIPE PIPE
+ * CODE NOW", as sitecustomize.py writes them. Whoever runs as the user may write there too: numbers
+ * are checked, and a line never does more than name a process of that trainer.
  */
 #include "keeper/hooked.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -58,8 +59,8 @@ static bool is_told(struct machine *m, const char *line, struct told *told)
     char word[16];
     int rank;
 
-    if (sscanf(line, "%15s %d %d %d %llu %llu %d", word, &rank, &told->pid, &told->parent,
-               &told->pipes[0], &told->pipes[1], &told->code) != 7)
+    if (sscanf(line, "%15s %d %d %d %llu %llu %d %llu", word, &rank, &told->pid, &told->parent,
+               &told->pipes[0], &told->pipes[1], &told->code, &told->ticks) != 8)
         return false;
     told->child = trainer_of(m, rank);
     if (told->child < 0 || told->pid <= 1 || told->parent < 1 || m->children[told->child].pid == 0)
@@ -71,6 +72,24 @@ static bool is_told(struct machine *m, const char *line, struct told *told)
            (strcmp(word, "ended") == 0 && told->code > 0 && told->code <= UINT8_MAX);
 }
 
+void hooked_begin(struct machine *m)
+{
+    if (m->hooked.fd < 0 || ioctl(m->hooked.fd, FIONREAD, &m->hooked.waiting) != 0)
+        m->hooked.waiting = 0;
+}
+
+static bool read_on(struct hooked *h)
+{
+    size_t room = sizeof(h->text) - h->len, waiting = (size_t)h->waiting;
+    ssize_t n = waiting == 0 ? 0 : read(h->fd, h->text + h->len, waiting < room ? waiting : room);
+
+    if (n <= 0)
+        return false;
+    h->waiting -= (int)n;
+    h->len += (size_t)n;
+    return true;
+}
+
 /* A line of the hook's is shorter than the text. */
 static bool next_line(struct hooked *h, char *line)
 {
@@ -80,10 +99,8 @@ static bool next_line(struct hooked *h, char *line)
     while ((end = memchr(h->text, '\n', h->len)) == NULL) {
         if (h->len == sizeof h->text)
             h->len = 0;
-        n = h->fd < 0 ? -1 : read(h->fd, h->text + h->len, sizeof h->text - h->len);
-        if (n <= 0)
+        if (!read_on(h))
             return false;
-        h->len += (size_t)n;
     }
     *end = '\0';
     n = end + 1 - h->text;

@@ -37,7 +37,7 @@ static bool is_unread(int status)
     return WEXITSTATUS(status) == 120 || WEXITSTATUS(status) == EXIT_SIGNAL_BASE + SIGPIPE;
 }
 
-void pipes_ended(struct machine *m, int i, pid_t pid, int status)
+static void ended(struct machine *m, int i, pid_t pid, int status, unsigned long long ticks)
 {
     struct child *child = &m->children[i];
 
@@ -49,9 +49,14 @@ void pipes_ended(struct machine *m, int i, pid_t pid, int status)
         return;
     }
     child->piped =
-        (struct piped){.pid = (int)pid, .status = status, .at = clock_ms(), .ticks = ticks_now()};
+        (struct piped){.pid = (int)pid, .status = status, .at = clock_ms(), .ticks = ticks};
     if (m->watch != NULL)
         watch_look_soon(m->watch); /* what the shell runs next may be short */
+}
+
+void pipes_ended(struct machine *m, int i, pid_t pid, int status)
+{
+    ended(m, i, pid, status, ticks_now());
 }
 
 /* The shell of child i runs something else since: what failed before is its own business. */
@@ -70,17 +75,19 @@ static bool is_piped(const struct child *child, const struct told *told)
     return false;
 }
 
-/* Of the planned process itself wait tells. */
+/* Of the planned process itself wait tells. The rest of a pipe is started before its first Python
+ * can have failed, and what the shell runs next may be started in the same tick as that tells. */
 static void hear(struct machine *m, const struct told *told)
 {
     const struct child *child = &m->children[told->child];
 
     if (told->loaded) {
-        if (child->piped.pid != 0 && program_is_behind_shells(told->parent, child->pid))
+        if (child->piped.pid != 0 && told->ticks > child->piped.ticks &&
+            program_is_behind_shells(told->parent, child->pid))
             went_on(m, told->child);
     } else if (told->pid != child->pid && is_piped(child, told) &&
                program_is_behind_shells(told->parent, child->pid)) {
-        pipes_ended(m, told->child, told->pid, told->code << 8);
+        ended(m, told->child, told->pid, told->code << 8, told->ticks - 1);
     }
 }
 
@@ -88,6 +95,7 @@ void pipes_hear(struct machine *m)
 {
     struct told told;
 
+    hooked_begin(m);
     while (hooked_next(m, &told))
         hear(m, &told);
 }

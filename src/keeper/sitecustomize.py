@@ -16,8 +16,26 @@ SIGPIPE = 141  # what a shell makes of it: the reader has left
 FOLDER = os.path.dirname(__file__)
 
 
-def tell(word, *numbers):
-    """To the keeper, which reads the other end: who, and by which pipes it prints (0: by none)."""
+def start():
+    """When this process was started, as the kernel counts: in clock ticks. 0: it is not known."""
+    try:
+        fd = os.open("/proc/self/stat", os.O_RDONLY)
+        text = os.read(fd, 4096)
+        os.close(fd)
+    except OSError:
+        return 0
+    return int(text.rpartition(b")")[2].split()[19])
+
+
+def now():
+    import time
+
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+
+
+def tell(word, code, ticks):
+    """To the keeper, which reads the other end: who, by which pipes it prints (0: by none), and
+    since when (loaded) or when (ended)."""
     pipes = []
     for fd in (1, 2):
         try:
@@ -25,7 +43,7 @@ def tell(word, *numbers):
             pipes.append(status.st_ino if status.st_mode & 0o170000 == 0o010000 else 0)
         except OSError:
             pipes.append(0)
-    numbers = (os.environ.get("RANK", ""), os.getpid(), os.getppid(), *pipes, *numbers)
+    numbers = (os.environ.get("RANK", ""), os.getpid(), os.getppid(), *pipes, code, ticks)
     try:
         fd = os.open(os.path.join(FOLDER, "told"), os.O_WRONLY | os.O_NONBLOCK)
     except OSError:
@@ -113,7 +131,7 @@ class Ending:
             code = 130 if isinstance(error, KeyboardInterrupt) else 1
         if code:
             flush()
-            tell("ended", SIGPIPE if isinstance(error, BrokenPipeError) else code)
+            tell("ended", SIGPIPE if isinstance(error, BrokenPipeError) else code, now())
             if isinstance(error, Exception):
                 write_error_file(error)
             if leave_out_dgl():
@@ -221,7 +239,7 @@ def leave_at_last(code):
 
 
 try:
-    tell("loaded", 0)
+    tell("loaded", 0, start())
     if wanted():
         Ending()
 finally:

@@ -41,6 +41,11 @@ def test_a_pipe_that_somebody_holds(solo):
     assert "waits for who else holds the pipe" in result.err, result.said
 
 
+def test_a_python_that_comes_later_in_the_same_pipe(solo):
+    result = alone(solo(), f"{FAIL} | (sleep 1; exec python3 -c pass)").run()
+    assert result.code == 1, result.said
+
+
 GOOD = [f"{FAIL} || python3 -c pass",
         f"if {FAIL} | grep -q x; then echo no; fi; python3 -c pass",
         f"{FAIL} 2>&1 | cat; sleep 0.3",

@@ -311,6 +311,47 @@ START_TEST(test_no_workspace)
 }
 END_TEST
 
+/* Anybody of the same user's can write where the hook of a Python does. */
+static _Noreturn void write_for_ever(const char *path)
+{
+    static const char line[] = "ended 0 1 1 0 0 0 0\n";
+    int fd = open(path, O_WRONLY | O_NONBLOCK);
+
+    while (fd >= 0 && (write(fd, line, sizeof(line) - 1) >= 0 || errno == EAGAIN))
+        continue;
+    _exit(fd < 0);
+}
+
+START_TEST(test_a_flood_from_the_hook)
+{
+    char *path;
+    int status;
+    pid_t pid;
+
+    make_slice(0, 1, "trainer: touch up; forever", NULL);
+    slice->private_shm = PRIVATE_SHM_OFF;
+    slice->python_hook = 1;
+    go_until_trainers();
+    until(exists("up") && seen.job_dir.path);
+    path = mem_printf("%s/python/told", seen.job_dir.path);
+    pid = fork();
+    if (pid == 0) {
+        signal(SIGPIPE, SIG_IGN);
+        write_for_ever(path);
+    }
+    for (int i = 0; i < 10; i++) {
+        seen.answered = false;
+        send_frame(MESSAGE_PING, NULL, 0);
+        until(seen.answered);
+    }
+    send_two(MESSAGE_STOP, 0, 0);
+    finish();
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    free(path);
+}
+END_TEST
+
 /* Without log files nothing is lost, however slow the reader. */
 START_TEST(test_back_pressure)
 {
@@ -356,6 +397,7 @@ int main(void)
         test_cannot_run,
         test_no_workspace,
         test_back_pressure,
+        test_a_flood_from_the_hook,
     };
 
     return rig_run("keeper", tests, sizeof tests / sizeof tests[0]);
