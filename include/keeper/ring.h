@@ -23,11 +23,14 @@ struct ring *ring_make(void);
 
 /* ---- the writer ---- */
 
-/* False when frame and data do not fit, or less than `spare` bytes would be left. */
-bool ring_put(struct ring *ring, const struct ring_frame *frame, const void *data, size_t spare);
+/* False when frame and data do not fit. */
+bool ring_put(struct ring *ring, const struct ring_frame *frame, const void *data);
 
 /* Bytes for further frames. */
 size_t ring_free(const struct ring *ring);
+
+/* Bytes of that file that have not been taken out. */
+size_t ring_under_way(const struct ring *ring, uint32_t file);
 
 /* Grows with everything that was taken. */
 uint64_t ring_taken(const struct ring *ring);

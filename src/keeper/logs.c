@@ -12,9 +12,12 @@
 #include "base/mem.h"
 #include "keeper/scribe.h"
 
-#define SPARE       (256 << 10)     /* of the ring, for frames that are not data */
-#define RESUME_FROM (RING_SIZE / 4) /* after a gap, so that gaps are few and long */
-#define ROOM        (LOGS_PIECE + SPARE + sizeof(struct ring_frame))
+enum {
+    SPARE = 256 << 10,                             /* of the ring, for frames that are not data */
+    RESUME_FROM = RING_SIZE / 4,                   /* after a gap, so that gaps are few and long */
+    RESUME_FREE = RING_SIZE / 2 + RESUME_FROM,     /* with so much free, each file has that */
+    PIECE = LOGS_PIECE + sizeof(struct ring_frame) /* what one call of logs_write needs */
+};
 
 void logs_begin(struct logs *logs, int fd, struct ring *ring)
 {
@@ -72,12 +75,12 @@ static void wake(const struct logs *logs)
 }
 
 static bool put(struct logs *logs, enum scribe_frame kind, const struct logs_file *file,
-                const void *data, size_t len, size_t spare)
+                const void *data, size_t len)
 {
     struct ring_frame frame = {.kind = kind, .file = (uint32_t)file->number, .len = (uint32_t)len};
 
     logs_still_for(logs, clock_ms()); /* notices that there was nothing to do until now */
-    if (!ring_put(logs->ring, &frame, data, spare))
+    if (!ring_put(logs->ring, &frame, data))
         return false;
     wake(logs);
     return true;
@@ -93,21 +96,31 @@ void logs_open(struct logs *logs, struct logs_file *file, const char *path, int6
     file->number = logs->files++;
     buf_add(&data, &limit, sizeof limit);
     buf_add(&data, path, strlen(path));
-    if (!put(logs, FRAME_OPEN, file, data.data, data.len, 0)) {
+    if (!put(logs, FRAME_OPEN, file, data.data, data.len)) {
         file->number = -1;
         file->error = ETIMEDOUT;
     }
     buf_free(&data);
 }
 
+/* For data of that file: it may have as much under way as is left free. So one alone may have half
+ * of the ring, and whoever prints little always finds room beside those that print a lot. */
+static size_t room(const struct logs *logs, const struct logs_file *file)
+{
+    size_t left = ring_free(logs->ring);
+    size_t used = ring_under_way(logs->ring, (uint32_t)file->number) + SPARE;
+
+    return left > used ? left - used : 0;
+}
+
 bool logs_may_write(struct logs *logs, const struct logs_file *file)
 {
-    if (file->number < 0 || logs->fd < 0 || file->dropping || ring_free(logs->ring) >= ROOM)
+    if (file->number < 0 || logs->fd < 0 || file->dropping || room(logs, file) >= PIECE)
         return true;
     if (logs_still_for(logs, clock_ms()) >= LOGS_PATIENCE_MS)
         return true;
-    ring_want(logs->ring, RESUME_FROM);
-    return ring_free(logs->ring) >= ROOM;
+    ring_want(logs->ring, RESUME_FREE);
+    return room(logs, file) >= PIECE;
 }
 
 static uint64_t count_lines(const char *data, size_t len)
@@ -135,7 +148,7 @@ static bool tell_missing(struct logs *logs, struct logs_file *file)
     char *text =
         mem_printf("%s... %llu line%s missing here: the file system did not answer in time\n",
                    file->mid_line ? "\n" : "", (unsigned long long)n, n == 1 ? " is" : "s are");
-    bool done = put(logs, FRAME_DATA, file, text, strlen(text), 0);
+    bool done = put(logs, FRAME_DATA, file, text, strlen(text));
 
     free(text);
     if (!done)
@@ -154,7 +167,7 @@ void logs_write(struct logs *logs, struct logs_file *file, const char *data, siz
         return;
     if (file->dropping) { /* to the end of a line */
         newline = memchr(data, '\n', len);
-        if (newline == NULL || ring_free(logs->ring) < RESUME_FROM) {
+        if (newline == NULL || room(logs, file) < RESUME_FROM) {
             drop(file, data, len);
             return;
         }
@@ -167,7 +180,8 @@ void logs_write(struct logs *logs, struct logs_file *file, const char *data, siz
     }
     if (rest == len)
         return;
-    if (!put(logs, FRAME_DATA, file, data + rest, len - rest, SPARE)) {
+    if (sizeof(struct ring_frame) + len - rest > room(logs, file) ||
+        !put(logs, FRAME_DATA, file, data + rest, len - rest)) {
         drop(file, data + rest, len - rest);
         return;
     }
@@ -183,7 +197,7 @@ void logs_end(struct logs *logs, struct logs_file *file)
 void logs_close(struct logs *logs, struct logs_file *file)
 {
     if (file->number >= 0 && logs->fd >= 0)
-        put(logs, FRAME_CLOSE, file, NULL, 0, 0);
+        put(logs, FRAME_CLOSE, file, NULL, 0);
     free(file->path);
     file->path = NULL;
     file->number = -1;

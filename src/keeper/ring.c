@@ -5,9 +5,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
+enum { FILES = 4096 }; /* files whose numbers differ by this many count as one */
+
 struct ring {
     _Atomic uint64_t put, taken; /* bytes, since the beginning */
     _Atomic size_t wanted;
+    _Atomic size_t under_way[FILES];
     char bytes[RING_SIZE];
 };
 
@@ -17,6 +20,11 @@ struct ring *ring_make(void)
                         MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     return memory == MAP_FAILED ? NULL : memory;
+}
+
+static size_t size_of(const struct ring_frame *frame)
+{
+    return sizeof(*frame) + frame->len;
 }
 
 static void copy_in(struct ring *ring, uint64_t at, const void *data, size_t len)
@@ -42,16 +50,22 @@ size_t ring_free(const struct ring *ring)
     return RING_SIZE - (size_t)(atomic_load(&ring->put) - atomic_load(&ring->taken));
 }
 
-bool ring_put(struct ring *ring, const struct ring_frame *frame, const void *data, size_t spare)
+size_t ring_under_way(const struct ring *ring, uint32_t file)
+{
+    return atomic_load(&ring->under_way[file % FILES]);
+}
+
+bool ring_put(struct ring *ring, const struct ring_frame *frame, const void *data)
 {
     uint64_t at = atomic_load(&ring->put);
 
-    if (sizeof *frame + frame->len + spare > ring_free(ring))
+    if (size_of(frame) > ring_free(ring))
         return false;
+    atomic_fetch_add(&ring->under_way[frame->file % FILES], size_of(frame));
     copy_in(ring, at, frame, sizeof *frame);
     if (frame->len > 0)
         copy_in(ring, at + sizeof *frame, data, frame->len);
-    atomic_store(&ring->put, at + sizeof *frame + frame->len);
+    atomic_store(&ring->put, at + size_of(frame));
     return true;
 }
 
@@ -81,7 +95,8 @@ bool ring_take(struct ring *ring, const struct ring_frame *frame)
 {
     size_t wanted;
 
-    atomic_fetch_add(&ring->taken, sizeof *frame + frame->len);
+    atomic_fetch_sub(&ring->under_way[frame->file % FILES], size_of(frame));
+    atomic_fetch_add(&ring->taken, size_of(frame));
     wanted = atomic_load(&ring->wanted);
     return wanted > 0 && ring_free(ring) >= wanted &&
            atomic_compare_exchange_strong(&ring->wanted, &wanted, 0);

@@ -83,7 +83,7 @@ static void pump(struct output *o)
     struct pollfd entries[4];
     size_t n = output_poll(o, entries);
 
-    while (logs_under_way(&logs) > RING_SIZE / 2) /* the disk may be slow */
+    while (logs_under_way(&logs) > RING_SIZE / 4) /* the disk may be slow */
         poll(NULL, 0, 1);
     poll(entries, n, 0);
     output_pump(o, entries, n);
