@@ -27,6 +27,7 @@
 #include "base/folder.h"
 #include "base/mem.h"
 #include "keeper/keeper.h"
+#include "unit.h"
 #include "wire/message.h"
 #include "wire/outcome.h"
 #include "wire/pack.h"
@@ -35,7 +36,7 @@
 
 #define PATIENCE_MS 30000
 
-static char fake[PATH_MAX], folder[64], marker[64];
+static char fake[PATH_MAX], folder[UNIT_PATH], marker[64];
 static int base_port;
 static struct keeper keeper;
 static struct scribe scribe;
@@ -54,8 +55,7 @@ static struct {
 
 static void setup(void)
 {
-    snprintf(folder, sizeof folder, "/tmp/test_keeper.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unit_folder(folder, "/tmp");
     snprintf(marker, sizeof marker, "TEST_KEEPER_MARK=%d.%lld", getpid(), (long long)clock_ms());
     base_port = 20000 + getpid() % 10000 * 4 % 12000;
     memset(&seen, 0, sizeof seen);
@@ -350,46 +350,15 @@ static void go_until_trainers(void)
     let_trainers_go();
 }
 
-static void teardown(void)
-{
-    char *logs = mem_printf("%s/logs", folder);
-    const char *folders[] = {logs, folder};
-
-    for (int i = 0; i < 2; i++) {
-        DIR *dir = opendir(folders[i]);
-        struct dirent *entry;
-
-        while (dir != NULL && (entry = readdir(dir)) != NULL)
-            unlinkat(dirfd(dir), entry->d_name, 0);
-        if (dir != NULL)
-            closedir(dir);
-        rmdir(folders[i]);
-    }
-    free(logs);
-}
-
 static int rig_run(const char *name, const TTest *const *tests, size_t n)
 {
     const char *path = getenv("FAKE");
-    Suite *suite = suite_create(name);
-    TCase *tcase = tcase_create(name);
-    SRunner *runner;
-    int failed;
 
-    if (realpath(path == NULL ? "./fake" : path, fake) == NULL) {
-        fprintf(stderr, "the fake workload '%s' is missing\n", path == NULL ? "./fake" : path);
+    if (!realpath(path ? path : "./fake", fake)) {
+        fprintf(stderr, "the fake workload '%s' is missing\n", path ? path : "./fake");
         return 1;
     }
-    tcase_set_timeout(tcase, 120);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    for (size_t i = 0; i < n; i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run_with(name, setup, NULL, tests, n);
 }
 
 #endif

@@ -1,19 +1,16 @@
 /* test_clearing: in which order what an attempt has left goes, and who holds none of it. */
-#include "remove.h" /* before the rig, whose folder would shadow its own */
-
 #include "keeper/jobdir.h"
 #include "keeper/proc.h"
 #include "keeper_rig.h"
 
 enum { FOLDERS = 20000 }; /* their end takes longer than the job */
 
-static char *temporary;
+static char temporary[UNIT_PATH];
 
 /* A TMPDIR in /dev/shm would be hidden by a private one: the machine's own is used. */
 static void use_the_machines_shm(void)
 {
-    temporary = mem_printf("/dev/shm/test_clearing.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(temporary));
+    unit_folder(temporary, "/dev/shm");
     setenv("TMPDIR", temporary, 1);
     slice->private_shm = PRIVATE_SHM_AUTO;
 }
@@ -91,8 +88,6 @@ START_TEST(shared_memory_goes_before_its_note)
         ;
     ck_assert_int_ne(access(segment, F_OK), 0);
     finish();
-    unit_remove(temporary);
-    free(temporary);
     free(segment);
     free(clause);
 }
@@ -116,8 +111,6 @@ START_TEST(what_stays_is_told)
     ck_assert_uint_eq(seen.outcome.warnings.n, 1);
     ck_assert_ptr_nonnull(strstr(seen.outcome.warnings.items[0].text, "could not be removed"));
     ck_assert_int_eq(rmdir(seen.job_dir.path), 0);
-    unit_remove(temporary);
-    free(temporary);
     free(away);
 }
 END_TEST
@@ -131,14 +124,14 @@ START_TEST(a_killed_one_is_told)
     make_slice(0, 1, "trainer: print hi", NULL);
     use_the_machines_shm();
     go_until_trainers();
-    until(seen.reached[REACHED_ENDED] && seen.job_dir.path);
+    until(seen.reached[STAGE_ENDED] && seen.job_dir.path);
     fd = folder_open(&seen.job_dir);
     fill(fd, FOLDERS);
     close(fd);
     do /* what dead jobs have left is removed by another process, which ends by itself */
         proc_below(keeper.pid, &below);
     while (below.n > 0);
-    send_two(MESSAGE_GO, GO_DRAIN, 0);
+    send_two(MESSAGE_GO, STAGE_DRAIN, 0);
     while (below.n == 0 || proc_signal(&below.items[0], SIGKILL) != 0)
         proc_below(keeper.pid, &below);
     procs_free(&below);
@@ -147,8 +140,6 @@ START_TEST(a_killed_one_is_told)
     ck_assert_uint_eq(seen.outcome.unkilled.n, 0);
     ck_assert_uint_eq(seen.outcome.warnings.n, 1);
     ck_assert_ptr_nonnull(strstr(seen.outcome.warnings.items[0].text, "was killed by SIGKILL"));
-    unit_remove(temporary);
-    free(temporary);
 }
 END_TEST
 
@@ -178,8 +169,6 @@ START_TEST(what_an_earlier_job_has_left_goes)
     until(access(dead, F_OK) != 0);
     let_go();
     drain();
-    unit_remove(temporary);
-    free(temporary);
     free(dead);
 }
 END_TEST
@@ -194,8 +183,6 @@ START_TEST(the_end_of_an_earlier_job_is_no_news)
     for (size_t i = 0; i < seen.outcome.warnings.n; i++)
         ck_assert_msg(strstr(seen.outcome.warnings.items[i].text, "still ran") == NULL, "%s",
                       seen.outcome.warnings.items[i].text);
-    unit_remove(temporary);
-    free(temporary);
 }
 END_TEST
 

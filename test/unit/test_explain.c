@@ -14,7 +14,7 @@
 #include "keeper/explain.h"
 #include "unit.h"
 
-static char root[64];
+static char root[UNIT_PATH];
 
 static void put(const char *path, const char *text)
 {
@@ -28,21 +28,11 @@ static void put(const char *path, const char *text)
     free(full);
 }
 
-/* A root folder of its own for each test; /tmp keeps nothing of it. */
 static void begin(void)
 {
-    snprintf(root, sizeof root, "/tmp/test_explain.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(root));
+    unit_folder(root, "/tmp");
     put("/proc/meminfo", "MemTotal:       25165824 kB\nMemFree: 1 kB\n");
     put("/proc/vmstat", "nr_free_pages 5\noom_kill_x 9\noom_kill 3\n");
-}
-
-static void end(void)
-{
-    char *words = mem_printf("rm -r '%s'", root);
-
-    ck_assert_int_eq(system(words), 0);
-    free(words);
 }
 
 static void use_version_2(void)
@@ -94,7 +84,6 @@ START_TEST(version_2_counts)
                "out of memory (the kernel killed it); its peak was 1.2 GiB; the machine has 24.0 "
                "GiB; its cgroup's limit is 4.0 GiB");
     oom_close(oom);
-    end();
 }
 END_TEST
 
@@ -111,7 +100,6 @@ START_TEST(version_1_counts)
                "out of memory (the kernel killed it); the machine has 24.0 GiB; its cgroup's limit "
                "is 200 MiB");
     oom_close(oom);
-    end();
 }
 END_TEST
 
@@ -126,7 +114,6 @@ START_TEST(the_machine_alone_makes_it_probable)
                "probably out of memory (the kernel killed something on this machine); the machine "
                "has 24.0 GiB");
     oom_close(oom);
-    end();
 }
 END_TEST
 
@@ -145,7 +132,6 @@ START_TEST(nothing_readable_says_nothing)
     check_kill(oom, 5, NULL);
     ck_assert_int_eq(oom_machine_memory(oom), 0);
     oom_close(oom);
-    end();
 }
 END_TEST
 
@@ -164,7 +150,6 @@ START_TEST(the_past_is_forgotten)
     oom_tick(oom, now + 10000);
     ck_assert_int_eq(oom_judge(oom, 1), OOM_NO);
     oom_close(oom);
-    end();
 }
 END_TEST
 
@@ -206,7 +191,6 @@ START_TEST(the_kernel_names_it)
     ck_assert_int_eq(oom_judge(oom, 4711), OOM_NO);
     oom_close(oom);
     free(link);
-    end();
 }
 END_TEST
 
@@ -280,7 +264,6 @@ START_TEST(error_files)
     ck_assert_int_eq(mkfifo(path, 0600), 0);
     ck_assert_ptr_null(errorfile_read(path, 0));
     free(path);
-    end();
 }
 END_TEST
 
@@ -299,7 +282,6 @@ START_TEST(a_long_message_is_cut)
     free(word);
     free(file);
     free(path);
-    end();
 }
 END_TEST
 

@@ -16,12 +16,11 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "remove.h"
 #include "unit.h"
 
 enum { FILES = 5000, NOBODY = 65534 };
 
-static char parent[64];
+static char parent[UNIT_PATH];
 static struct folder folder;
 
 static void put(int in, const char *name)
@@ -38,8 +37,7 @@ static int begin(void)
     struct err err = {0};
     int fd;
 
-    snprintf(parent, sizeof(parent), "/dev/shm/test_folder.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(parent));
+    unit_folder(parent, "/dev/shm");
     fd = folder_make(&folder, parent, "x-", &err);
     ck_assert_msg(fd >= 0, "%s", err.text);
     return fd;

@@ -14,14 +14,14 @@
 #include "base/mem.h"
 #include "keeper/output.h"
 #include "keeper/scribe.h"
-#include "remove.h"
+#include "unit.h"
 
 static struct buf shown;
 static struct scribe scribe;
 static struct logs logs;
 static int warnings;
 static size_t largest;
-static char folder[64];
+static char folder[UNIT_PATH];
 
 static void on_send(void *arg, const char *lines, size_t len)
 {
@@ -45,8 +45,7 @@ static void setup(void)
 {
     struct err err;
 
-    snprintf(folder, sizeof folder, "/tmp/test_output.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unit_folder(folder, "/tmp");
     ck_assert_int_eq(scribe_fork(&scribe, &err), 0);
     logs_begin(&logs, scribe.keeper_fd, scribe.ring);
 }
@@ -56,7 +55,6 @@ static void teardown(void)
     if (logs.fd >= 0)
         close(logs.fd);
     scribe_leave(&scribe, 10000);
-    unit_remove(folder);
 }
 
 /* What was handed to the scribe is written. */
@@ -453,32 +451,8 @@ START_TEST(test_mute)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("output");
-    TCase *tcase = tcase_create("output");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, test_lines);
-    tcase_add_test(tcase, test_long_line_is_cut);
-    tcase_add_test(tcase, test_log_is_complete_and_console_counts);
-    tcase_add_test(tcase, test_credit_comes_back);
-    tcase_add_test(tcase, test_patience);
-    tcase_add_test(tcase, test_back_pressure);
-    tcase_add_test(tcase, test_given_up);
-    tcase_add_test(tcase, test_log_not_writable);
-    tcase_add_test(tcase, test_disk_full);
-    tcase_add_test(tcase, test_last_lines);
-    tcase_add_test(tcase, test_progress_bar);
-    tcase_add_test(tcase, test_long_progress_bar);
-    tcase_add_test(tcase, test_mute);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN_WITH("output", setup, teardown, UNIT(test_lines), UNIT(test_long_line_is_cut),
+               UNIT(test_log_is_complete_and_console_counts), UNIT(test_credit_comes_back),
+               UNIT(test_patience), UNIT(test_back_pressure), UNIT(test_given_up),
+               UNIT(test_log_not_writable), UNIT(test_disk_full), UNIT(test_last_lines),
+               UNIT(test_progress_bar), UNIT(test_long_progress_bar), UNIT(test_mute))

@@ -18,11 +18,11 @@
 #include "keeper/logfile.h"
 #include "keeper/logs.h"
 #include "keeper/scribe.h"
-#include "remove.h"
+#include "unit.h"
 
 #define PATIENCE_MS 30000
 
-static char folder[64];
+static char folder[UNIT_PATH];
 static struct scribe scribe;
 static struct logs logs;
 
@@ -30,8 +30,7 @@ static void setup(void)
 {
     struct err err;
 
-    snprintf(folder, sizeof folder, "/tmp/test_scribe.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unit_folder(folder, "/tmp");
     ck_assert_int_eq(scribe_fork(&scribe, &err), 0);
     logs_begin(&logs, scribe.keeper_fd, scribe.ring);
 }
@@ -42,7 +41,6 @@ static void teardown(void)
         close(logs.fd);
     scribe_leave(&scribe, PATIENCE_MS);
     ck_assert_int_eq(waitpid(scribe.pid, NULL, WNOHANG), -1); /* it has ended and was reaped */
-    unit_remove(folder);
 }
 
 static char *in_folder(const char *name)
@@ -194,17 +192,17 @@ static int flood_a_stopped_scribe(struct logs_file *log)
     return n;
 }
 
-START_TEST(a_scribe_that_does_not_get_on_costs_lines)
+/* mid_line: what is left out ends in the middle of a line. */
+static void lose_lines(bool mid_line)
 {
     struct logs_file log;
     int missing = 0, n;
     char *text, *note;
-    bool mid_line = _i != 0;
 
     open_log(&log, "a.log", 0);
     n = flood_a_stopped_scribe(&log);
     ck_assert_uint_gt(log.missing, 0);
-    if (mid_line) /* what is left out ends in the middle of a line */
+    if (mid_line)
         put(&log, "cut");
     kill(scribe.pid, SIGCONT);
     until_written();
@@ -221,6 +219,17 @@ START_TEST(a_scribe_that_does_not_get_on_costs_lines)
     ck_assert_int_le(abs(n + 1 - (lines_of("a.log") - 2 + missing)), 1);
     free(text);
     logs_close(&logs, &log);
+}
+
+START_TEST(a_scribe_that_does_not_get_on_costs_lines)
+{
+    lose_lines(false);
+}
+END_TEST
+
+START_TEST(a_scribe_that_stops_in_a_line)
+{
+    lose_lines(true);
 }
 END_TEST
 
@@ -388,29 +397,9 @@ START_TEST(a_folder_is_removed)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("scribe");
-    TCase *tests = tcase_create("scribe");
-    SRunner *runner;
-    int failed;
-
-    tcase_set_timeout(tests, 120);
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_add_test(tests, a_log_is_appended_to);
-    tcase_add_test(tests, a_log_is_rotated);
-    tcase_add_test(tests, a_log_that_cannot_be_opened);
-    tcase_add_test(tests, each_log_has_a_share);
-    tcase_add_loop_test(tests, a_scribe_that_does_not_get_on_costs_lines, 0, 2);
-    tcase_add_test(tests, texts_are_written_and_answered);
-    tcase_add_test(tests, texts_for_a_scribe_that_does_not_get_on);
-    tcase_add_test(tests, a_scribe_that_is_killed);
-    tcase_add_test(tests, what_is_left_is_written);
-    tcase_add_test(tests, a_folder_is_removed);
-    suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN_WITH("scribe", setup, teardown, UNIT(a_log_is_appended_to), UNIT(a_log_is_rotated),
+               UNIT(a_log_that_cannot_be_opened), UNIT(a_scribe_that_does_not_get_on_costs_lines),
+               UNIT(a_scribe_that_stops_in_a_line), UNIT(each_log_has_a_share),
+               UNIT(texts_are_written_and_answered), UNIT(texts_for_a_scribe_that_does_not_get_on),
+               UNIT(a_scribe_that_is_killed), UNIT(what_is_left_is_written),
+               UNIT(a_folder_is_removed))

@@ -15,22 +15,15 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "remove.h"
 #include "unit.h"
 
-static char folder[64];
+static char folder[UNIT_PATH];
 static pid_t stranger; /* no descendant of this process */
 
 static void begin(void)
 {
-    snprintf(folder, sizeof folder, "/dev/shm/test_segments.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unit_folder(folder, "/dev/shm");
     ck_assert_int_eq(chdir(folder), 0);
-}
-
-static void end(void)
-{
-    unit_remove(folder);
 }
 
 static void make(const char *name)
@@ -108,7 +101,6 @@ START_TEST(test_removes_what_was_held)
     pid_t pids[8];
     struct segments *s;
 
-    begin();
     make("before");
     s = segments_open(folder);
     ck_assert_ptr_nonnull(s);
@@ -125,7 +117,6 @@ START_TEST(test_removes_what_was_held)
     ck_assert(!there("mapped") && !there("open") && !there("a b") && !there("new\nline"));
     ck_assert(there("before") && there("nobodys"));
     segments_close(s);
-    end();
 }
 END_TEST
 
@@ -134,7 +125,6 @@ START_TEST(test_never_a_strangers)
     struct segments *s;
     pid_t pid, again;
 
-    begin();
     make("before");
     symlink("before", "link");
     s = segments_open(folder);
@@ -150,7 +140,6 @@ START_TEST(test_never_a_strangers)
     ck_assert_uint_eq(segments_remove(s), 1); /* but it is the job's when nobody holds it */
     ck_assert(!there("shared"));
     segments_close(s);
-    end();
 }
 END_TEST
 
@@ -159,7 +148,6 @@ START_TEST(test_same_name_another_file)
     struct segments *s;
     pid_t pid;
 
-    begin();
     s = segments_open(folder);
     pid = holder("name", HOLD_MAP, false);
     ck_assert(segments_look(s, clock_ms(), false));
@@ -169,7 +157,6 @@ START_TEST(test_same_name_another_file)
     ck_assert_uint_eq(segments_remove(s), 0);
     ck_assert(there("name"));
     segments_close(s);
-    end();
 }
 END_TEST
 
@@ -180,7 +167,6 @@ START_TEST(test_of_another_user)
 
     if (geteuid() != 0)
         return;
-    begin();
     s = segments_open(folder);
     pid = holder("taken", HOLD_MAP, false);
     ck_assert(segments_look(s, clock_ms(), false));
@@ -189,7 +175,6 @@ START_TEST(test_of_another_user)
     ck_assert_uint_eq(segments_remove(s), 0);
     ck_assert(there("taken"));
     segments_close(s);
-    end();
 }
 END_TEST
 
@@ -216,7 +201,6 @@ START_TEST(test_is_told)
     struct segments *s;
     pid_t pid;
 
-    begin();
     s = segments_open(folder);
     ck_assert(!told_within(s, 50));
     pid = holder("a", HOLD_MAP, false);
@@ -229,7 +213,6 @@ START_TEST(test_is_told)
         ck_assert(!told_within(s, 100));
     ck_assert_int_eq(segments_deadline(s), CLOCK_NEVER);
     segments_close(s);
-    end();
 }
 END_TEST
 
@@ -242,7 +225,6 @@ START_TEST(test_a_flood_costs_little)
     pid_t pid;
     int looks = 0;
 
-    begin();
     s = segments_open(folder);
     pid = fork();
     if (pid == 0) {
@@ -263,7 +245,6 @@ START_TEST(test_a_flood_costs_little)
     ck_assert_int_le(looks, 21);
     ck_assert_msg(used < CLOCKS_PER_SEC * 2 / 20, "%ld us of 2 s", (long)used);
     segments_close(s);
-    end();
 }
 END_TEST
 
@@ -282,7 +263,6 @@ START_TEST(test_handed_over)
     pid_t pid, other;
     int saved;
 
-    begin();
     s = segments_open(folder);
     pid = holder("a", HOLD_MAP, false);
     other = holder("new\nline", HOLD_FD, false);
@@ -302,7 +282,6 @@ START_TEST(test_handed_over)
     ck_assert_uint_eq(segments_remove(loaded), 0);
     segments_close(loaded);
     close(saved);
-    end();
 }
 END_TEST
 
@@ -313,7 +292,6 @@ START_TEST(test_handed_over_by_others)
     char text[128];
     int saved, fd, len;
 
-    begin();
     make("victim");
     ck_assert_int_eq(stat("victim", &st), 0);
     len = 1 + snprintf(text, sizeof text, "%llu %llu victim", (unsigned long long)st.st_dev,
@@ -337,7 +315,6 @@ START_TEST(test_handed_over_by_others)
     }
     ck_assert_uint_eq(removed_by(saved, "good"), 1);
     close(saved);
-    end();
 }
 END_TEST
 
@@ -345,7 +322,6 @@ START_TEST(test_too_many)
 {
     struct segments *s;
 
-    begin();
     for (int i = 0; i <= SEGMENTS_MAX; i++) {
         char name[32];
 
@@ -364,10 +340,10 @@ START_TEST(test_too_many)
     ck_assert_uint_eq(segments_remove(s), 0);
     segments_close(s);
     ck_assert_ptr_null(segments_open("/no/such/folder"));
-    end();
 }
 END_TEST
 
-UNIT_MAIN("segments", test_removes_what_was_held, test_never_a_strangers,
-          test_same_name_another_file, test_of_another_user, test_is_told,
-          test_a_flood_costs_little, test_handed_over, test_handed_over_by_others, test_too_many)
+UNIT_MAIN_WITH("segments", begin, NULL, UNIT(test_removes_what_was_held),
+               UNIT(test_never_a_strangers), UNIT(test_same_name_another_file),
+               UNIT(test_of_another_user), UNIT(test_is_told), UNIT(test_a_flood_costs_little),
+               UNIT(test_handed_over), UNIT(test_handed_over_by_others), UNIT(test_too_many))

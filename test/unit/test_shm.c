@@ -14,7 +14,6 @@
 
 #include "base/mem.h"
 #include "keeper/jobdir.h"
-#include "remove.h"
 #include "unit.h"
 
 static struct slice *slice_of(int private_shm)
@@ -54,11 +53,11 @@ END_TEST
 
 START_TEST(test_what_would_be_hidden)
 {
-    char folder[] = "/tmp/test_shm.XXXXXX", path[64];
+    char folder[UNIT_PATH], path[UNIT_PATH + 8];
     struct slice *slice = slice_of(PRIVATE_SHM_AUTO);
 
     unsetenv("TMPDIR");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unit_folder(folder, "/tmp");
     ck_assert_ptr_null(shm_hides(slice, folder));
     free(slice->workspace);
     slice->workspace = mem_strdup(folder);
@@ -76,7 +75,6 @@ START_TEST(test_what_would_be_hidden)
     ck_assert_ptr_null(shm_hides(slice, path));
     ck_assert_str_eq(shm_hides(slice, folder), "TMPDIR");
     ck_assert_ptr_null(shm_hides(slice, "/tmp/test_shm")); /* a prefix of the name is no folder */
-    unit_remove(folder);
     slice_free(slice);
 }
 END_TEST
@@ -154,11 +152,11 @@ END_TEST
 START_TEST(test_a_workspace_in_it)
 {
     struct slice *slice = slice_of(PRIVATE_SHM_AUTO);
-    char folder[] = "/dev/shm/test_shm.XXXXXX";
+    char folder[UNIT_PATH];
     struct shm shm = {0};
     struct err why;
 
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unit_folder(folder, "/dev/shm");
     free(slice->workspace);
     slice->workspace = mem_strdup(folder);
     ck_assert_int_eq(shm_begin(&shm, slice, &why), 0);
@@ -171,7 +169,6 @@ START_TEST(test_a_workspace_in_it)
     ck_assert_int_eq(shm_begin(&shm, slice, &why), -1);
     ck_assert_ptr_nonnull(strstr(why.text, "it would hide the workspace"));
     ck_assert_int_eq(why.code, EXIT_MACHINE);
-    unit_remove(folder);
     slice_free(slice);
 }
 END_TEST

@@ -12,18 +12,16 @@
 
 #include "base/mem.h"
 #include "keeper/jobdir.h"
-#include "remove.h"
 #include "unit.h"
 
-static char parent[64];
+static char parent[UNIT_PATH];
 
 static struct jobdir begin(void)
 {
     struct jobdir dir;
     struct err err = {0};
 
-    snprintf(parent, sizeof parent, "/dev/shm/test_sweep.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(parent));
+    unit_folder(parent, "/dev/shm");
     ck_assert_msg(jobdir_make(&dir, parent, "id", &err) == 0, "%s", err.text);
     return dir;
 }
@@ -50,7 +48,6 @@ START_TEST(a_job_that_lives)
     ck_assert(stays(dir.folder.path));
     ck_assert(stays(own_file(&dir)));
     jobdir_end(&dir);
-    unit_remove(parent);
 }
 END_TEST
 
@@ -63,7 +60,6 @@ START_TEST(a_job_that_is_dead)
     ck_assert(!stays(path));
     ck_assert_int_eq(access(parent, F_OK), 0);
     free(path);
-    unit_remove(parent);
 }
 END_TEST
 
@@ -87,7 +83,6 @@ START_TEST(what_is_not_proved_to_be_dead)
     ck_assert_int_eq(rename(path, other), 0);
     ck_assert(stays(other));
     free(path);
-    unit_remove(parent);
 }
 END_TEST
 
@@ -110,7 +105,6 @@ START_TEST(what_others_may_write_to)
     }
     ck_assert(!stays(path));
     free(path);
-    unit_remove(parent);
 }
 END_TEST
 
@@ -145,7 +139,6 @@ START_TEST(what_is_left_half_removed)
     free(path);
     free(point);
     free(file);
-    unit_remove(parent);
 }
 END_TEST
 

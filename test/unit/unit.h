@@ -1,9 +1,68 @@
-/* unit: the main of every unit test program: one suite of one case. */
+/* unit: the main of every unit test program: one suite of one case, whose tests leave nothing, not
+ * even those that fail, which Check ends before their own end.
+ */
 #ifndef UNIT_H
 #define UNIT_H
 
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/folder.h"
+#include "keeper/keeper.h"
+
+enum { UNIT_PATH = 64, UNIT_TIMEOUT_S = 120 };
+
+static struct {
+    const char *name;
+    int pid; /* of the program, which forks a process for each test */
+} unit;
+
+static inline void unit_place(char path[UNIT_PATH], const char *in)
+{
+    snprintf(path, UNIT_PATH, "%s/test_%s.%d", in, unit.name, unit.pid);
+}
+
+/* A new folder for a test, below IN (/tmp or /dev/shm); it goes when all tests have run. */
+static inline void unit_folder(char path[UNIT_PATH], const char *in)
+{
+    char place[UNIT_PATH];
+
+    unit_place(place, in);
+    ck_assert(mkdir(place, 0700) == 0 || errno == EEXIST);
+    ck_assert_int_lt(snprintf(path, UNIT_PATH, "%s/XXXXXX", place), UNIT_PATH);
+    ck_assert_ptr_nonnull(mkdtemp(path));
+}
+
+static inline void unit_remove(const char *path)
+{
+    struct folder folder = {0};
+    int fd = folder_find(&folder, AT_FDCWD, path, path);
+
+    if (fd >= 0)
+        close(fd);
+    if (!folder_remove(&folder) || access(path, F_OK) == 0)
+        fprintf(stderr, "'%s' could not be removed\n", path);
+    folder_clear(&folder);
+}
+
+/* What the tests have started and not ended has come to this process. */
+static inline void unit_leave_nothing(void)
+{
+    static const char *const places[] = {"/tmp", "/dev/shm"};
+    char path[UNIT_PATH];
+
+    keeper_clean_after(0);
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        unit_place(path, places[i]);
+        unit_remove(path);
+    }
+}
 
 struct unit_test {
     const TTest *test;
@@ -32,15 +91,19 @@ static inline int unit_run(const char *name, void (*set_up)(void), void (*tear_d
     SRunner *runner;
     int failed;
 
+    unit.name = name;
+    unit.pid = (int)getpid();
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     for (size_t i = 0; i < n; i++)
         tcase_add_loop_test_raise_signal(tcase, tests[i].test, tests[i].signal, 0, tests[i].times);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_set_timeout(tcase, 120);
+    tcase_set_timeout(tcase, UNIT_TIMEOUT_S);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
+    unit_leave_nothing();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
