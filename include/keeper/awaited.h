@@ -8,7 +8,9 @@
 
 #include "keeper/state.h"
 
-#define AWAITED_SILENT_MS 30000 /* a trainer that prints nothing for so long is told as silent */
+enum {
+    AWAITED_SILENT_MS = 30000
+}; /* a trainer that prints nothing for so long is told as silent */
 
 /* Who it is at this moment. */
 struct waiting awaited_now(const struct machine *m, int64_t now);

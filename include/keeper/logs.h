@@ -12,8 +12,10 @@
 
 /* A file system that has written nothing for so long, while more waits than fits, costs lines; one
  * that is only slow holds up who prints. */
-#define LOGS_PATIENCE_MS 1000
-#define LOGS_PIECE       65536 /* bytes given to logs_write at once, at most */
+enum {
+    LOGS_PATIENCE_MS = 1000,
+    LOGS_PIECE = 65536 /* bytes given to logs_write at once, at most */
+};
 
 struct logs {
     int fd;            /* the keeper's socket to the scribe; -1: it is gone */

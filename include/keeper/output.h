@@ -17,16 +17,18 @@
 #include "job/role.h"
 #include "keeper/logs.h"
 
-#define OUTPUT_CREDIT (1 << 20) /* console bytes, prefixes included, under way at start */
-/* How long a process with a log file may be held up for credit, until the console has caught up
- * with all of it again: a burst is shown whole, a slow reader costs lines and not time. */
-#define OUTPUT_PATIENCE_MS 1000
-/* How often the last state of a line is shown that grows by carriage returns: a progress bar. */
-#define OUTPUT_BAR_MS 1000
-/* How long the end waits for log files while nothing is written. */
-#define OUTPUT_SETTLE_MS 5000
-#define OUTPUT_BATCH     32768 /* bytes of lines given to send at once, at most */
-#define OUTPUT_LINE      8192  /* a longer line is cut into lines of their own */
+enum {
+    OUTPUT_CREDIT = 1 << 20, /* console bytes, prefixes included, under way at start */
+    /* How long a process with a log file may be held up for credit, until the console has caught up
+     * with all of it again: a burst is shown whole, a slow reader costs lines and not time. */
+    OUTPUT_PATIENCE_MS = 1000,
+    /* How often the last state of a line is shown that grows by carriage returns: a progress bar.
+     */
+    OUTPUT_BAR_MS = 1000,
+    OUTPUT_SETTLE_MS = 5000, /* the end waits so long for log files while nothing is written */
+    OUTPUT_BATCH = 32768,    /* bytes of lines given to send at once, at most */
+    OUTPUT_LINE = 8192       /* a longer line is cut into lines of their own */
+};
 
 struct output;
 

@@ -7,7 +7,7 @@
 
 #include "keeper/state.h"
 
-#define RANK_FLUSH_MS 5000 /* after a failure or STOP, once all is over: for console credit */
+enum { RANK_FLUSH_MS = 5000 }; /* after a failure or STOP, once all is over: for console credit */
 
 /* Reads what has come; false: it is gone, once what came has been obeyed. Each piece is a sign of
  * life: after a plan it is to give one (PING) within --lost_timeout. */

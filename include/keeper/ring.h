@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 
-#define RING_SIZE (8 << 20) /* bytes under way at most, the frames' headers included */
+enum { RING_SIZE = 8 << 20 }; /* bytes under way at most, the frames' headers included */
 
 struct ring;
 

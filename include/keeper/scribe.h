@@ -18,7 +18,7 @@
 #include "base/folder.h"
 #include "keeper/ring.h"
 
-#define SCRIBE_LINGER_S 30
+enum { SCRIBE_LINGER_S = 30 };
 
 /* What the rank knows of it. */
 struct scribe {

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEGMENTS_MAX 65536 /* names in the folder; with more nothing is noted */
+enum { SEGMENTS_MAX = 65536 }; /* names in the folder; with more nothing is noted */
 
 struct segments;
 

@@ -7,9 +7,11 @@
 
 #include "base/strv.h"
 
-#define TAIL_LINES 20
-#define TAIL_CUT   1000 /* bytes kept of a line */
-#define TAIL_SLOTS (TAIL_LINES + 1)
+enum {
+    TAIL_LINES = 20,
+    TAIL_CUT = 1000, /* bytes kept of a line */
+    TAIL_SLOTS = TAIL_LINES + 1
+};
 
 /* All zero is empty. The line at `at` grows until its newline comes. Of a line that is rewritten by
  * carriage returns the last state is kept. */

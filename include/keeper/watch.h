@@ -11,8 +11,10 @@
 
 #include "keeper/proc.h"
 
-#define WATCH_MOST    4096 /* descendants that are watched at once; more are not */
-#define WATCH_UNKNOWN (-1) /* a status that nobody could tell */
+enum {
+    WATCH_MOST = 4096, /* descendants that are watched at once; more are not */
+    WATCH_UNKNOWN = -1 /* a status that nobody could tell */
+};
 
 struct watch;
 

@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 
-#define ESTABLISHED 1 /* linux/net/tcp_states.h */
+enum { ESTABLISHED = 1 }; /* linux/net/tcp_states.h */
 
 static int by_number(const void *a, const void *b)
 {
@@ -42,14 +42,14 @@ static void read_table(struct connections *connections, const char *path, struct
     unsigned long inode;
     char row[512];
 
-    while (file != NULL && fgets(row, sizeof row, file) != NULL) {
+    while (file && fgets(row, sizeof(row), file)) {
         if (!is_to(row, ip, port, n, &inode))
             continue;
         connections->inodes =
-            mem_realloc(connections->inodes, connections->n + 1, sizeof *connections->inodes);
+            mem_realloc(connections->inodes, connections->n + 1, sizeof(*connections->inodes));
         connections->inodes[connections->n++] = inode;
     }
-    if (file != NULL)
+    if (file)
         fclose(file);
 }
 
@@ -59,7 +59,7 @@ void connections_read(struct connections *connections, struct in_addr ip, int po
     read_table(connections, "/proc/self/net/tcp", ip, port, n);
     read_table(connections, "/proc/self/net/tcp6", ip, port, n);
     if (connections->n > 0)
-        qsort(connections->inodes, connections->n, sizeof *connections->inodes, by_number);
+        qsort(connections->inodes, connections->n, sizeof(*connections->inodes), by_number);
 }
 
 void connections_free(struct connections *connections)
@@ -75,18 +75,19 @@ int connections_has(const struct connections *connections, pid_t pid)
     int found = 0;
     DIR *folder;
 
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
     folder = opendir(path);
-    if (folder == NULL)
+    if (!folder)
         return -1;
-    while (found == 0 && (entry = readdir(folder)) != NULL) {
-        ssize_t len = readlinkat(dirfd(folder), entry->d_name, target, sizeof target - 1);
+    while (found == 0 && (entry = readdir(folder))) {
+        ssize_t len = readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1);
         unsigned long inode;
 
         target[len > 0 ? len : 0] = '\0';
         if (connections->n > 0 && sscanf(target, "socket:[%lu]", &inode) == 1)
-            found = bsearch(&inode, connections->inodes, connections->n, sizeof inode, by_number) !=
-                    NULL;
+            found = bsearch(&inode, connections->inodes, connections->n, sizeof(inode), by_number)
+                        ? 1
+                        : 0;
     }
     closedir(folder);
     return found;

@@ -18,12 +18,14 @@
 #include "keeper/pipes.h"
 #include "report/signal.h"
 
-#define PARDON_MS    5000 /* in which a trainer may collect a worker that it has ended itself */
-#define UNHOOKED_MS  5000 /* in which a Python loads the hook */
-#define PENDING_MOST 64
-#define KINDS_MOST   10
-#define SLOWEST_MS   1000 /* looks, while samplers are watched */
-#define IDLE_MS      5000 /* looks for the report's lines alone */
+enum {
+    PARDON_MS = 5000,   /* in which a trainer may collect a worker that it has ended itself */
+    UNHOOKED_MS = 5000, /* in which a Python loads the hook */
+    PENDING_MOST = 64,
+    KINDS_MOST = 10,
+    SLOWEST_MS = 1000, /* looks, while samplers are watched */
+    IDLE_MS = 5000     /* looks for the report's lines alone */
+};
 
 /* A sampler that died in a way that its trainer may have wanted. */
 struct pending {
@@ -50,8 +52,8 @@ static bool is_time(const struct machine *m)
 
 static struct deaths *deaths(struct machine *m)
 {
-    if (m->deaths == NULL)
-        m->deaths = mem_calloc(1, sizeof *m->deaths);
+    if (!m->deaths)
+        m->deaths = mem_calloc(1, sizeof(*m->deaths));
     return m->deaths;
 }
 
@@ -95,7 +97,7 @@ static void say_kind(struct machine *m, const struct kind *kind)
     buf_addf(&line, "%s (pid %d) on %s",
              kind->first.name[0] == '\0' ? "a process" : kind->first.name, (int)kind->first.pid,
              m->host);
-    if (owner != NULL)
+    if (owner)
         buf_addf(&line, ", started by %s %d,", role_name(owner->plan->role), owner->plan->id);
     buf_addf(&line, " ");
     add_end(&line, kind->first.status);
@@ -110,7 +112,7 @@ static bool is_told(const struct machine *m, const struct kind *kind)
 {
     const struct child *owner = kind->owner < 0 ? NULL : &m->children[kind->owner];
 
-    if (!kind->first.proper || owner == NULL || owner->running)
+    if (!kind->first.proper || !owner || owner->running)
         return false;
     return owner->status != 0 || kind->first.pid == owner->piped.pid;
 }
@@ -119,7 +121,7 @@ void deaths_report(struct machine *m)
 {
     struct deaths *d = m->deaths;
 
-    if (d == NULL)
+    if (!d)
         return;
     for (int i = 0; i < d->n_kinds; i++) {
         if (!is_told(m, &d->kinds[i]))
@@ -158,7 +160,7 @@ static char *sampler_text(struct machine *m, const struct watch_death *death, in
         why = evidence_explain(m, WTERMSIG(death->status), death->pid, death->peak_kb);
     text = mem_printf("%s%strainer %d (pid %d), whose sampler it was, would have waited 1800 s "
                       "for it",
-                      why == NULL ? "" : why, why == NULL ? "" : "; ", m->children[owner].plan->id,
+                      why ? why : "", why ? "; " : "", m->children[owner].plan->id,
                       (int)death->parent);
     free(why);
     return text;
@@ -245,20 +247,20 @@ static void judge(struct machine *m, const struct watch_death *death)
 
 int deaths_fd(const struct machine *m)
 {
-    return m->watch == NULL ? -1 : watch_fd(m->watch);
+    return m->watch ? watch_fd(m->watch) : -1;
 }
 
 void deaths_pump(struct machine *m)
 {
     struct watch_death death;
 
-    while (m->watch != NULL && is_time(m) && watch_next_death(m->watch, &death))
+    while (m->watch && is_time(m) && watch_next_death(m->watch, &death))
         judge(m, &death);
 }
 
 void deaths_reaped(struct machine *m, pid_t pid, int status)
 {
-    if (m->watch != NULL)
+    if (m->watch)
         watch_reaped(m->watch, pid, status);
 }
 
@@ -270,7 +272,7 @@ static void settle_due(struct machine *m, int64_t now)
     while (d->n_pending > 0 && now >= d->pending[0].died + PARDON_MS) {
         due = d->pending[0];
         d->n_pending--;
-        memmove(d->pending, d->pending + 1, (size_t)d->n_pending * sizeof due);
+        memmove(d->pending, d->pending + 1, (size_t)d->n_pending * sizeof(due));
         settle(m, &due);
     }
 }
@@ -296,23 +298,23 @@ static void rest(struct machine *m)
 static bool begin(struct machine *m)
 {
     m->watch = watch_open();
-    if (m->watch != NULL)
+    if (m->watch)
         watch_pools(m->watch, m->slice->ip, m->slice->port, m->n_servers, m->slice->watch_samplers);
-    return m->watch != NULL;
+    return m->watch;
 }
 
 void deaths_tick(struct machine *m, int64_t now)
 {
     if (m->stage == STAGE_IDLE)
         return;
-    if (m->oom == NULL)
+    if (!m->oom)
         m->oom = oom_open("");
     oom_tick(m->oom, now);
     if (!is_time(m)) {
         rest(m);
         return;
     }
-    if (m->watch == NULL && !begin(m))
+    if (!m->watch && !begin(m))
         return;
     if (now >= watch_next_look(m->watch)) {
         watch_look(m->watch, now, m->slice->watch_samplers ? SLOWEST_MS : IDLE_MS);
@@ -327,11 +329,10 @@ int64_t deaths_deadline(const struct machine *m)
 {
     int64_t look, pardon;
 
-    if (m->watch == NULL || !is_time(m))
+    if (!m->watch || !is_time(m))
         return CLOCK_NEVER;
     look = watch_next_look(m->watch);
-    pardon = m->deaths == NULL || m->deaths->n_pending == 0
-                 ? CLOCK_NEVER
-                 : m->deaths->pending[0].died + PARDON_MS;
+    pardon = !m->deaths || m->deaths->n_pending == 0 ? CLOCK_NEVER
+                                                     : m->deaths->pending[0].died + PARDON_MS;
     return look < pardon ? look : pardon;
 }

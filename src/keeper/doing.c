@@ -19,7 +19,7 @@ static struct page {
 void doing_open(void)
 {
     void *memory =
-        mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     page = memory == MAP_FAILED ? NULL : memory;
 }
@@ -28,35 +28,35 @@ void doing_begin(enum doing kind, const char *format, ...)
 {
     va_list args;
 
-    if (page == NULL)
+    if (!page)
         return;
     va_start(args, format);
     page->kind = kind;
-    vsnprintf(page->text, sizeof page->text, format, args);
+    vsnprintf(page->text, sizeof(page->text), format, args);
     va_end(args);
     atomic_store(&page->since, clock_ms());
 }
 
 void doing_end(void)
 {
-    if (page != NULL)
+    if (page)
         atomic_store(&page->since, 0);
 }
 
 void doing_progress(void)
 {
-    if (page != NULL)
+    if (page)
         atomic_store(&page->progressed, clock_ms());
 }
 
 int64_t doing_progressed(void)
 {
-    return page == NULL ? 0 : atomic_load(&page->progressed);
+    return page ? atomic_load(&page->progressed) : 0;
 }
 
 const char *doing_what(enum doing *kind, int64_t *for_ms)
 {
-    int64_t since = page == NULL ? 0 : atomic_load(&page->since);
+    int64_t since = page ? atomic_load(&page->since) : 0;
 
     if (since == 0)
         return NULL;

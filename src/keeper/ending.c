@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-#define VAIN_MS 8000
+enum { VAIN_MS = 8000 };
 
 /* FNV-1a, over whole numbers. */
 static void mix(uint64_t *mark, uint64_t value)

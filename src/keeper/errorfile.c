@@ -16,8 +16,7 @@
 #include "base/mem.h"
 #include "job/json.h"
 
-#define FILE_MOST (1 << 20)
-#define TEXT_MOST 1000
+enum { FILE_MOST = 1 << 20, TEXT_MOST = 1000 };
 
 /* White space, line breaks too, becomes one blank. */
 static char *one_line(const char *text)
@@ -63,7 +62,7 @@ char *errorfile_read(const char *path, int64_t since)
     if (stat(path, &st) == 0 && st.st_mtime >= since &&
         file_read(path, FILE_MOST, &text, &err) == 0)
         root = json_parse(path, text.data, text.len, &err);
-    if (root != NULL)
+    if (root)
         exception = message_of(root);
     cJSON_Delete(root);
     buf_free(&text);

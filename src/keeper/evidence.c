@@ -26,10 +26,10 @@ char *evidence_explain(const struct machine *m, int signal, pid_t pid, int64_t p
 struct cause *evidence_cause(struct machine *m, int i, enum how how, int value, int code,
                              const char *text)
 {
-    struct cause *cause = mem_calloc(1, sizeof *cause);
+    struct cause *cause = mem_calloc(1, sizeof(*cause));
 
     cause->how = how;
-    cause->machine = m->slice == NULL ? -1 : m->slice->machine;
+    cause->machine = m->slice ? m->slice->machine : -1;
     cause->host = mem_strdup(m->host);
     cause->role = i < 0 ? ROLE_LAUNCHER : m->children[i].plan->role;
     cause->id = i < 0 ? -1 : m->children[i].plan->id;
@@ -37,7 +37,7 @@ struct cause *evidence_cause(struct machine *m, int i, enum how how, int value, 
     cause->value = value;
     cause->code = code;
     cause->text = mem_strdup(text);
-    if (i >= 0 && m->output != NULL && m->children[i].stream >= 0) {
+    if (i >= 0 && m->output && m->children[i].stream >= 0) {
         cause->log = mem_strdup(output_log(m->output, m->children[i].stream));
         output_last_lines(m->output, m->children[i].stream, &cause->last_lines);
     }
@@ -53,9 +53,9 @@ char *evidence_exception(struct machine *m, int i)
     struct strv env = {0};
 
     spawn_environment(m->slice, child->plan, &m->origin, &late, &env);
-    if (strv_env_get(&env, "TORCHELASTIC_ERROR_FILE") != NULL)
+    if (strv_env_get(&env, "TORCHELASTIC_ERROR_FILE"))
         path = file_join(m->slice->workspace, strv_env_get(&env, "TORCHELASTIC_ERROR_FILE"));
-    if (path != NULL) {
+    if (path) {
         doing_begin(DOING_WORK, "reading the error file '%s'", path);
         exception = errorfile_read(path, since);
         doing_end();

@@ -8,8 +8,8 @@
 #include "base/mem.h"
 #include "keeper/explain.h"
 
-#define GIB  (1024.0 * 1024 * 1024)
-#define FULL 100 /* less than 1/100 free */
+#define GIB (1024.0 * 1024 * 1024)
+enum { FULL = 100 }; /* less than 1/100 free */
 
 static const char *size_words(int64_t bytes, char *text, size_t size)
 {
@@ -25,7 +25,7 @@ static void add_size(struct buf *out, const char *what, int64_t bytes)
     char text[32];
 
     if (bytes > 0)
-        buf_addf(out, "%s%s", what, size_words(bytes, text, sizeof text));
+        buf_addf(out, "%s%s", what, size_words(bytes, text, sizeof(text)));
 }
 
 /* Its words "out of memory" choose the hint (src/report/hint.c). */
@@ -59,13 +59,13 @@ static void add_shm(struct buf *out, const char *shm)
     block = (int64_t)fs.f_frsize;
     all = (int64_t)fs.f_blocks * block;
     left = (int64_t)fs.f_bavail * block;
-    size_words(all, all_words, sizeof all_words);
+    size_words(all, all_words, sizeof(all_words));
     if (left < all / FULL)
         buf_addf(out, "%s is full: %s of %s used", shm,
-                 size_words(all - left, free_words, sizeof free_words), all_words);
+                 size_words(all - left, free_words, sizeof(free_words)), all_words);
     else
         buf_addf(out, "%s has %s of %s free now", shm,
-                 size_words(left, free_words, sizeof free_words), all_words);
+                 size_words(left, free_words, sizeof(free_words)), all_words);
 }
 
 char *explain_signal(int signal, pid_t pid, int64_t peak_kb, struct oom *oom, const char *shm)

@@ -15,18 +15,20 @@
 
 /* Within this time of the first bad end a heavier one is taken for the cause (design: death by
  * signal before an exit code, a server before a trainer). */
-#define JUDGE_MS 50
+enum { JUDGE_MS = 50 };
 
 /* A core is being written: whoever waits for the process has its end later than its peers have
  * theirs. How long it has been dying is not known; longer, it is taken for, than its end and an
  * alarm from its peers' machine take where all are slow. What dies after the alarm does so by our
  * hand. */
-#define DYING_AGE_MS  5000
-#define DYING_WAIT_MS 10000 /* for the end of one, before another's end is the cause */
+enum {
+    DYING_AGE_MS = 5000,
+    DYING_WAIT_MS = 10000 /* for the end of one, before another's end is the cause */
+};
 
 static void raise_at(struct machine *m, struct cause *cause, int64_t since)
 {
-    if (m->cause != NULL) {
+    if (m->cause) {
         cause_free(cause);
         return;
     }
@@ -154,7 +156,7 @@ void failure_decide(struct machine *m)
     m->timers[TIMER_JUDGE] = CLOCK_NEVER;
     if (suspect.weight < 0)
         return;
-    if (suspect.cause == NULL)
+    if (!suspect.cause)
         suspect.cause = evidence_of_end(m, suspect.child);
     raise_at(m, suspect.cause, suspect.since);
 }

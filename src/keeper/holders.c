@@ -29,7 +29,7 @@ static void look_at_map(const char *line, const char *folder,
     unsigned int major, minor;
     unsigned long long inode;
 
-    if (path != NULL && below(path, folder) &&
+    if (path && below(path, folder) &&
         sscanf(line, "%*s %*s %*s %x:%x %llu", &major, &minor, &inode) == 3)
         found(arg, makedev(major, minor), (ino_t)inode);
 }
@@ -41,9 +41,9 @@ static int look_at_maps(pid_t pid, const char *folder,
     size_t size = 0;
     FILE *maps;
 
-    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
     maps = fopen(path, "re");
-    if (maps == NULL)
+    if (!maps)
         return -1;
     while (getline(&line, &size, maps) > 0)
         look_at_map(line, folder, found, arg);
@@ -63,12 +63,12 @@ static int look_at_fds(pid_t pid, const char *folder,
     ssize_t len;
     DIR *fds;
 
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
     fds = opendir(path);
-    if (fds == NULL)
+    if (!fds)
         return -1;
-    while ((entry = readdir(fds)) != NULL) {
-        len = readlinkat(dirfd(fds), entry->d_name, target, sizeof target - 1);
+    while ((entry = readdir(fds))) {
+        len = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
         target[len < 0 ? 0 : len] = '\0';
         if (below(target, folder) && fstatat(dirfd(fds), entry->d_name, &st, 0) == 0)
             found(arg, st.st_dev, st.st_ino);

@@ -20,11 +20,11 @@
 #include "keeper/pythonhook.h"
 #include "report/sentence.h"
 
-#define KNOWN_MOST 4096 /* Pythons; more are not remembered */
+enum { KNOWN_MOST = 4096 }; /* Pythons; more are not remembered */
 
 void hooked_open(struct machine *m)
 {
-    if (m->python_hook != NULL)
+    if (m->python_hook)
         m->hooked.fd = pythonhook_listen(m->python_hook);
 }
 
@@ -50,7 +50,7 @@ static void remember(struct hooked *h, const struct told *told)
 {
     if (h->n >= KNOWN_MOST)
         return;
-    h->known = mem_realloc(h->known, h->n + 1, sizeof *h->known);
+    h->known = mem_realloc(h->known, h->n + 1, sizeof(*h->known));
     h->known[h->n++] = (struct python){told->pid, told->parent, told->child};
 }
 
@@ -96,8 +96,8 @@ static bool next_line(struct hooked *h, char *line)
     char *end;
     ssize_t n;
 
-    while ((end = memchr(h->text, '\n', h->len)) == NULL) {
-        if (h->len == sizeof h->text)
+    while (!(end = memchr(h->text, '\n', h->len))) {
+        if (h->len == sizeof(h->text))
             h->len = 0;
         if (!read_on(h))
             return false;
@@ -112,7 +112,7 @@ static bool next_line(struct hooked *h, char *line)
 
 bool hooked_next(struct machine *m, struct told *told)
 {
-    char line[sizeof m->hooked.text];
+    char line[sizeof(m->hooked.text)];
 
     while (next_line(&m->hooked, line)) {
         if (is_told(m, line, told))
@@ -192,8 +192,7 @@ static bool waits_at_exit(const struct cause *cause)
 
     while (n > 0 && (is_farewell(lines->items[n - 1]) || lines->items[n - 1][0] == '\0'))
         n--;
-    return exception != NULL && n > 0 && n < lines->n &&
-           strstr(lines->items[n - 1], exception) != NULL;
+    return exception && n > 0 && n < lines->n && strstr(lines->items[n - 1], exception);
 }
 
 static void look_at_exit(struct machine *m, int i, int64_t now)

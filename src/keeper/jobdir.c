@@ -18,7 +18,7 @@ const char *jobdir_parent(void)
 {
     const char *temporary = getenv("TMPDIR");
 
-    return temporary != NULL && temporary[0] == '/' ? temporary : "/tmp";
+    return temporary && temporary[0] == '/' ? temporary : "/tmp";
 }
 
 /* This start of this machine; "" where it is not known. */
@@ -26,9 +26,9 @@ static void read_boot(char *text, size_t size)
 {
     FILE *file = fopen(BOOT_ID, "re");
 
-    if (file == NULL || fgets(text, (int)size, file) == NULL)
+    if (!file || !fgets(text, (int)size, file))
         text[0] = '\0';
-    if (file != NULL)
+    if (file)
         fclose(file);
 }
 
@@ -41,7 +41,7 @@ static int write_own(int fd, const char *job_id)
 
     if (own < 0)
         return -1;
-    read_boot(boot, sizeof boot);
+    read_boot(boot, sizeof(boot));
     if (flock(own, LOCK_EX | LOCK_NB) == 0 && dprintf(own, "%s\n%s", job_id, boot) > 0)
         return own;
     close(own);
@@ -51,7 +51,7 @@ static int write_own(int fd, const char *job_id)
 int jobdir_make(struct jobdir *dir, const char *parent, const char *job_id, struct err *err)
 {
     *dir = JOBDIR_NONE;
-    dir->fd = folder_make(&dir->folder, parent == NULL ? jobdir_parent() : parent, PREFIX, err);
+    dir->fd = folder_make(&dir->folder, parent ? parent : jobdir_parent(), PREFIX, err);
     if (dir->fd < 0)
         return -1;
     dir->lock = write_own(dir->fd, job_id);
@@ -99,11 +99,11 @@ bool jobdir_is_name(const char *name)
 static bool is_dead(int own)
 {
     char text[256] = "", boot[64];
-    ssize_t len = own < 0 ? -1 : read(own, text, sizeof text - 1);
+    ssize_t len = own < 0 ? -1 : read(own, text, sizeof(text) - 1);
     const char *line = len <= 0 ? NULL : strchr(text, '\n');
 
-    read_boot(boot, sizeof boot);
-    return line != NULL && boot[0] != '\0' && strcmp(line + 1, boot) == 0 &&
+    read_boot(boot, sizeof(boot));
+    return line && boot[0] != '\0' && strcmp(line + 1, boot) == 0 &&
            flock(own, LOCK_EX | LOCK_NB) == 0;
 }
 

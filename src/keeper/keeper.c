@@ -24,10 +24,12 @@
 #include "keeper/pipes.h"
 #include "keeper/proc.h"
 
-#define SOCKET_FD     3
-#define SCRIBE_FD     4
-#define CLEAN_STEP_MS 5
-#define ENTRIES       6 /* of the poll, before those of the streams */
+enum {
+    SOCKET_FD = 3,
+    SCRIBE_FD = 4,
+    CLEAN_STEP_MS = 5,
+    ENTRIES = 6 /* of the poll, before those of the streams */
+};
 
 /* Fixed descriptors, so that nothing else can be left open: a copy of PMI_FD or of a PMIx socket
  * hides the rank's death from its MPI. */
@@ -61,7 +63,7 @@ static int take_signals(void)
 
     for (int i = 1; i < NSIG; i++)
         sigaction(i, &fresh, NULL);
-    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
         signal(ignored[i], SIG_IGN);
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGCHLD);
@@ -80,7 +82,7 @@ static void on_signals(struct machine *m, int fd)
     int told = 0;
     bool child = false;
 
-    while (read(fd, &info, sizeof info) == (ssize_t)sizeof info) {
+    while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGCHLD)
             child = true;
         else if (told == 0)
@@ -94,10 +96,10 @@ static void on_signals(struct machine *m, int fd)
 
 static void report_over(struct machine *m)
 {
-    if (m->output != NULL && !output_finish(m->output, m->reporting == REPORT_NOW))
+    if (m->output && !output_finish(m->output, m->reporting == REPORT_NOW))
         return;
     m->timers[TIMER_FLUSH] = CLOCK_NEVER;
-    if (m->output != NULL && m->rank.state != RANK_GONE && !output_settle(m->output, clock_ms()))
+    if (m->output && m->rank.state != RANK_GONE && !output_settle(m->output, clock_ms()))
         return;
     m->reporting = REPORT_SENT;
     deaths_report(m);
@@ -115,7 +117,7 @@ static void read_news(struct machine *m)
 {
     int number, error;
 
-    if (m->output != NULL)
+    if (m->output)
         output_read_news(m->output);
     else
         while (logs_next(&m->logs, &number, &error) > 0)
@@ -135,7 +137,7 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
     entries[3] = (struct pollfd){.fd = deaths_fd(m), .events = POLLIN};
     entries[4] = (struct pollfd){.fd = m->hooked.fd, .events = POLLIN};
     entries[5] = (struct pollfd){.fd = m->logs.fd, .events = POLLIN};
-    if (m->output != NULL && m->stage != STAGE_OVER)
+    if (m->output && m->stage != STAGE_OVER)
         streams = output_poll(m->output, entries + ENTRIES);
     poll(entries, ENTRIES + streams, clock_poll_timeout(clock_ms(), machine_deadline(m)));
 
@@ -143,7 +145,7 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
         on_signals(m, signals);
     if (entries[2].revents != 0)
         shm_heard(&m->shm, clock_ms());
-    if (m->output != NULL)
+    if (m->output)
         output_pump(m->output, entries + ENTRIES, streams);
     if (entries[5].revents != 0)
         read_news(m);
@@ -153,7 +155,7 @@ static void turn(struct machine *m, int signals, struct pollfd *entries)
         deaths_pump(m);
     if (entries[0].revents & (POLLIN | POLLHUP | POLLERR))
         machine_obey(m);
-    if (m->output != NULL)
+    if (m->output)
         output_tick(m->output, clock_ms());
     machine_tick(m, clock_ms());
     if (m->stage == STAGE_KILL) /* as often as anything ends, so that a fork bomb loses */
@@ -167,7 +169,7 @@ static _Noreturn void live(pid_t rank, struct ring *ring, const struct spawn_ori
 {
     struct machine m;
     int signals = take_signals(), room = ENTRIES;
-    struct pollfd *entries = mem_calloc(ENTRIES, sizeof *entries);
+    struct pollfd *entries = mem_calloc(ENTRIES, sizeof(*entries));
 
     if (signals < 0)
         _exit(EXIT_LAUNCHER);
@@ -176,7 +178,7 @@ static _Noreturn void live(pid_t rank, struct ring *ring, const struct spawn_ori
     while (!finished(&m)) {
         if (room < m.n + ENTRIES) {
             room = m.n + ENTRIES;
-            entries = mem_realloc(entries, (size_t)room, sizeof *entries);
+            entries = mem_realloc(entries, (size_t)room, sizeof(*entries));
         }
         turn(&m, signals, entries);
     }
@@ -268,7 +270,7 @@ enum cleaning keeper_clean_step(struct ending *progress, pid_t spared, struct st
     ending_look(progress, &procs, now);
     if (result == CLEANING && ending_is_vain(progress, now))
         result = CLEANING_VAIN;
-    if (result == CLEANING_VAIN && left != NULL)
+    if (result == CLEANING_VAIN && left)
         name_all(&procs, left);
     procs_free(&procs);
     return result;

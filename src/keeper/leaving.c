@@ -16,7 +16,7 @@
 
 /* Servers leave one after the other, as the memory of their graphs is freed, and perhaps before the
  * trainers' processes have ended: --exit_timeout, and this at least. */
-#define LEAVE_TOGETHER_MS 10000
+enum { LEAVE_TOGETHER_MS = 10000 };
 
 static int64_t patience(const struct machine *m)
 {

@@ -103,30 +103,30 @@ static void fill_process(const struct machine *m, const struct child *child,
         .max_rss_kb = child->usage.ru_maxrss,
         .user_ms = milliseconds(&child->usage.ru_utime),
         .sys_ms = milliseconds(&child->usage.ru_stime),
-        .log = m->output == NULL ? NULL : (char *)output_log(m->output, child->stream),
+        .log = m->output ? (char *)output_log(m->output, child->stream) : NULL,
     };
 }
 
 void link_send_outcome(struct machine *m)
 {
     const struct slice *slice = m->slice;
-    struct outcome outcome = {.machine = slice == NULL ? -1 : slice->machine,
+    struct outcome outcome = {.machine = slice ? slice->machine : -1,
                               .rank = -1,
                               .host = m->host,
-                              .ip = slice == NULL ? NULL : slice->ip,
-                              .port = slice == NULL ? 0 : slice->port,
-                              .cpus = slice == NULL ? 0 : slice->cpus,
+                              .ip = slice ? slice->ip : NULL,
+                              .port = slice ? slice->port : 0,
+                              .cpus = slice ? slice->cpus : 0,
                               .n_processes = m->n,
                               .unkilled = m->unkilled,
                               .warnings = m->warnings,
                               .cause = m->cause};
     struct buf payload = {0};
 
-    if (m->cause != NULL)
+    if (m->cause)
         m->cause->age_ms = clock_ms() - m->failed_at;
     for (size_t i = 0; i < m->warnings.n; i++)
         m->warnings.items[i].age_ms += clock_ms();
-    outcome.processes = mem_calloc((size_t)m->n + 1, sizeof *outcome.processes);
+    outcome.processes = mem_calloc((size_t)m->n + 1, sizeof(*outcome.processes));
     for (int i = 0; i < m->n; i++)
         fill_process(m, &m->children[i], &outcome.processes[i]);
     message_pack_outcome(&payload, &outcome);
@@ -162,7 +162,7 @@ void link_write_last_words(struct machine *m)
     struct logs_file file;
     char *path;
 
-    if (m->last_words == NULL || m->slice == NULL || m->slice->log_dir == NULL)
+    if (!m->last_words || !m->slice || !m->slice->log_dir)
         return;
     path = logfile_path(m->slice->log_dir, m->host, "launcher");
     logs_open(&m->logs, &file, path, 0);
@@ -184,12 +184,12 @@ void link_lost(struct machine *m)
 
     if (m->rank.state == RANK_GONE)
         return;
-    left_alone = m->stage != STAGE_IDLE && m->rank.state != RANK_DONE && m->last_words == NULL;
+    left_alone = m->stage != STAGE_IDLE && m->rank.state != RANK_DONE && !m->last_words;
     had_processes = m->stage != STAGE_IDLE && m->stage != STAGE_OVER;
     m->rank.state = RANK_GONE;
     m->timers[TIMER_FLUSH] = 0; /* nobody gives credit any more */
     m->out.len = 0;
-    if (m->output != NULL)
+    if (m->output)
         output_mute(m->output);
     /* killed while it ended the job: by a second Ctrl-C, and nobody waits for us any more */
     state_add(m, m->told && !m->origin.escalates ? EVENT_HURRY : EVENT_FAIL);

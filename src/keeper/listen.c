@@ -17,9 +17,7 @@
 #include "keeper/proc.h"
 
 /* linux/net/tcp_states.h */
-#define STATE_SYN_RECV  0x03
-#define STATE_TIME_WAIT 0x06
-#define STATE_LISTEN    0x0a
+enum { STATE_SYN_RECV = 0x03, STATE_TIME_WAIT = 0x06, STATE_LISTEN = 0x0a };
 
 static const char *const tables[] = {"/proc/self/net/tcp", "/proc/self/net/tcp6"};
 
@@ -39,7 +37,7 @@ static void table_add(struct table *table, const struct entry *entry)
 {
     if (table->n == table->capacity) {
         table->capacity = table->capacity == 0 ? 64 : table->capacity * 2;
-        table->items = mem_realloc(table->items, table->capacity, sizeof *table->items);
+        table->items = mem_realloc(table->items, table->capacity, sizeof(*table->items));
     }
     table->items[table->n++] = *entry;
 }
@@ -68,15 +66,15 @@ static int parse_row(const char *row, struct entry *entry)
 /* Both files list LISTEN sockets first, so reading stops at the first other row. */
 static void table_read(struct table *table)
 {
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         FILE *file = fopen(tables[i], "re");
         struct entry entry;
         char row[512];
 
-        if (file == NULL)
+        if (!file)
             continue;
-        if (fgets(row, sizeof row, file) != NULL) {
-            while (fgets(row, sizeof row, file) != NULL && parse_row(row, &entry) == 0)
+        if (fgets(row, sizeof(row), file)) {
+            while (fgets(row, sizeof(row), file) && parse_row(row, &entry) == 0)
                 table_add(table, &entry);
         }
         fclose(file);
@@ -91,13 +89,13 @@ static int holds(pid_t pid, const struct table *table, int port)
     int found = 0;
     DIR *folder;
 
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
     folder = opendir(path);
-    if (folder == NULL)
+    if (!folder)
         return errno == EACCES || errno == EPERM ? -1 : 0;
-    while (!found && (entry = readdir(folder)) != NULL) {
+    while (!found && (entry = readdir(folder))) {
         unsigned long inode;
-        ssize_t len = readlinkat(dirfd(folder), entry->d_name, target, sizeof target - 1);
+        ssize_t len = readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1);
 
         target[len > 0 ? len : 0] = '\0';
         if (sscanf(target, "socket:[%lu]", &inode) != 1)
@@ -165,14 +163,14 @@ static pid_t find_holder(const struct table *table, int port)
     struct dirent *entry;
     pid_t found = 0;
 
-    while (folder != NULL && found == 0 && (entry = readdir(folder)) != NULL) {
+    while (folder && found == 0 && (entry = readdir(folder))) {
         pid_t pid =
             isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
 
         if (pid > 0 && holds(pid, table, port) == 1)
             found = pid;
     }
-    if (folder != NULL)
+    if (folder)
         closedir(folder);
     return found;
 }
@@ -218,11 +216,11 @@ static uint32_t parse_peer(const char *row, int *port)
 void listen_peers(const int *ports, size_t n, void (*seen)(void *arg, int port, uint32_t address),
                   void *arg)
 {
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         FILE *file = fopen(tables[i], "re");
         char row[512];
 
-        while (file != NULL && fgets(row, sizeof row, file) != NULL) {
+        while (file && fgets(row, sizeof(row), file)) {
             int port = 0;
             uint32_t address = parse_peer(row, &port);
 
@@ -230,7 +228,7 @@ void listen_peers(const int *ports, size_t n, void (*seen)(void *arg, int port, 
                 if (ports[k] == port)
                     seen(arg, port, address);
         }
-        if (file != NULL)
+        if (file)
             fclose(file);
     }
 }

@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#define LINE_MOST (1 << 20) /* a longer one is cut by a rotation */
+enum { LINE_MOST = 1 << 20 }; /* a longer one is cut by a rotation */
 
 /* Nothing of the host's name but letters, digits, dots, '-' and '_'; no leading dot. */
 char *logfile_path(const char *log_dir, const char *host, const char *name)
@@ -22,7 +22,7 @@ char *logfile_path(const char *log_dir, const char *host, const char *name)
     char *start = path + strlen(log_dir) + 1, *end = start + strlen(host);
 
     for (char *c = start; c < end; c++) {
-        if (strchr(fit, *c) == NULL || (c == start && *c == '.'))
+        if (!strchr(fit, *c) || (c == start && *c == '.'))
             *c = '_';
     }
     return path;
@@ -32,10 +32,10 @@ char *logfile_path(const char *log_dir, const char *host, const char *name)
 static int open_folder(const char *path, const char **name)
 {
     const char *slash = strrchr(path, '/');
-    char *above = slash == NULL ? mem_strdup(".") : mem_strndup(path, (size_t)(slash - path));
+    char *above = slash ? mem_strndup(path, (size_t)(slash - path)) : mem_strdup(".");
     int folder = file_open_folder(above), error = errno;
 
-    *name = slash == NULL ? path : slash + 1;
+    *name = slash ? slash + 1 : path;
     free(above);
     errno = error;
     return folder;
@@ -120,11 +120,11 @@ static size_t before_rotation(const struct logfile *file, const char *data, size
         return len;
     if (room > 0)
         end = memrchr(data, '\n', (size_t)room);
-    if (end == NULL && file->size > 0 && !file->mid_line)
+    if (!end && file->size > 0 && !file->mid_line)
         return 0;
-    if (end == NULL)
+    if (!end)
         end = memchr(data, '\n', len);
-    if (end == NULL)
+    if (!end)
         return file->size > file->limit + LINE_MOST ? 0 : len;
     return (size_t)(end - data) + 1;
 }

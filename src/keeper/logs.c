@@ -21,7 +21,7 @@ enum {
 
 void logs_begin(struct logs *logs, int fd, struct ring *ring)
 {
-    *logs = (struct logs){.fd = ring == NULL ? -1 : fd, .ring = ring, .moved = clock_ms()};
+    *logs = (struct logs){.fd = ring ? fd : -1, .ring = ring, .moved = clock_ms()};
 }
 
 int logs_next(struct logs *logs, int *number, int *error)
@@ -30,12 +30,12 @@ int logs_next(struct logs *logs, int *number, int *error)
     ssize_t n;
 
     while (logs->fd >= 0) {
-        n = recv(logs->fd, &news, sizeof news, MSG_DONTWAIT);
+        n = recv(logs->fd, &news, sizeof(news), MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
             return 0;
-        if (n != (ssize_t)sizeof news) {
+        if (n != (ssize_t)sizeof(news)) {
             close(logs->fd);
             logs->fd = -1;
             return -1;
@@ -94,7 +94,7 @@ void logs_open(struct logs *logs, struct logs_file *file, const char *path, int6
     if (logs->fd < 0)
         return;
     file->number = logs->files++;
-    buf_add(&data, &limit, sizeof limit);
+    buf_add(&data, &limit, sizeof(limit));
     buf_add(&data, path, strlen(path));
     if (!put(logs, FRAME_OPEN, file, data.data, data.len)) {
         file->number = -1;
@@ -167,7 +167,7 @@ void logs_write(struct logs *logs, struct logs_file *file, const char *data, siz
         return;
     if (file->dropping) { /* to the end of a line */
         newline = memchr(data, '\n', len);
-        if (newline == NULL || room(logs, file) < RESUME_FROM) {
+        if (!newline || room(logs, file) < RESUME_FROM) {
             drop(file, data, len);
             return;
         }

@@ -23,7 +23,7 @@
 #include "keeper/stopping.h"
 #include "report/signal.h"
 
-#define PROBE_FIRST_MS 50
+enum { PROBE_FIRST_MS = 50 };
 
 /* ---- entries of stages ---- */
 
@@ -74,7 +74,7 @@ static void enter_over(struct machine *m)
     clearing_begin(m);
     if (m->rank.state == RANK_GONE)
         m->timers[TIMER_FLUSH] = 0;
-    else if (m->cause != NULL || m->told)
+    else if (m->cause || m->told)
         m->timers[TIMER_FLUSH] = clock_ms() + RANK_FLUSH_MS;
 }
 
@@ -107,7 +107,7 @@ static void judge(struct machine *m, const int *ended, int n)
 /* Orphans that came to us are reaped too; they are nobody's failure. false: nothing is left. */
 static bool reap(struct machine *m)
 {
-    int *ended = mem_calloc((size_t)m->n + 1, sizeof *ended);
+    int *ended = mem_calloc((size_t)m->n + 1, sizeof(*ended));
     struct rusage usage;
     int status, n = 0;
     pid_t pid;
@@ -296,12 +296,12 @@ static const struct part {
     {shm_look, shm_due},
 };
 
-#define PARTS (sizeof parts / sizeof parts[0])
+enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
 
 void machine_tick(struct machine *m, int64_t now)
 {
     for (int t = 0; t < TIMER_COUNT; t++) {
-        if (now < m->timers[t] || due[t] == NULL)
+        if (now < m->timers[t] || !due[t])
             continue;
         m->timers[t] = CLOCK_NEVER;
         due[t](m);
@@ -325,10 +325,10 @@ int64_t machine_deadline(const struct machine *m)
     for (int t = 0; t < TIMER_COUNT; t++)
         first = earlier(first, m->timers[t]);
     for (size_t i = 0; i < PARTS; i++) {
-        if (parts[i].deadline != NULL)
+        if (parts[i].deadline)
             first = earlier(first, parts[i].deadline(m));
     }
-    if (m->output != NULL && m->rank.state != RANK_GONE)
+    if (m->output && m->rank.state != RANK_GONE)
         first = earlier(first, output_deadline(m->output));
     return first;
 }

@@ -15,13 +15,15 @@
 #include "base/mem.h"
 #include "keeper/oom.h"
 
-#define REMEMBER_MS 10000
-#define PIECE       8192
-#define FILE_MOST   (1 << 20)
-#define NAMED_MOST  64
-#define RECORDS     20000              /* of the kernel's log, read at once at most */
-#define FIRST_PIDS  "pid:[4026531836]" /* PROC_PID_INIT_INO: the kernel's words mean these pids */
-#define NO_LIMIT    ((int64_t)1 << 60) /* version 1 says "none" by a number near 2^63 */
+enum {
+    REMEMBER_MS = 10000,
+    PIECE = 8192,
+    FILE_MOST = 1 << 20,
+    NAMED_MOST = 64,
+    RECORDS = 20000 /* of the kernel's log, read at once at most */
+};
+#define FIRST_PIDS "pid:[4026531836]" /* PROC_PID_INIT_INO: the kernel's words mean these pids */
+#define NO_LIMIT   ((int64_t)1 << 60) /* version 1 says "none" by a number near 2^63 */
 
 struct counts {
     int64_t cgroup, machine; /* -1: cannot be read */
@@ -62,11 +64,11 @@ static int64_t field(const char *text, const char *name)
 {
     size_t len = strlen(name);
 
-    for (const char *line = text; line != NULL && *line != '\0';) {
-        if (strncmp(line, name, len) == 0 && strchr(" \t:", line[len]) != NULL)
+    for (const char *line = text; line && *line != '\0';) {
+        if (strncmp(line, name, len) == 0 && strchr(" \t:", line[len]))
             return strtoll(line + len + strspn(line + len, ": \t"), NULL, 10);
         line = strchr(line, '\n');
-        line = line == NULL ? NULL : line + 1;
+        line = line ? line + 1 : NULL;
     }
     return -1;
 }
@@ -87,7 +89,7 @@ static bool has_word(const char *list, const char *word)
 {
     size_t len = strlen(word);
 
-    for (const char *at = list; (at = strstr(at, word)) != NULL; at += len) {
+    for (const char *at = list; (at = strstr(at, word)); at += len) {
         if ((at == list || at[-1] == ',') && (at[len] == '\0' || at[len] == ','))
             return true;
     }
@@ -99,11 +101,11 @@ static char *cgroup_path(const char *root, bool version_1)
 {
     char *text = read_text(root, "/proc/self/cgroup", ""), *save = NULL, *found = NULL;
 
-    for (char *line = strtok_r(text, "\n", &save); line != NULL && found == NULL;
+    for (char *line = strtok_r(text, "\n", &save); line && !found;
          line = strtok_r(NULL, "\n", &save)) {
         char *controllers = strchr(line, ':'), *path;
 
-        if (controllers == NULL || (path = strchr(++controllers, ':')) == NULL)
+        if (!controllers || !(path = strchr(++controllers, ':')))
             continue;
         *path++ = '\0';
         if (version_1 ? has_word(controllers, "memory")
@@ -120,14 +122,13 @@ static bool is_mount_of(char *line, bool version_1, char **root, char **mount)
     char *behind = strstr(line, " - "), *save = NULL, *words[5] = {0}, options[512], type[64];
     int n = 0;
 
-    if (behind == NULL || sscanf(behind, " - %63s %*s %511s", type, options) != 2)
+    if (!behind || sscanf(behind, " - %63s %*s %511s", type, options) != 2)
         return false;
     *behind = '\0';
     if (strcmp(type, version_1 ? "cgroup" : "cgroup2") != 0 ||
         (version_1 && !has_word(options, "memory")))
         return false;
-    for (char *word = strtok_r(line, " ", &save); word != NULL && n < 5;
-         word = strtok_r(NULL, " ", &save))
+    for (char *word = strtok_r(line, " ", &save); word && n < 5; word = strtok_r(NULL, " ", &save))
         words[n++] = word;
     *root = words[3];
     *mount = words[4];
@@ -139,8 +140,7 @@ static void find_folder(struct oom *oom, const char *path)
 {
     char *text = read_text(oom->root, "/proc/self/mountinfo", ""), *save = NULL;
 
-    for (char *line = strtok_r(text, "\n", &save); line != NULL;
-         line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         char *root, *mount;
         size_t len;
 
@@ -162,17 +162,17 @@ static void find_cgroup(struct oom *oom)
 {
     char *path = cgroup_path(oom->root, true);
 
-    oom->version_1 = path != NULL;
-    if (path == NULL)
+    oom->version_1 = path;
+    if (!path)
         path = cgroup_path(oom->root, false);
-    if (path != NULL)
+    if (path)
         find_folder(oom, path);
     free(path);
 }
 
 static int64_t cgroup_count(const struct oom *oom)
 {
-    if (oom->folder == NULL)
+    if (!oom->folder)
         return -1;
     return read_field(oom->root, oom->folder,
                       oom->version_1 ? "/memory.oom_control" : "/memory.events", "oom_kill");
@@ -193,16 +193,16 @@ int64_t oom_cgroup_limit(const struct oom *oom)
     int64_t lowest = 0;
     char *folder;
 
-    if (oom == NULL)
+    if (!oom)
         return 0;
     folder = mem_strdup(oom->folder);
-    while (folder != NULL && strlen(folder) >= strlen(oom->mount)) {
+    while (folder && strlen(folder) >= strlen(oom->mount)) {
         int64_t limit = limit_of(oom, folder);
         char *last = strrchr(folder, '/');
 
         if (limit > 0 && (lowest == 0 || limit < lowest))
             lowest = limit;
-        if (last == NULL)
+        if (!last)
             break;
         *last = '\0';
     }
@@ -212,7 +212,7 @@ int64_t oom_cgroup_limit(const struct oom *oom)
 
 int64_t oom_machine_memory(const struct oom *oom)
 {
-    int64_t kb = oom == NULL ? 0 : read_field(oom->root, "/proc/meminfo", "", "MemTotal");
+    int64_t kb = oom ? read_field(oom->root, "/proc/meminfo", "", "MemTotal") : 0;
 
     return kb > 0 ? kb * 1024 : 0;
 }
@@ -224,7 +224,7 @@ static int open_kmsg(const char *root)
     char *path = mem_printf("%s/proc/self/ns/pid", root), space[64] = "";
     int fd = -1;
 
-    if (readlink(path, space, sizeof space - 1) > 0 && strcmp(space, FIRST_PIDS) == 0) {
+    if (readlink(path, space, sizeof(space) - 1) > 0 && strcmp(space, FIRST_PIDS) == 0) {
         free(path);
         path = mem_printf("%s/dev/kmsg", root);
         fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -243,12 +243,13 @@ static void read_kmsg(struct oom *oom)
     ssize_t n;
 
     for (int i = 0; oom->kmsg >= 0 && i < RECORDS; i++) {
-        n = read(oom->kmsg, record, sizeof record - 1);
+        n = read(oom->kmsg, record, sizeof(record) - 1);
         if (n <= 0 && !(n < 0 && errno == EPIPE))
             break;
         record[n < 0 ? 0 : n] = '\0';
-        for (const char *at = record; (at = strstr(at, mark)) != NULL; at += sizeof mark - 1)
-            oom->named[oom->n_named++ % NAMED_MOST] = (pid_t)strtol(at + sizeof mark - 1, NULL, 10);
+        for (const char *at = record; (at = strstr(at, mark)); at += sizeof(mark) - 1)
+            oom->named[oom->n_named++ % NAMED_MOST] =
+                (pid_t)strtol(at + sizeof(mark) - 1, NULL, 10);
     }
 }
 
@@ -272,7 +273,7 @@ static struct counts count(const struct oom *oom)
 
 struct oom *oom_open(const char *root)
 {
-    struct oom *oom = mem_calloc(1, sizeof *oom);
+    struct oom *oom = mem_calloc(1, sizeof(*oom));
 
     oom->root = mem_strdup(root);
     find_cgroup(oom);
@@ -284,7 +285,7 @@ struct oom *oom_open(const char *root)
 
 void oom_close(struct oom *oom)
 {
-    if (oom == NULL)
+    if (!oom)
         return;
     if (oom->kmsg >= 0)
         close(oom->kmsg);
@@ -307,7 +308,7 @@ enum oom_verdict oom_judge(struct oom *oom, pid_t pid)
 {
     struct counts now;
 
-    if (oom == NULL)
+    if (!oom)
         return OOM_UNKNOWN;
     now = count(oom);
     if (kernel_names(oom, pid) || (oom->older.cgroup >= 0 && now.cgroup > oom->older.cgroup))

@@ -17,14 +17,16 @@
 #include "base/text.h"
 #include "keeper/output_state.h"
 
-#define PIECE       LOGS_PIECE          /* bytes read from a stream in its turn */
-#define DRAIN_MAX   (1 << 20)           /* the largest pipe that an ordinary user may have */
-#define RESUME_FROM (OUTPUT_CREDIT / 4) /* after a gap, so that gaps are few and long */
+enum {
+    PIECE = LOGS_PIECE,             /* bytes read from a stream in its turn */
+    DRAIN_MAX = 1 << 20,            /* the largest pipe that an ordinary user may have */
+    RESUME_FROM = OUTPUT_CREDIT / 4 /* after a gap, so that gaps are few and long */
+};
 
 struct output *output_open(const char *host, const char *log_dir, int attempt,
                            const struct output_sink *sink)
 {
-    struct output *o = mem_calloc(1, sizeof *o);
+    struct output *o = mem_calloc(1, sizeof(*o));
 
     o->host = mem_strdup(host);
     o->log_dir = mem_strdup(log_dir);
@@ -37,14 +39,14 @@ struct output *output_open(const char *host, const char *log_dir, int attempt,
 
 void output_close(struct output *o)
 {
-    if (o == NULL)
+    if (!o)
         return;
     for (int i = 0; i < o->n; i++) {
         struct stream *s = &o->streams[i];
 
         if (s->fd >= 0)
             close(s->fd);
-        if (s->log.path != NULL)
+        if (s->log.path)
             logs_close(o->sink.logs, &s->log);
         free(s->prefix);
         free(s->name);
@@ -62,12 +64,12 @@ int output_add(struct output *o, enum role role, int id, int fd)
 {
     struct stream *s;
 
-    o->streams = mem_realloc(o->streams, (size_t)o->n + 1, sizeof *o->streams);
+    o->streams = mem_realloc(o->streams, (size_t)o->n + 1, sizeof(*o->streams));
     s = &o->streams[o->n];
     *s = (struct stream){.fd = fd, .log = {.number = -1}, .heard = clock_ms()};
     s->name = mem_printf("%s %d", role_name(role), id);
     s->prefix = mem_printf("[%s %s] ", o->host, s->name);
-    if (o->log_dir != NULL)
+    if (o->log_dir)
         output_open_log(o, s, role_name(role), id);
     return o->n++;
 }
@@ -109,8 +111,8 @@ static void tell_hidden(struct output *o, struct stream *s)
     if (s->hidden == 0)
         return;
     text = mem_printf("... %llu line%s not shown here%s%s%s%s", (unsigned long long)s->hidden,
-                      s->hidden == 1 ? "" : "s", log == NULL ? "" : ", see ",
-                      log == NULL ? "" : o->host, log == NULL ? "" : ":", log == NULL ? "" : log);
+                      s->hidden == 1 ? "" : "s", log ? ", see " : "", log ? o->host : "",
+                      log ? ":" : "", log ? log : "");
     emit(o, s, text, strlen(text));
     s->hidden = 0;
     free(text);
@@ -149,11 +151,11 @@ struct piece {
 static bool next_line(const char *data, size_t len, bool last, struct piece *line)
 {
     const char *newline = len == 0 ? NULL : memchr(data, '\n', len);
-    size_t end = newline != NULL ? (size_t)(newline - data) : len;
+    size_t end = newline ? (size_t)(newline - data) : len;
 
     line->at = text_last_state(data, end);
     line->len = end - line->at;
-    line->drop = newline != NULL ? end + 1 : end;
+    line->drop = newline ? end + 1 : end;
     if (line->len > OUTPUT_LINE) {
         line->len = OUTPUT_LINE;
         line->drop = line->at + OUTPUT_LINE;
@@ -161,7 +163,7 @@ static bool next_line(const char *data, size_t len, bool last, struct piece *lin
     }
     while (line->len > 0 && data[line->at + line->len - 1] == '\r')
         line->len--;
-    return newline != NULL || (last && len > 0);
+    return newline || (last && len > 0);
 }
 
 /* Keeps of a line that is not whole its last state, and shows it when it is time. */
@@ -171,7 +173,7 @@ static void show_bar(struct output *o, struct stream *s, int64_t now)
 
     if (s->held.len == 0 || next_line(s->held.data, s->held.len, false, &state))
         return;
-    if (memchr(s->held.data, '\r', s->held.len) != NULL)
+    if (memchr(s->held.data, '\r', s->held.len))
         s->is_bar = true;
     if (state.at > 0)
         s->shown = 0;

@@ -30,7 +30,7 @@ static void log_fails(const struct output *o, struct stream *s, int error)
 
 static void scribe_is_gone(struct output *o)
 {
-    if (o->scribe_told || o->log_dir == NULL)
+    if (o->scribe_told || !o->log_dir)
         return;
     o->scribe_told = true;
     warn(o, mem_printf("the process that writes the log files on %s (dgl-scribe) has died; from "
@@ -100,7 +100,7 @@ bool output_settle(struct output *o, int64_t now)
     int64_t still;
     size_t under_way;
 
-    if (o->settled || o->log_dir == NULL)
+    if (o->settled || !o->log_dir)
         return true;
     if (o->settle_from == 0) {
         o->settle_from = now;

@@ -17,7 +17,7 @@
 #include "keeper/program.h"
 #include "report/signal.h"
 
-#define WAIT_MS 2000 /* for the rest of the pipe, and then the shell, to end as well */
+enum { WAIT_MS = 2000 }; /* for the rest of the pipe, and then the shell, to end as well */
 
 static unsigned long long ticks_now(void)
 {
@@ -50,7 +50,7 @@ static void ended(struct machine *m, int i, pid_t pid, int status, unsigned long
     }
     child->piped =
         (struct piped){.pid = (int)pid, .status = status, .at = clock_ms(), .ticks = ticks};
-    if (m->watch != NULL)
+    if (m->watch)
         watch_look_soon(m->watch); /* what the shell runs next may be short */
 }
 
@@ -104,7 +104,7 @@ static void look_for_others(struct machine *m, int i)
 {
     const struct child *child = &m->children[i];
 
-    if (child->piped.pid != 0 && m->watch != NULL &&
+    if (child->piped.pid != 0 && m->watch &&
         watch_newest_program(m->watch, child->pid) > child->piped.ticks)
         went_on(m, i);
 }
@@ -117,7 +117,7 @@ static void judge(struct machine *m, int i, const char *what)
     char *why = killed ? evidence_explain(m, value, child->piped.pid, 0) : NULL;
     char *text = mem_printf("%s%sits output goes through a pipe, and the shell that ran it (pid "
                             "%d) %s",
-                            why == NULL ? "" : why, why == NULL ? "" : "; ", child->pid, what);
+                            why ? why : "", why ? "; " : "", child->pid, what);
     struct cause *cause = evidence_cause(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value,
                                          killed ? EXIT_SIGNAL_BASE + value : value, text);
 

@@ -19,10 +19,11 @@
 #include "base/mem.h"
 #include "keeper/proc.h"
 
-#define PF_SIGNALED                                                                                \
-    0x400 /* linux/sched.h: set before a core is dumped; CoreDumping in status is gone             \
-             before the sockets close [measured] */
-#define STOP_ROUNDS 100 /* looks of proc_kill_all before it kills what it has */
+enum {
+    PF_SIGNALED = 0x400, /* linux/sched.h: set before a core is dumped; CoreDumping in status is
+                            gone before the sockets close [measured] */
+    STOP_ROUNDS = 100    /* looks of proc_kill_all before it kills what it has */
+};
 
 /* The name is what stands between the first '(' and the last ')'; the exit status is the last
  * field, the 52nd. */
@@ -30,9 +31,9 @@ static void take_ends(struct proc *proc, const char *text, const char *close)
 {
     const char *open = strchr(text, '('), *last = strrchr(close, ' ');
 
-    if (open != NULL && open < close)
-        snprintf(proc->name, sizeof proc->name, "%.*s", (int)(close - open - 1), open + 1);
-    if (proc->zombie && last != NULL)
+    if (open && open < close)
+        snprintf(proc->name, sizeof(proc->name), "%.*s", (int)(close - open - 1), open + 1);
+    if (proc->zombie && last)
         proc->status = (int)strtol(last, NULL, 10);
 }
 
@@ -58,12 +59,12 @@ int proc_read(pid_t pid, struct proc *proc)
     const char *rest;
     int parent;
 
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    if (read_text(path, text, sizeof text) != 0)
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (read_text(path, text, sizeof(text)) != 0)
         return -1;
     rest = strrchr(text, ')');
     *proc = (struct proc){.pid = pid};
-    if (rest == NULL ||
+    if (!rest ||
         sscanf(rest + 1,
                " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %d %*d %llu"
                " %*u %ld",
@@ -88,9 +89,9 @@ static char thread_state(pid_t pid, const char *thread)
     char path[64], text[1024];
     const char *close;
 
-    snprintf(path, sizeof path, "/proc/%d/task/%.20s/stat", (int)pid, thread);
-    close = read_text(path, text, sizeof text) == 0 ? strrchr(text, ')') : NULL;
-    if (close == NULL || close[1] != ' ')
+    snprintf(path, sizeof(path), "/proc/%d/task/%.20s/stat", (int)pid, thread);
+    close = read_text(path, text, sizeof(text)) == 0 ? strrchr(text, ')') : NULL;
+    if (!close || close[1] != ' ')
         return '?';
     return close[2];
 }
@@ -101,16 +102,16 @@ char proc_state(pid_t pid)
     struct dirent *entry;
     DIR *threads;
 
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
     threads = opendir(path);
-    while (threads != NULL && (entry = readdir(threads)) != NULL) {
+    while (threads && (entry = readdir(threads))) {
         if (!isdigit((unsigned char)entry->d_name[0]))
             continue;
         state = thread_state(pid, entry->d_name);
         if (found == '?' || state == 'R' || (state == 'D' && found != 'R'))
             found = state;
     }
-    if (threads != NULL)
+    if (threads)
         closedir(threads);
     return found;
 }
@@ -137,7 +138,7 @@ static void procs_add(struct procs *procs, const struct proc *proc)
 {
     if (procs->n == procs->capacity) {
         procs->capacity = procs->capacity == 0 ? 256 : procs->capacity * 2;
-        procs->items = mem_realloc(procs->items, procs->capacity, sizeof *procs->items);
+        procs->items = mem_realloc(procs->items, procs->capacity, sizeof(*procs->items));
     }
     procs->items[procs->n++] = *proc;
 }
@@ -154,12 +155,12 @@ static void read_all(struct procs *all)
     struct dirent *entry;
     struct proc proc;
 
-    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+    while (folder && (entry = readdir(folder))) {
         if (isdigit((unsigned char)entry->d_name[0]) &&
             proc_read((pid_t)strtol(entry->d_name, NULL, 10), &proc) == 0)
             procs_add(all, &proc);
     }
-    if (folder != NULL)
+    if (folder)
         closedir(folder);
 }
 
@@ -176,7 +177,7 @@ struct proc *procs_find(const struct procs *procs, pid_t pid)
 
     if (procs->n == 0)
         return NULL;
-    return bsearch(&key, procs->items, procs->n, sizeof *procs->items, by_pid);
+    return bsearch(&key, procs->items, procs->n, sizeof(*procs->items), by_pid);
 }
 
 /* A process whose parent ended between the two looks names one that is not there: by now it has a
@@ -186,7 +187,7 @@ static void reread_orphans(struct procs *all)
     for (size_t i = 0; i < all->n; i++) {
         struct proc *proc = &all->items[i];
 
-        if (proc->parent > 1 && procs_find(all, proc->parent) == NULL)
+        if (proc->parent > 1 && !procs_find(all, proc->parent))
             proc_read(proc->pid, proc);
     }
 }
@@ -213,7 +214,7 @@ static void mark_below(struct procs *all, pid_t root, const pid_t *spared, size_
 
             if (proc->below || proc->pid == root || is_among(proc->pid, spared, n))
                 continue;
-            if (proc->parent == root || (parent != NULL && parent->below)) {
+            if (proc->parent == root || (parent && parent->below)) {
                 proc->below = true;
                 found = true;
             }
@@ -233,7 +234,7 @@ void proc_below_except(pid_t root, const pid_t *spared, size_t n, struct procs *
     found->n = 0;
     read_all(&all);
     if (all.n > 0)
-        qsort(all.items, all.n, sizeof *all.items, by_pid);
+        qsort(all.items, all.n, sizeof(*all.items), by_pid);
     reread_orphans(&all);
     mark_below(&all, root, spared, n);
     for (size_t i = 0; i < all.n; i++) {
@@ -354,7 +355,7 @@ int proc_kill_all_but(pid_t spared)
         for (size_t i = 0; i < below.n; i++) {
             const struct proc *proc = &below.items[i], *known = procs_find(&stopped, proc->pid);
 
-            if (proc->zombie || (known != NULL && known->start == proc->start))
+            if (proc->zombie || (known && known->start == proc->start))
                 continue;
             if (proc_signal(proc, SIGSTOP) == 0)
                 found++;

@@ -15,7 +15,7 @@ static size_t read_proc(pid_t pid, const char *name, char *text, size_t size)
     ssize_t len;
     int fd;
 
-    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     len = fd < 0 ? -1 : read(fd, text, size - 1);
     if (fd >= 0)
@@ -30,7 +30,7 @@ static void read_link(pid_t pid, const char *name, char *text, size_t size)
     char path[48];
     ssize_t len;
 
-    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
     len = readlink(path, text, size - 1);
     text[len < 0 ? 0 : len] = '\0';
 }
@@ -45,7 +45,7 @@ static const char *program_of(const struct proc *proc, char *path, size_t size)
     if (path[0] == '\0')
         return proc->name;
     slash = strrchr(path, '/');
-    return slash == NULL ? path : slash + 1;
+    return slash ? slash + 1 : path;
 }
 
 static bool is_shell(const struct proc *proc)
@@ -53,9 +53,9 @@ static bool is_shell(const struct proc *proc)
     static const char *const shells[] = {"sh",   "bash",  "dash", "zsh",    "ksh",
                                          "mksh", "ksh93", "ash",  "busybox"};
     char path[4096];
-    const char *name = program_of(proc, path, sizeof path);
+    const char *name = program_of(proc, path, sizeof(path));
 
-    for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++) {
+    for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
         if (strcmp(name, shells[i]) == 0)
             return true;
     }
@@ -67,11 +67,11 @@ bool program_is_proper(const struct procs *below, pid_t pid, pid_t top)
 {
     const struct proc *proc = procs_find(below, pid);
 
-    if (proc == NULL || is_shell(proc))
+    if (!proc || is_shell(proc))
         return false;
     while (proc->pid != top) {
         proc = procs_find(below, proc->parent);
-        if (proc == NULL || !is_shell(proc))
+        if (!proc || !is_shell(proc))
             return false;
     }
     return true;
@@ -81,7 +81,7 @@ static bool is_python(const struct proc *proc)
 {
     char path[4096];
 
-    return strncmp(program_of(proc, path, sizeof path), "python", 6) == 0;
+    return strncmp(program_of(proc, path, sizeof(path)), "python", 6) == 0;
 }
 
 /* Not one that another one has started. */
@@ -89,7 +89,7 @@ bool program_is_first_python(const struct procs *below, const struct proc *proc)
 {
     if (!is_python(proc))
         return false;
-    while ((proc = procs_find(below, proc->parent)) != NULL) {
+    while ((proc = procs_find(below, proc->parent))) {
         if (is_python(proc))
             return false;
     }
@@ -100,8 +100,8 @@ static bool is_own_pipe(pid_t pid, pid_t top, const char *fd)
 {
     char own[64], usual[64];
 
-    read_link(pid, fd, own, sizeof own);
-    read_link(top, fd, usual, sizeof usual);
+    read_link(pid, fd, own, sizeof(own));
+    read_link(top, fd, usual, sizeof(usual));
     return strncmp(own, "pipe:", 5) == 0 && usual[0] != '\0' && strcmp(own, usual) != 0;
 }
 
@@ -115,9 +115,9 @@ bool program_is_worker(pid_t pid)
 {
     static const char mark[] = "multiprocessing.spawn";
     char words[4096];
-    size_t len = read_proc(pid, "cmdline", words, sizeof words);
+    size_t len = read_proc(pid, "cmdline", words, sizeof(words));
 
-    return memmem(words, len, mark, sizeof mark - 1) != NULL;
+    return memmem(words, len, mark, sizeof(mark) - 1);
 }
 
 long program_peak_kb(pid_t pid)
@@ -125,9 +125,9 @@ long program_peak_kb(pid_t pid)
     char status[4096];
     const char *peak;
 
-    read_proc(pid, "status", status, sizeof status);
+    read_proc(pid, "status", status, sizeof(status));
     peak = strstr(status, "\nVmHWM:");
-    return peak == NULL ? 0 : strtol(peak + 7, NULL, 10);
+    return peak ? strtol(peak + 7, NULL, 10) : 0;
 }
 
 bool program_is_behind_shells(pid_t parent, pid_t top)
@@ -158,10 +158,10 @@ pid_t program_trainer_of(pid_t planned)
 
         if (proc->zombie || !program_is_proper(&below, proc->pid, planned))
             continue;
-        if (oldest == NULL || proc->start < oldest->start)
+        if (!oldest || proc->start < oldest->start)
             oldest = proc;
     }
-    found = oldest == NULL ? planned : oldest->pid;
+    found = oldest ? oldest->pid : planned;
     procs_free(&below);
     return found;
 }

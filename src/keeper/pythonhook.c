@@ -45,7 +45,7 @@ char *pythonhook_write(const struct jobdir *job_dir, struct err *err)
 {
     int rc;
 
-    if (strchr(job_dir->folder.path, ':') != NULL)
+    if (strchr(job_dir->folder.path, ':'))
         rc = err_set(err, EXIT_MACHINE, "PYTHONPATH cannot hold '%s', which has a ':'",
                      job_dir->folder.path);
     else
@@ -72,9 +72,8 @@ int pythonhook_listen(const char *folder)
 void pythonhook_enter(struct strv *env, const char *folder)
 {
     const char *own = strv_env_get(env, "PYTHONPATH");
-    char *user = own == NULL || own[0] == '\0' ? NULL : mem_strdup(own);
+    char *user = !own || own[0] == '\0' ? NULL : mem_strdup(own);
 
-    strv_env_setf(env, "PYTHONPATH=%s%s%s", folder, user == NULL ? "" : ":",
-                  user == NULL ? "" : user);
+    strv_env_setf(env, "PYTHONPATH=%s%s%s", folder, user ? ":" : "", user ? user : "");
     free(user);
 }

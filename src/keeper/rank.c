@@ -94,13 +94,13 @@ static int take_plan(struct machine *m, const char *data, size_t len)
 {
     if (m->stage == STAGE_OVER && m->reporting == REPORT_SENT)
         state_again(m);
-    if (m->slice != NULL || (m->slice = message_unpack_slice(data, len)) == NULL)
+    if (m->slice || !(m->slice = message_unpack_slice(data, len)))
         return -1;
     watch(m);
-    snprintf(m->host, sizeof m->host, "%s", m->slice->host == NULL ? "" : m->slice->host);
+    snprintf(m->host, sizeof(m->host), "%s", m->slice->host ? m->slice->host : "");
     m->n = m->slice->n_processes;
-    m->children = mem_calloc((size_t)m->n + 1, sizeof *m->children);
-    m->servers = mem_calloc((size_t)m->n + 1, sizeof *m->servers);
+    m->children = mem_calloc((size_t)m->n + 1, sizeof(*m->children));
+    m->servers = mem_calloc((size_t)m->n + 1, sizeof(*m->servers));
     for (int i = 0; i < m->n; i++) {
         const struct process_plan *plan = &m->slice->processes[i];
 
@@ -117,7 +117,7 @@ static int take_go(struct machine *m, struct unpack *payload)
 {
     uint32_t stage = unpack_u32(payload), port = unpack_u32(payload);
 
-    if (payload->bad || stage > STAGE_DRAIN || port > UINT16_MAX || m->slice == NULL)
+    if (payload->bad || stage > STAGE_DRAIN || port > UINT16_MAX || !m->slice)
         return -1;
     if (stage_next(m->stage, EVENT_GO) != stage)
         return 0;
@@ -164,7 +164,7 @@ static int take_number(struct machine *m, enum message_type type, struct unpack 
         told_to_stop(m, value != 0);
     else if (type == MESSAGE_PREEMPT)
         preempt(m, (int)value);
-    else if (m->output != NULL)
+    else if (m->output)
         output_credit(m->output, value);
     return 0;
 }

@@ -62,9 +62,9 @@ bool ring_put(struct ring *ring, const struct ring_frame *frame, const void *dat
     if (size_of(frame) > ring_free(ring))
         return false;
     atomic_fetch_add(&ring->under_way[frame->file % FILES], size_of(frame));
-    copy_in(ring, at, frame, sizeof *frame);
+    copy_in(ring, at, frame, sizeof(*frame));
     if (frame->len > 0)
-        copy_in(ring, at + sizeof *frame, data, frame->len);
+        copy_in(ring, at + sizeof(*frame), data, frame->len);
     atomic_store(&ring->put, at + size_of(frame));
     return true;
 }
@@ -85,8 +85,8 @@ bool ring_peek(const struct ring *ring, struct ring_frame *frame, struct buf *da
 
     if (atomic_load(&ring->put) == at)
         return false;
-    copy_out(ring, at, frame, sizeof *frame);
-    copy_out(ring, at + sizeof *frame, buf_reserve(data, frame->len), frame->len);
+    copy_out(ring, at, frame, sizeof(*frame));
+    copy_out(ring, at + sizeof(*frame), buf_reserve(data, frame->len), frame->len);
     data->len += frame->len;
     return true;
 }

@@ -46,7 +46,7 @@ static void tell_keeper(int file, int error)
 {
     struct scribe_news news = {.file = file, .error = error};
 
-    if (send(FD_KEEPER, &news, sizeof news, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    if (send(FD_KEEPER, &news, sizeof(news), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         return; /* it is gone, or has not read for long and looks itself */
 }
 
@@ -61,12 +61,12 @@ static void open_file(struct work *w, size_t file)
     int64_t limit;
 
     while (w->n <= file) {
-        w->files = mem_realloc(w->files, w->n + 1, sizeof *w->files);
+        w->files = mem_realloc(w->files, w->n + 1, sizeof(*w->files));
         w->files[w->n++] = (struct logfile){.fd = -1};
     }
-    memcpy(&limit, w->data.data, sizeof limit);
+    memcpy(&limit, w->data.data, sizeof(limit));
     buf_add(&w->data, "", 1);
-    if (logfile_open(&w->files[file], w->data.data + sizeof limit, limit) != 0)
+    if (logfile_open(&w->files[file], w->data.data + sizeof(limit), limit) != 0)
         fail(w, file);
 }
 
@@ -76,9 +76,9 @@ static void do_frame(struct work *w, const struct ring_frame *frame)
 
     if (frame->kind == FRAME_OPEN)
         open_file(w, frame->file);
-    else if (file != NULL && frame->kind == FRAME_CLOSE)
+    else if (file && frame->kind == FRAME_CLOSE)
         logfile_close(file);
-    else if (file != NULL && file->fd >= 0 && logfile_write(file, w->data.data, w->data.len) != 0)
+    else if (file && file->fd >= 0 && logfile_write(file, w->data.data, w->data.len) != 0)
         fail(w, frame->file);
 }
 
@@ -122,7 +122,7 @@ static void write_text(enum scribe_how how, const char *path, int memory, struct
         file_write(path, text, len, err);
     else
         append(path, text, len, err);
-    if (text != NULL && text != MAP_FAILED)
+    if (text && text != MAP_FAILED)
         munmap(text, len);
 }
 
@@ -348,7 +348,7 @@ static void take_no_signals(void)
 
     for (int i = 1; i < NSIG; i++)
         sigaction(i, &fresh, NULL);
-    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
         signal(ignored[i], SIG_IGN);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -390,7 +390,7 @@ int scribe_fork(struct scribe *scribe, struct err *err)
     int rank[2], keeper[2];
 
     *scribe = (struct scribe){.fd = -1, .keeper_fd = -1, .ring = ring_make()};
-    if (scribe->ring == NULL)
+    if (!scribe->ring)
         return err_set(err, EXIT_LAUNCHER, "no memory for log files: %s", strerror(errno));
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, rank) != 0)
         return err_set(err, EXIT_LAUNCHER, "cannot make a socketpair: %s", strerror(errno));

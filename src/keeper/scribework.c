@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 
-#define UNDER_WAY_MOST 64 /* texts, so that a scribe that hangs costs no memory without end */
+enum { UNDER_WAY_MOST = 64 }; /* texts, so that a scribe that hangs costs no memory without end */
 
 union control {
     struct cmsghdr header;
@@ -60,13 +60,13 @@ static int send_text(int fd, const struct scribe_text *text, int memory)
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
+                             .msg_controllen = sizeof(control.bytes)};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof memory);
-    memcpy(CMSG_DATA(header), &memory, sizeof memory);
+    header->cmsg_len = CMSG_LEN(sizeof(memory));
+    memcpy(CMSG_DATA(header), &memory, sizeof(memory));
     return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
@@ -78,7 +78,7 @@ static int hand(struct scribe *scribe, enum scribe_how how, const char *path, co
 
     if (scribe->fd < 0)
         return cannot_hand(how, path, NULL, err);
-    if (strlen(path) >= sizeof message.path)
+    if (strlen(path) >= sizeof(message.path))
         return cannot_hand(how, path, strerror(ENAMETOOLONG), err);
     memcpy(message.path, path, strlen(path));
     memory = text_in_memory(text, len);
@@ -116,11 +116,11 @@ int scribe_hand_folder(struct scribe *scribe, const struct folder *folder, struc
 int scribework_receive(int fd, struct scribe_text *text, int *memory)
 {
     union control control = {0};
-    struct iovec part = {.iov_base = text, .iov_len = sizeof *text};
+    struct iovec part = {.iov_base = text, .iov_len = sizeof(*text)};
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
+                             .msg_controllen = sizeof(control.bytes)};
     struct cmsghdr *header;
     ssize_t n;
 
@@ -130,10 +130,10 @@ int scribework_receive(int fd, struct scribe_text *text, int *memory)
     if (n < 0 && errno == EAGAIN)
         return 0;
     header = CMSG_FIRSTHDR(&message);
-    if (n <= (ssize_t)offsetof(struct scribe_text, path) || header == NULL ||
+    if (n <= (ssize_t)offsetof(struct scribe_text, path) || !header ||
         header->cmsg_type != SCM_RIGHTS)
         return -1;
-    memcpy(memory, CMSG_DATA(header), sizeof *memory);
+    memcpy(memory, CMSG_DATA(header), sizeof(*memory));
     return 1;
 }
 
@@ -145,7 +145,7 @@ int scribe_answer(struct scribe *scribe, enum scribe_how *how, struct err *why)
     if (scribe->fd < 0 || (scribe->under_way == 0 && !scribe->removes))
         return 0;
     do
-        n = recv(scribe->fd, &reply, sizeof reply, MSG_DONTWAIT);
+        n = recv(scribe->fd, &reply, sizeof(reply), MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN)
         return 0;
@@ -176,7 +176,7 @@ static void wait_for_its_end(int fd, int timeout_ms)
 
     shutdown(fd, SHUT_WR);
     while (poll(&entry, 1, clock_poll_timeout(clock_ms(), end)) > 0 &&
-           recv(fd, &reply, sizeof reply, MSG_DONTWAIT) > 0)
+           recv(fd, &reply, sizeof(reply), MSG_DONTWAIT) > 0)
         continue;
 }
 

@@ -20,14 +20,16 @@
 #include "keeper/holders.h"
 #include "keeper/proc.h"
 
-#define SETTLE_MS   20   /* from making a file until its maker surely holds it */
-#define EVERY_MS    100  /* between two looks, at least */
-#define UNTOLD_MS   1000 /* between two looks where inotify is not to be had */
-#define SHARE       100  /* of a core: one in so many */
-#define LOOKS       2    /* at a new name, before it is taken for a stranger's */
-#define EVENT_READS 64   /* of EVENT_BYTES, at most, after a flood */
-#define EVENT_BYTES 65536
-#define SAVED_MAX   ((size_t)SEGMENTS_MAX * 512)
+enum {
+    SETTLE_MS = 20,   /* from making a file until its maker surely holds it */
+    EVERY_MS = 100,   /* between two looks, at least */
+    UNTOLD_MS = 1000, /* between two looks where inotify is not to be had */
+    SHARE = 100,      /* of a core: one in so many */
+    LOOKS = 2,        /* at a new name, before it is taken for a stranger's */
+    EVENT_READS = 64, /* of EVENT_BYTES, at most, after a flood */
+    EVENT_BYTES = 65536,
+    SAVED_MAX = SEGMENTS_MAX * 512
+};
 
 enum state { STATE_NEW, STATE_BEFORE, STATE_NOTED };
 
@@ -59,7 +61,7 @@ static void table_add(struct table *table, const struct segment *segment)
 {
     if (table->n == table->capacity) {
         table->capacity = table->capacity == 0 ? 64 : table->capacity * 2;
-        table->items = mem_realloc(table->items, table->capacity, sizeof *table->items);
+        table->items = mem_realloc(table->items, table->capacity, sizeof(*table->items));
     }
     table->items[table->n++] = *segment;
 }
@@ -87,7 +89,7 @@ static struct segment *table_find(const struct table *table, dev_t dev, ino_t in
 
     if (table->n == 0)
         return NULL;
-    return bsearch(&key, table->items, table->n, sizeof *table->items, by_file);
+    return bsearch(&key, table->items, table->n, sizeof(*table->items), by_file);
 }
 
 /* A regular file of ours with one name. */
@@ -105,12 +107,12 @@ static int table_read(struct table *table, int folder)
     struct dirent *entry;
     struct stat st;
 
-    if (listing == NULL) {
+    if (!listing) {
         if (copy >= 0)
             close(copy);
         return -1;
     }
-    while ((entry = readdir(listing)) != NULL && table->n <= SEGMENTS_MAX) {
+    while ((entry = readdir(listing)) && table->n <= SEGMENTS_MAX) {
         if (is_ours(folder, entry->d_name, &st))
             table_add(table, &(struct segment){.name = mem_strdup(entry->d_name),
                                                .dev = st.st_dev,
@@ -118,7 +120,7 @@ static int table_read(struct table *table, int folder)
     }
     closedir(listing);
     if (table->n > 0)
-        qsort(table->items, table->n, sizeof *table->items, by_file);
+        qsort(table->items, table->n, sizeof(*table->items), by_file);
     return table->n <= SEGMENTS_MAX ? 0 : -1;
 }
 
@@ -134,7 +136,7 @@ static bool refresh(struct segments *s)
     for (size_t i = 0; i < now.n; i++) {
         const struct segment *known = table_find(&s->table, now.items[i].dev, now.items[i].ino);
 
-        if (known == NULL)
+        if (!known)
             continue;
         now.items[i].state = known->state;
         now.items[i].looks = known->looks;
@@ -148,12 +150,12 @@ static bool refresh(struct segments *s)
 
 static struct segments *open_folder(const char *folder)
 {
-    struct segments *s = mem_calloc(1, sizeof *s);
+    struct segments *s = mem_calloc(1, sizeof(*s));
 
     s->told = -1;
     s->look_at = CLOCK_NEVER;
     s->folder = realpath(folder, NULL);
-    s->fd = s->folder == NULL ? -1 : open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    s->fd = s->folder ? open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (s->fd >= 0)
         return s;
     segments_close(s);
@@ -165,7 +167,7 @@ struct segments *segments_open(const char *folder)
 {
     struct segments *s = open_folder(folder);
 
-    if (s == NULL)
+    if (!s)
         return NULL;
     s->told = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (s->told >= 0 && inotify_add_watch(s->told, s->folder, IN_CREATE | IN_MOVED_TO) < 0) {
@@ -185,7 +187,7 @@ struct segments *segments_open(const char *folder)
 
 void segments_close(struct segments *s)
 {
-    if (s == NULL)
+    if (!s)
         return;
     table_free(&s->table);
     if (s->told >= 0)
@@ -225,7 +227,7 @@ static void swallow_events(struct segments *s)
     static char events[EVENT_BYTES];
 
     for (int i = 0; s->told >= 0 && i < EVENT_READS; i++) {
-        if (read(s->told, events, sizeof events) <= 0)
+        if (read(s->told, events, sizeof(events)) <= 0)
             return;
     }
 }
@@ -243,7 +245,7 @@ static void note(void *arg, dev_t dev, ino_t ino)
 {
     struct segment *segment = table_find(arg, dev, ino);
 
-    if (segment != NULL && segment->state == STATE_NEW)
+    if (segment && segment->state == STATE_NEW)
         segment->state = STATE_NOTED;
 }
 
@@ -305,7 +307,7 @@ static void mark_alive(void *arg, dev_t dev, ino_t ino)
 {
     struct segment *segment = table_find(arg, dev, ino);
 
-    if (segment != NULL)
+    if (segment)
         segment->alive = true;
 }
 
@@ -315,11 +317,11 @@ static void look_at_everybody(struct segments *s)
     DIR *listing = opendir("/proc");
     struct dirent *entry;
 
-    while (listing != NULL && (entry = readdir(listing)) != NULL) {
+    while (listing && (entry = readdir(listing))) {
         if (isdigit((unsigned char)entry->d_name[0]))
             holders_look((pid_t)strtol(entry->d_name, NULL, 10), s->folder, mark_alive, &s->table);
     }
-    if (listing != NULL)
+    if (listing)
         closedir(listing);
 }
 
@@ -371,8 +373,7 @@ int segments_save(const struct segments *s, int saved_in, const char *name)
 /* A name of something in a folder, and nowhere else. */
 static bool is_component(const char *name)
 {
-    return *name != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
-           strcmp(name, "..") != 0;
+    return *name != '\0' && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
 static void load_one(struct table *table, const char *text)
@@ -393,13 +394,13 @@ static void load_all(struct table *table, const struct buf *text)
     for (size_t at = 0; at + 1 < text->len; at += strlen(text->data + at) + 1)
         load_one(table, text->data + at);
     if (table->n > 0)
-        qsort(table->items, table->n, sizeof *table->items, by_file);
+        qsort(table->items, table->n, sizeof(*table->items), by_file);
 }
 
 struct segments *segments_load(const char *folder, int saved_in, const char *name)
 {
     struct segments *s = open_folder(folder);
-    int fd = s == NULL ? -1 : folder_open_file(saved_in, name);
+    int fd = s ? folder_open_file(saved_in, name) : -1;
     struct buf text = {0};
     struct err err = {0};
 

@@ -31,10 +31,10 @@ int64_t shm_size(int64_t wanted, int64_t memory)
 /* Strictly: a TMPDIR that is the folder itself is there in a private one too. */
 static bool lies_in(const char *workspace, const char *path, const char *folder)
 {
-    char *full = path == NULL ? NULL : file_join(workspace, path);
-    char *real = full == NULL ? NULL : realpath(full, NULL), *base = realpath(folder, NULL);
-    bool inside = real != NULL && base != NULL && strncmp(real, base, strlen(base)) == 0 &&
-                  real[strlen(base)] == '/';
+    char *full = path ? file_join(workspace, path) : NULL;
+    char *real = full ? realpath(full, NULL) : NULL, *base = realpath(folder, NULL);
+    bool inside =
+        real && base && strncmp(real, base, strlen(base)) == 0 && real[strlen(base)] == '/';
 
     free(full);
     free(real);
@@ -59,7 +59,7 @@ const char *shm_hides(const struct slice *slice, const char *folder)
     };
     const char *found = NULL;
 
-    for (size_t i = 0; i < sizeof places / sizeof places[0] && found == NULL; i++) {
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && !found; i++) {
         if (lies_in(slice->workspace, places[i].path, folder))
             found = places[i].what;
     }
@@ -147,7 +147,7 @@ static int make_own(struct shm *shm, const struct slice *slice, struct err *why)
 static int refuse(struct err *why)
 {
     err_wrap(why, "cannot give the job a private " FOLDER);
-    strncat(why->text, REMEDY, sizeof why->text - strlen(why->text) - 1);
+    strncat(why->text, REMEDY, sizeof(why->text) - strlen(why->text) - 1);
     why->code = EXIT_MACHINE;
     return -1;
 }
@@ -165,7 +165,7 @@ static int begin_noting(struct shm *shm, struct err *why)
     else
         err_wrap(why, "the job's processes use the machine's own shared memory");
     shm->segments = segments_open(FOLDER);
-    if (shm->segments == NULL && why->text[0] == '\0')
+    if (!shm->segments && why->text[0] == '\0')
         err_set(why, EXIT_OK,
                 "what the job's processes leave in " FOLDER " will not be removed: it cannot be "
                 "listed, or holds more than %d files",
@@ -183,7 +183,7 @@ int shm_begin(struct shm *shm, const struct slice *slice, struct err *why)
         return 0;
     if (stat(FOLDER, &st) != 0)
         err_set(why, errno, FOLDER ": %s", strerror(errno));
-    else if ((hidden = shm_hides(slice, FOLDER)) != NULL)
+    else if ((hidden = shm_hides(slice, FOLDER)))
         err_set(why, EPERM, "it would hide %s, which is in the machine's", hidden);
     else if (make_own(shm, slice, why) == 0)
         return 0;
@@ -197,18 +197,18 @@ const char *shm_folder(const struct shm *shm)
 
 int shm_fd(const struct shm *shm)
 {
-    return shm->segments == NULL ? -1 : segments_fd(shm->segments);
+    return shm->segments ? segments_fd(shm->segments) : -1;
 }
 
 void shm_heard(struct shm *shm, int64_t now)
 {
-    if (shm->segments != NULL)
+    if (shm->segments)
         segments_heard(shm->segments, now);
 }
 
 int64_t shm_deadline(const struct shm *shm)
 {
-    return shm->segments == NULL ? CLOCK_NEVER : segments_deadline(shm->segments);
+    return shm->segments ? segments_deadline(shm->segments) : CLOCK_NEVER;
 }
 
 static void look(struct shm *shm, int64_t now, int job_dir, bool all)
@@ -219,20 +219,20 @@ static void look(struct shm *shm, int64_t now, int job_dir, bool all)
 
 void shm_tick(struct shm *shm, int64_t now, int job_dir)
 {
-    if (shm->segments != NULL && now >= segments_deadline(shm->segments))
+    if (shm->segments && now >= segments_deadline(shm->segments))
         look(shm, now, job_dir, false);
 }
 
 void shm_note(struct shm *shm, int job_dir)
 {
-    if (shm->segments != NULL)
+    if (shm->segments)
         look(shm, clock_ms(), job_dir, true);
 }
 
 /* What is mounted here goes with all that is in it, also when somebody still looks at it. */
 bool shm_remove(struct shm *shm)
 {
-    if (shm->segments != NULL)
+    if (shm->segments)
         segments_remove(shm->segments);
     return !shm->own || umount2(FOLDER, MNT_DETACH) == 0;
 }
@@ -248,7 +248,7 @@ void shm_clean_after(int job_dir)
 {
     struct segments *segments = segments_load(FOLDER, job_dir, SAVED);
 
-    if (segments != NULL)
+    if (segments)
         segments_remove(segments);
     segments_close(segments);
 }

@@ -21,7 +21,7 @@
 #include "keeper/spawn.h"
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
-#define FAILURE_FD   3
+enum { FAILURE_FD = 3 };
 
 enum step { STEP_WORKSPACE, STEP_EXEC };
 
@@ -60,7 +60,7 @@ static void fill_in(struct strv *env, const char *name, const char *mark, const 
 {
     const char *now = strv_env_get(env, name);
 
-    if (now != NULL && strncmp(now, mark, strlen(mark)) == 0)
+    if (now && strncmp(now, mark, strlen(mark)) == 0)
         strv_env_setf(env, "%s=%s%s", name, value, now + strlen(mark));
 }
 
@@ -68,7 +68,7 @@ static void fill_late(struct strv *env, const struct spawn_late *late)
 {
     char port[16];
 
-    snprintf(port, sizeof port, "%d", late->master_port);
+    snprintf(port, sizeof(port), "%d", late->master_port);
     fill_in(env, "MASTER_PORT", DGL_MASTER_PORT_LATER, port);
     fill_in(env, "DGL_JOB_DIR", DGL_JOB_DIR_LATER, late->job_dir);
     fill_in(env, "TORCHELASTIC_ERROR_FILE", DGL_JOB_DIR_LATER, late->job_dir);
@@ -78,8 +78,8 @@ void spawn_environment(const struct slice *slice, const struct process_plan *pla
                        const struct spawn_origin *origin, const struct spawn_late *late,
                        struct strv *env)
 {
-    for (char **item = origin->environment; *item != NULL; item++) {
-        if (strchr(*item, '=') != NULL && !dgl_env_is_mpi(*item) && !dgl_env_is_step(*item) &&
+    for (char **item = origin->environment; *item; item++) {
+        if (strchr(*item, '=') && !dgl_env_is_mpi(*item) && !dgl_env_is_step(*item) &&
             !dgl_env_is_reserved(*item))
             strv_add(env, *item);
     }
@@ -91,12 +91,12 @@ void spawn_environment(const struct slice *slice, const struct process_plan *pla
         const char *item = slice->defaults.items[i];
         char *name = mem_strndup(item, strcspn(item, "="));
 
-        if (strv_env_get(env, name) == NULL)
+        if (!strv_env_get(env, name))
             strv_env_set(env, item);
         free(name);
     }
     fill_late(env, late);
-    if (late->python_hook != NULL && plan->role != ROLE_SERVER)
+    if (late->python_hook && plan->role != ROLE_SERVER)
         pythonhook_enter(env, late->python_hook);
 }
 
@@ -111,7 +111,7 @@ static bool is_program(const char *path)
  * run; *error then says whether one is there. The caller frees. */
 static char *find_program(const char *workspace, const char *path, const char *word, int *error)
 {
-    if (strchr(word, '/') != NULL)
+    if (strchr(word, '/'))
         return file_join(workspace, strncmp(word, "./", 2) == 0 ? word + 2 : word);
     *error = ENOENT;
     for (const char *at = path;; at++) {
@@ -139,11 +139,11 @@ static char *first_word(const struct slice *slice)
     const char *start;
     size_t len;
 
-    if (slice->command == NULL)
+    if (!slice->command)
         return slice->argv.n > 0 ? mem_strdup(slice->argv.items[0]) : NULL;
     start = slice->command + strspn(slice->command, " \t\n");
     len = strspn(start, plain);
-    return len > 0 && strchr(" \t\n", start[len]) != NULL ? mem_strndup(start, len) : NULL;
+    return len > 0 && strchr(" \t\n", start[len]) ? mem_strndup(start, len) : NULL;
 }
 
 char *spawn_program(const struct slice *slice)
@@ -152,10 +152,10 @@ char *spawn_program(const struct slice *slice)
     char *word = first_word(slice), *program = NULL;
     int error;
 
-    if (path == NULL)
+    if (!path)
         path = getenv("PATH");
-    if (word != NULL)
-        program = find_program(slice->workspace, path == NULL ? DEFAULT_PATH : path, word, &error);
+    if (word)
+        program = find_program(slice->workspace, path ? path : DEFAULT_PATH, word, &error);
     free(word);
     return program;
 }
@@ -181,7 +181,7 @@ static int choose_program(struct launch *launch, const struct slice *slice, enum
     const char *path = strv_env_get(&launch->env, "PATH");
     const char *command = slice_command(slice, role);
 
-    if (command != NULL) {
+    if (command) {
         launch->path = mem_strdup(is_program("/bin/bash") ? "/bin/bash" : "/bin/sh");
         strv_add(&launch->argv, launch->path);
         strv_add(&launch->argv, "-c");
@@ -191,9 +191,9 @@ static int choose_program(struct launch *launch, const struct slice *slice, enum
     strv_add_all(&launch->argv, &slice->argv);
     if (slice->argv.n == 0)
         return err_set(err, EXIT_LAUNCHER, "the plan has neither a command nor words to run");
-    launch->path = find_program(slice->workspace, path == NULL ? DEFAULT_PATH : path,
-                                slice->argv.items[0], error);
-    if (launch->path != NULL)
+    launch->path =
+        find_program(slice->workspace, path ? path : DEFAULT_PATH, slice->argv.items[0], error);
+    if (launch->path)
         return 0;
     if (*error == EACCES)
         return err_set(err, EXIT_CANNOT_EXEC, "cannot run '%s': what PATH has is not executable",
@@ -219,9 +219,9 @@ static void restore_signals(const struct spawn_origin *origin, int preempt_signa
 static _Noreturn void child_fails(enum step step)
 {
     struct failure failure = {step, errno};
-    ssize_t rc = write(FAILURE_FD, &failure, sizeof failure);
+    ssize_t rc = write(FAILURE_FD, &failure, sizeof(failure));
 
-    _exit(rc == sizeof failure ? EXIT_CANNOT_EXEC : EXIT_LAUNCHER);
+    _exit(rc == sizeof(failure) ? EXIT_CANNOT_EXEC : EXIT_LAUNCHER);
 }
 
 /* stdin is the keeper's, /dev/null. All descriptors in launch are above 2. */
@@ -237,7 +237,7 @@ static _Noreturn void child_run(const struct launch *launch)
                                       : dup3(launch->failure, FAILURE_FD, O_CLOEXEC) < 0)
         _exit(EXIT_LAUNCHER);
     if (launch->origin->rebind)
-        sched_setaffinity(0, sizeof launch->origin->cpus, launch->origin->cpus.sets);
+        sched_setaffinity(0, sizeof(launch->origin->cpus), launch->origin->cpus.sets);
     if (chdir(launch->workspace) != 0)
         child_fails(STEP_WORKSPACE);
     file_close_from(FAILURE_FD + 1);
@@ -251,7 +251,7 @@ static void interpreter_of(const char *path, char *word, size_t size)
 {
     char line[256] = "";
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t len = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
+    ssize_t len = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
     const char *start;
 
     if (fd >= 0)
@@ -269,7 +269,7 @@ static int exec_failed(const char *path, int error, struct err *err)
 
     if (error == ENOENT && access(path, F_OK) != 0)
         return err_set(err, EXIT_NOT_FOUND, "cannot run '%s': not found", path);
-    interpreter_of(path, word, sizeof word);
+    interpreter_of(path, word, sizeof(word));
     if ((error == ENOENT || error == ENOTDIR) && word[0] != '\0')
         return err_set(err, EXIT_NOT_FOUND, "cannot run '%s': bad interpreter '#!%s'", path, word);
     if (error == EACCES && word[0] != '\0' && access(path, X_OK) == 0)
@@ -306,7 +306,7 @@ static ssize_t await_exec(int fd, struct failure *failure)
     ssize_t n;
 
     do
-        n = read(fd, failure, sizeof *failure);
+        n = read(fd, failure, sizeof(*failure));
     while (n < 0 && errno == EINTR);
     return n;
 }
@@ -341,7 +341,7 @@ static int start(struct launch *launch, struct spawned *spawned, struct err *err
         child_run(launch);
     close(output[1]);
     close(back[1]);
-    if (spawned->pid > 0 && await_exec(back[0], &failure) == sizeof failure)
+    if (spawned->pid > 0 && await_exec(back[0], &failure) == sizeof(failure))
         spawned->error = failure.error;
     close(back[0]);
     spawned->output = output[0];

@@ -20,8 +20,10 @@
 #include "keeper/sweep.h"
 #include "report/awaited.h"
 
-#define PROBE_SLOW_MS 250
-#define FOREIGN_MS    3000 /* for which another process listens on a server's port */
+enum {
+    PROBE_SLOW_MS = 250,
+    FOREIGN_MS = 3000 /* for which another process listens on a server's port */
+};
 
 static void output_send(void *arg, const char *lines, size_t len)
 {
@@ -73,7 +75,7 @@ static int make_job_dir(struct machine *m)
         failure_raise(m, evidence_cause(m, -1, HOW_CHECK_FAILED, 0, err.code, err.text));
         return -1;
     }
-    if (vanishing == NULL)
+    if (!vanishing)
         link_send_folder(m, &m->job_dir.folder);
     return 0;
 }
@@ -87,7 +89,7 @@ int starting_prepare(struct machine *m)
                 m->slice->workspace);
     rc = begin_shm(m) != 0 || make_job_dir(m) != 0 ? -1 : 0;
     doing_end();
-    if (rc == 0 && m->slice->attempt == 0 && shm_folder(&m->shm) == NULL)
+    if (rc == 0 && m->slice->attempt == 0 && !shm_folder(&m->shm))
         m->sweeping = sweep_begin(); /* in a private /dev/shm a dead job's segments are not seen */
     return rc;
 }
@@ -102,7 +104,7 @@ void starting_python_hook(struct machine *m)
     doing_begin(DOING_START, "writing into the folder '%s'", m->job_dir.folder.path);
     m->python_hook = pythonhook_write(&m->job_dir, &err);
     doing_end();
-    if (m->python_hook == NULL)
+    if (!m->python_hook)
         link_warn(m, "%s", err.text);
     hooked_open(m);
 }

@@ -65,7 +65,7 @@ bool state_take(struct machine *m, enum stage_event *what)
         struct event event = m->events[0];
 
         m->n_events--;
-        memmove(m->events, m->events + 1, (size_t)m->n_events * sizeof event);
+        memmove(m->events, m->events + 1, (size_t)m->n_events * sizeof(event));
         *what = event.what;
         if (!is_late(m, &event))
             return true;
@@ -78,7 +78,7 @@ void state_forget_timers(struct machine *m)
     static const enum timer timers[] = {TIMER_PROBE, TIMER_START, TIMER_LEFT, TIMER_SAMPLERS,
                                         TIMER_STAGE};
 
-    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++)
+    for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
         m->timers[timers[i]] = CLOCK_NEVER;
 }
 
@@ -99,7 +99,7 @@ void state_init(struct machine *m, int rank, int socket, const struct spawn_orig
                           .waiting = {.left = -1}};
     for (int i = 0; i < TIMER_COUNT; i++)
         m->timers[i] = CLOCK_NEVER;
-    gethostname(m->host, sizeof m->host - 1);
+    gethostname(m->host, sizeof(m->host) - 1);
 }
 
 /* What belongs to one attempt. */

@@ -18,10 +18,12 @@
 #include "keeper/link.h"
 #include "keeper/proc.h"
 
-#define KILL_AGAIN_MS  1000
-#define SERVERS_MS     1000 /* of kill_grace, for the servers alone at its end; at most half of it */
-#define SAY_SLOW_EVERY 10   /* KILLs */
-#define UNKILLED_MOST  16   /* are named */
+enum {
+    KILL_AGAIN_MS = 1000,
+    SERVERS_MS = 1000,   /* of kill_grace, for the servers alone at its end; at most half of it */
+    SAY_SLOW_EVERY = 10, /* KILLs */
+    UNKILLED_MOST = 16   /* are named */
+};
 
 static void mark_stopped(struct machine *m)
 {
@@ -33,7 +35,7 @@ static void mark_stopped(struct machine *m)
 /* The servers that run: their pids, in an array that the caller frees; *n: how many. */
 static pid_t *running_servers(const struct machine *m, size_t *n)
 {
-    pid_t *pids = mem_calloc((size_t)m->n + 1, sizeof *pids);
+    pid_t *pids = mem_calloc((size_t)m->n + 1, sizeof(*pids));
 
     *n = 0;
     for (int i = 0; i < m->n; i++) {
@@ -45,7 +47,7 @@ static pid_t *running_servers(const struct machine *m, size_t *n)
 
 static int64_t servers_share(const struct machine *m)
 {
-    int64_t half = m->slice == NULL ? 0 : m->slice->kill_grace_ms / 2;
+    int64_t half = m->slice ? m->slice->kill_grace_ms / 2 : 0;
 
     return half < SERVERS_MS ? half : SERVERS_MS;
 }
@@ -60,14 +62,14 @@ static char *describe(const struct machine *m, const struct procs *left, const s
     char state = proc_state(proc->pid);
     int i;
 
-    while ((parent = procs_find(left, top->parent)) != NULL)
+    while ((parent = procs_find(left, top->parent)))
         top = parent;
     i = state_child_of(m, top->pid);
     child = i < 0 ? NULL : &m->children[i];
-    if (child != NULL && top == proc)
+    if (child && top == proc)
         return mem_printf("%s %d (pid %d, state %c)", role_name(child->plan->role), child->plan->id,
                           (int)proc->pid, state);
-    if (child == NULL)
+    if (!child)
         return mem_printf("%s (pid %d, state %c)", proc->name, (int)proc->pid, state);
     return mem_printf("%s (pid %d, state %c) of %s %d", proc->name, (int)proc->pid, state,
                       role_name(child->plan->role), child->plan->id);
@@ -153,12 +155,12 @@ static bool is_helper(pid_t pid)
     ssize_t len;
     int fd;
 
-    snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
     fd = open(path, O_RDONLY | O_CLOEXEC);
-    len = fd < 0 ? -1 : read(fd, words, sizeof words);
+    len = fd < 0 ? -1 : read(fd, words, sizeof(words));
     if (fd >= 0)
         close(fd);
-    return len <= 0 || memmem(words, (size_t)len, mark, sizeof mark - 1) != NULL;
+    return len <= 0 || memmem(words, (size_t)len, mark, sizeof(mark) - 1);
 }
 
 static void say_outlives(struct machine *m, const struct procs *left, const struct proc *proc)
@@ -183,7 +185,7 @@ static void say_what_outlives(struct machine *m)
     struct procs left = {0};
     size_t said = 0;
 
-    if (m->cause != NULL || m->told || m->reached != STAGE_DRAIN)
+    if (m->cause || m->told || m->reached != STAGE_DRAIN)
         return;
     ending_left(&left);
     for (size_t i = 0; i < left.n; i++) {
@@ -227,7 +229,7 @@ void stopping_clients(struct machine *m)
     servers = running_servers(m, &n);
     proc_sweep(SIGTERM, servers, n);
     free(servers);
-    m->stop_ends = clock_ms() + (m->slice == NULL ? 0 : m->slice->kill_grace_ms);
+    m->stop_ends = clock_ms() + (m->slice ? m->slice->kill_grace_ms : 0);
     m->timers[TIMER_STAGE] = m->stop_ends - servers_share(m);
     stopping_look(m);
 }
@@ -242,10 +244,10 @@ static void find_samplers(const struct machine *m, struct procs *found)
 
     ending_left(&left);
     *found = (struct procs){0};
-    found->items = mem_calloc(left.n + 1, sizeof *found->items);
+    found->items = mem_calloc(left.n + 1, sizeof(*found->items));
     for (size_t i = 0; i < left.n; i++) {
         top = &left.items[i];
-        while ((parent = procs_find(&left, top->parent)) != NULL)
+        while ((parent = procs_find(&left, top->parent)))
             top = parent;
         child = state_child_of(m, top->pid);
         if (child >= 0 && state_is_sampler(&m->children[child]))

@@ -31,13 +31,13 @@ void sweep_dead(const char *parent)
     DIR *listing = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
 
-    if (listing == NULL && fd >= 0)
+    if (!listing && fd >= 0)
         close(fd);
-    while (listing != NULL && (entry = readdir(listing)) != NULL) {
+    while (listing && (entry = readdir(listing))) {
         if (jobdir_is_name(entry->d_name))
             sweep_one(fd, parent, entry->d_name);
     }
-    if (listing != NULL)
+    if (listing)
         closedir(listing);
 }
 

@@ -16,7 +16,7 @@ static void append(struct tail_line *line, const char *data, size_t len)
 
     while (end > at && data[end - 1] == '\r')
         end--;
-    if (line->text == NULL)
+    if (!line->text)
         line->text = mem_calloc(TAIL_CUT, 1);
     if (at > 0 || (line->returned && end > at))
         line->len = 0;
@@ -43,7 +43,7 @@ static const char *skip_old(const char *data, size_t len)
     for (int i = 0; i <= TAIL_LINES; i++) {
         const char *newline = memrchr(data, '\n', (size_t)(end - data));
 
-        if (newline == NULL)
+        if (!newline)
             return data;
         end = newline;
     }
@@ -59,8 +59,8 @@ void tail_add(struct tail *tail, const char *data, size_t len)
     while (at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
 
-        append(&tail->lines[tail->at], at, (size_t)((newline == NULL ? end : newline) - at));
-        if (newline == NULL)
+        append(&tail->lines[tail->at], at, (size_t)((newline ? newline : end) - at));
+        if (!newline)
             return;
         tail->at = (tail->at + 1) % TAIL_SLOTS;
         begin_line(&tail->lines[tail->at]);

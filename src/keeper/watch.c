@@ -20,12 +20,14 @@
 #include "keeper/program.h"
 #include "keeper/watch.h"
 
-#define LOOK_FIRST_MS 50
-#define LOOK_SHARE    200  /* of the time between looks one look may take 1/200, 0.5 % of a core */
-#define EARLY_SHARE   10   /* the same, while the interval still grows */
-#define EXEC_MS       2000 /* a newborn shows its parent's command line until it has exec'd: */
-#define EXEC_LOOKS    3    /* so long, and so often, it is looked at again */
-#define SPARE_FILES   256  /* descriptors that are left for pipes and log files */
+enum {
+    LOOK_FIRST_MS = 50,
+    LOOK_SHARE = 200, /* of the time between looks one look may take 1/200, 0.5 % of a core */
+    EARLY_SHARE = 10, /* the same, while the interval still grows */
+    EXEC_MS = 2000,   /* a newborn shows its parent's command line until it has exec'd: */
+    EXEC_LOOKS = 3,   /* so long, and so often, it is looked at again */
+    SPARE_FILES = 256 /* descriptors that are left for pipes and log files */
+};
 
 struct entry {
     struct watch_death who;
@@ -55,12 +57,12 @@ struct exit_info {
     uint32_t ids[11];
     int32_t status;
 };
-#define INFO_EXIT 8
-#define GET_INFO  _IOWR(0xFF, 11, struct exit_info)
+enum { INFO_EXIT = 8 };
+#define GET_INFO _IOWR(0xFF, 11, struct exit_info)
 
 struct watch *watch_open(void)
 {
-    struct watch *watch = mem_calloc(1, sizeof *watch);
+    struct watch *watch = mem_calloc(1, sizeof(*watch));
     struct rlimit files = {0};
 
     watch->fd = epoll_create1(EPOLL_CLOEXEC);
@@ -77,7 +79,7 @@ struct watch *watch_open(void)
 
 void watch_close(struct watch *watch)
 {
-    if (watch == NULL)
+    if (!watch)
         return;
     for (size_t i = 0; i < watch->n; i++) {
         if (watch->entries[i].fd >= 0)
@@ -131,7 +133,7 @@ static struct entry *find(const struct watch *watch, pid_t pid, size_t n)
 {
     struct entry key = {.who.pid = pid};
 
-    return n == 0 ? NULL : bsearch(&key, watch->entries, n, sizeof key, by_pid);
+    return n == 0 ? NULL : bsearch(&key, watch->entries, n, sizeof(key), by_pid);
 }
 
 /* It stays in the table while it is a zombie, so that it is not found again. */
@@ -148,7 +150,7 @@ static void bury(struct watch *watch, struct entry *entry)
 /* proc: who has the pid now; NULL: nobody. */
 static void look_at_death(struct entry *entry, const struct proc *proc)
 {
-    bool same = proc != NULL && proc->start == entry->who.start;
+    bool same = proc && proc->start == entry->who.start;
 
     entry->dead = !same || proc->zombie;
     if (same && proc->zombie && entry->who.status == WATCH_UNKNOWN)
@@ -165,7 +167,7 @@ static void forget_gone(struct watch *watch, const struct procs *below)
 
         if (entry->by_look && !entry->dead)
             look_at_death(entry, proc);
-        if (entry->fd >= 0 || entry->dead || (proc != NULL && proc->start == entry->who.start))
+        if (entry->fd >= 0 || entry->dead || (proc && proc->start == entry->who.start))
             watch->entries[n++] = *entry;
     }
     watch->n = n;
@@ -178,10 +180,10 @@ static pid_t top_of(const struct watch *watch, const struct procs *below, const 
     const struct proc *parent;
     const struct entry *top;
 
-    while ((parent = procs_find(below, proc->parent)) != NULL)
+    while ((parent = procs_find(below, proc->parent)))
         proc = parent;
     top = find(watch, proc->pid, known);
-    return top != NULL && top->who.start == proc->start ? top->who.top : proc->pid;
+    return top && top->who.start == proc->start ? top->who.top : proc->pid;
 }
 
 /* known: how many of the entries are sorted. */
@@ -204,14 +206,14 @@ static void add(struct watch *watch, const struct procs *below, const struct pro
         close(fd);
         return;
     }
-    watch->entries = mem_realloc(watch->entries, watch->n + 1, sizeof *entry);
+    watch->entries = mem_realloc(watch->entries, watch->n + 1, sizeof(*entry));
     entry = &watch->entries[watch->n++];
     *entry = (struct entry){.fd = fd, .by_look = by_look, .seen = now};
     entry->who = (struct watch_death){.pid = proc->pid,
                                       .start = proc->start,
                                       .status = WATCH_UNKNOWN,
                                       .parent = proc->parent,
-                                      .parent_start = parent == NULL ? 0 : parent->start,
+                                      .parent_start = parent ? parent->start : 0,
                                       .top = top_of(watch, below, proc, known)};
 }
 
@@ -224,11 +226,11 @@ static void take_in(struct watch *watch, const struct procs *below, int64_t now)
     forget_gone(watch, below);
     known = watch->n;
     for (size_t i = 0; i < below->n; i++) {
-        if (find(watch, below->items[i].pid, known) == NULL)
+        if (!find(watch, below->items[i].pid, known))
             add(watch, below, &below->items[i], known, now);
     }
     if (watch->n > known)
-        qsort(watch->entries, watch->n, sizeof *watch->entries, by_pid);
+        qsort(watch->entries, watch->n, sizeof(*watch->entries), by_pid);
 }
 
 static void describe(struct watch *watch, const struct procs *below, int64_t now)
@@ -237,9 +239,9 @@ static void describe(struct watch *watch, const struct procs *below, int64_t now
         struct entry *entry = &watch->entries[i];
         const struct proc *proc = procs_find(below, entry->who.pid);
 
-        if (proc == NULL || proc->zombie)
+        if (!proc || proc->zombie)
             continue;
-        memcpy(entry->who.name, proc->name, sizeof proc->name);
+        memcpy(entry->who.name, proc->name, sizeof(proc->name));
         if (entry->looks++ < EXEC_LOOKS || now - entry->seen <= EXEC_MS) {
             look_closer(&entry->who, below);
             entry->python = program_is_first_python(below, proc);
@@ -262,14 +264,14 @@ static struct entry *parent_of(const struct watch *watch, const struct entry *wo
 {
     struct entry *parent = find(watch, worker->who.parent, watch->n);
 
-    return parent != NULL && parent->who.start == worker->who.parent_start ? parent : NULL;
+    return parent && parent->who.start == worker->who.parent_start ? parent : NULL;
 }
 
 /* A worker of which it is not known whether it is the script's. */
 static bool is_open(const struct watch *watch, const struct entry *entry,
                     const struct entry *parent)
 {
-    return entry->fd >= 0 && entry->who.worker && !entry->client && parent != NULL &&
+    return entry->fd >= 0 && entry->who.worker && !entry->client && parent &&
            parent->clients < watch->samplers;
 }
 
@@ -308,8 +310,7 @@ static bool is_sampler(const struct watch *watch, const struct entry *entry)
 
     if (!entry->who.worker || entry->client)
         return entry->client;
-    return parent != NULL && parent->clients < watch->samplers &&
-           (parent->who.proper || parent->client);
+    return parent && parent->clients < watch->samplers && (parent->who.proper || parent->client);
 }
 
 /* While the interval grows (14 looks in 5 s) births matter more than the share. */
@@ -356,14 +357,14 @@ bool watch_next_death(struct watch *watch, struct watch_death *death)
     struct entry *entry = NULL;
     struct proc now;
 
-    for (size_t i = 0; i < watch->n && entry == NULL; i++)
+    for (size_t i = 0; i < watch->n && !entry; i++)
         entry = watch->entries[i].dead ? &watch->entries[i] : NULL;
-    if (entry == NULL && epoll_wait(watch->fd, &event, 1, 0) == 1)
+    if (!entry && epoll_wait(watch->fd, &event, 1, 0) == 1)
         entry = find(watch, (pid_t)event.data.u64, watch->n);
-    if (entry == NULL)
+    if (!entry)
         return false;
     if (entry->who.name[0] == '\0' && proc_read(entry->who.pid, &now) == 0)
-        memcpy(entry->who.name, now.name, sizeof now.name);
+        memcpy(entry->who.name, now.name, sizeof(now.name));
     *death = entry->who;
     death->sampler = is_sampler(watch, entry);
     if (death->status == WATCH_UNKNOWN)
@@ -376,7 +377,7 @@ void watch_reaped(struct watch *watch, pid_t pid, int status)
 {
     struct entry *entry = find(watch, pid, watch->n);
 
-    if (entry != NULL)
+    if (entry)
         entry->who.status = status;
 }
 

@@ -34,7 +34,7 @@
 #include "wire/slice.h"
 #include "wire/waiting.h"
 
-#define PATIENCE_MS 30000
+enum { PATIENCE_MS = 30000 };
 
 static char fake[PATH_MAX], folder[UNIT_PATH], marker[64];
 static int base_port;
@@ -56,9 +56,9 @@ static struct {
 static void setup(void)
 {
     unit_folder(folder, "/tmp");
-    snprintf(marker, sizeof marker, "TEST_KEEPER_MARK=%d.%lld", getpid(), (long long)clock_ms());
+    snprintf(marker, sizeof(marker), "TEST_KEEPER_MARK=%d.%lld", getpid(), (long long)clock_ms());
     base_port = 20000 + getpid() % 10000 * 4 % 12000;
-    memset(&seen, 0, sizeof seen);
+    memset(&seen, 0, sizeof(seen));
 }
 
 /* For a second keeper in one test. */
@@ -71,14 +71,14 @@ static inline void forget(void)
     buf_free(&seen.in);
     buf_free(&seen.output);
     buf_free(&seen.notices);
-    memset(&seen, 0, sizeof seen);
+    memset(&seen, 0, sizeof(seen));
 }
 
 static void process(enum role role, int id, int port, const char *ids)
 {
     struct process_plan *plan;
 
-    slice->processes = mem_realloc(slice->processes, (size_t)slice->n_processes + 1, sizeof *plan);
+    slice->processes = mem_realloc(slice->processes, (size_t)slice->n_processes + 1, sizeof(*plan));
     plan = &slice->processes[slice->n_processes++];
     *plan = (struct process_plan){.role = role, .id = id, .local = id, .port = port};
     strv_add(&plan->env, ids);
@@ -95,7 +95,7 @@ static void make_slice(int servers, int trainers, ...)
     struct err err = {0};
     va_list clauses;
 
-    slice = mem_calloc(1, sizeof *slice);
+    slice = mem_calloc(1, sizeof(*slice));
     slice->machines = 1;
     slice->job_id = mem_printf("test-%d-%d", (int)getpid(), ++slices);
     slice->host = mem_strdup("vm0");
@@ -115,16 +115,16 @@ static void make_slice(int servers, int trainers, ...)
     strv_addf(&slice->set, "DGL_NUM_CLIENT=%d", trainers);
     strv_add(&slice->argv, fake);
     va_start(clauses, trainers);
-    for (const char *clause; (clause = va_arg(clauses, const char *)) != NULL;)
+    for (const char *clause; (clause = va_arg(clauses, const char *));)
         strv_add(&slice->argv, clause);
     va_end(clauses);
     for (int i = 0; i < servers; i++) {
-        snprintf(text, sizeof text, "DGL_SERVER_ID=%d", i);
+        snprintf(text, sizeof(text), "DGL_SERVER_ID=%d", i);
         process(ROLE_SERVER, i, base_port + i, text);
         strv_add(&slice->processes[i].env, "DGL_ROLE=server");
     }
     for (int i = 0; i < trainers; i++) {
-        snprintf(text, sizeof text, "RANK=%d", i);
+        snprintf(text, sizeof(text), "RANK=%d", i);
         process(ROLE_TRAINER, i, 0, text);
         strv_add(&slice->processes[servers + i].env, "DGL_ROLE=client");
         strv_add(&slice->processes[servers + i].env, "MASTER_PORT={master_port}");
@@ -141,7 +141,7 @@ static inline void add_samplers(int n, const char *clause)
 
     slice->sampler_command = mem_printf("exec '%s' '%s'", fake, clause);
     for (int i = 0; i < n; i++) {
-        snprintf(text, sizeof text, "DGL_JOB_SAMPLER_ID=%d", i);
+        snprintf(text, sizeof(text), "DGL_JOB_SAMPLER_ID=%d", i);
         process(ROLE_SAMPLER, i, 0, text);
         strv_add(&slice->processes[slice->n_processes - 1].env, "DGL_ROLE=sampler");
     }
@@ -265,7 +265,7 @@ static int left_over(void)
     struct dirent *entry;
     int n = 0;
 
-    while ((entry = readdir(proc)) != NULL) {
+    while ((entry = readdir(proc))) {
         char *path, text[65536];
         ssize_t len;
         int fd;
@@ -274,8 +274,8 @@ static int left_over(void)
             continue;
         path = mem_printf("/proc/%s/environ", entry->d_name);
         fd = open(path, O_RDONLY | O_CLOEXEC);
-        len = fd < 0 ? -1 : read(fd, text, sizeof text);
-        n += len > 0 && memmem(text, (size_t)len, marker, strlen(marker)) != NULL;
+        len = fd < 0 ? -1 : read(fd, text, sizeof(text));
+        n += len > 0 && memmem(text, (size_t)len, marker, strlen(marker));
         if (fd >= 0)
             close(fd);
         free(path);

@@ -43,8 +43,8 @@ static int held_by_keeper(void)
     int n = 0;
 
     ck_assert_ptr_nonnull(listing);
-    while ((entry = readdir(listing)) != NULL) {
-        ssize_t len = readlinkat(dirfd(listing), entry->d_name, target, sizeof target - 1);
+    while ((entry = readdir(listing))) {
+        ssize_t len = readlinkat(dirfd(listing), entry->d_name, target, sizeof(target) - 1);
 
         target[len > 0 ? len : 0] = '\0';
         n += strstr(target, "dgl-mpilaunch-") != NULL;
@@ -82,7 +82,7 @@ START_TEST(shared_memory_goes_before_its_note)
     use_the_machines_shm();
     go_until_trainers();
     until(exists("up"));
-    until(seen.job_dir.path != NULL);
+    until(seen.job_dir.path);
     send_two(MESSAGE_STOP, 1, 0);
     while (access(seen.job_dir.path, F_OK) == 0)
         ;
@@ -181,7 +181,7 @@ START_TEST(the_end_of_an_earlier_job_is_no_news)
     go_until_trainers();
     drain();
     for (size_t i = 0; i < seen.outcome.warnings.n; i++)
-        ck_assert_msg(strstr(seen.outcome.warnings.items[i].text, "still ran") == NULL, "%s",
+        ck_assert_msg(!strstr(seen.outcome.warnings.items[i].text, "still ran"), "%s",
                       seen.outcome.warnings.items[i].text);
 }
 END_TEST
@@ -195,5 +195,5 @@ int main(void)
                                   what_an_earlier_job_has_left_goes,
                                   the_end_of_an_earlier_job_is_no_news};
 
-    return rig_run("clearing", tests, sizeof tests / sizeof tests[0]);
+    return rig_run("clearing", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -6,7 +6,7 @@
 
 static void go_with_samplers(const char *script, const char *other)
 {
-    make_slice(0, other == NULL ? 1 : 2, script, other, NULL);
+    make_slice(0, other ? 2 : 1, script, other, NULL);
     slice->watch_samplers = 1;
     go_until_trainers();
 }
@@ -14,7 +14,7 @@ static void go_with_samplers(const char *script, const char *other)
 static bool warned(const char *words)
 {
     for (size_t i = 0; i < seen.outcome.warnings.n; i++) {
-        if (strstr(seen.outcome.warnings.items[i].text, words) != NULL)
+        if (strstr(seen.outcome.warnings.items[i].text, words))
             return true;
     }
     return false;
@@ -23,7 +23,7 @@ static bool warned(const char *words)
 START_TEST(a_killed_sampler_fails_the_job_at_once)
 {
     go_with_samplers("trainer: print working; worker sleep 2, kill SEGV; forever", NULL);
-    until(seen.failed != NULL);
+    until(seen.failed);
     ck_assert_int_lt(seen.failed->age_ms, 4000); /* its trainer would have 5 s to collect it */
     ck_assert_int_eq(seen.failed->role, ROLE_SAMPLER);
     ck_assert_int_eq(seen.failed->id, -1);
@@ -52,7 +52,7 @@ START_TEST(a_sampler_that_exits_badly_fails_the_job_later)
     int64_t start = clock_ms();
 
     go_with_samplers("trainer: worker sleep 2, exit 3; worker sleep 2.1, exit 0; forever", NULL);
-    until(seen.failed != NULL);
+    until(seen.failed);
     ck_assert_int_gt(clock_ms() - start, 5000);
     ck_assert_int_eq(seen.failed->role, ROLE_SAMPLER);
     ck_assert_int_eq(seen.failed->how, HOW_EXITED);
@@ -155,7 +155,7 @@ END_TEST
 static bool told(const char *words)
 {
     return seen.notices.len > 0 &&
-           memmem(seen.notices.data, seen.notices.len, words, strlen(words)) != NULL;
+           memmem(seen.notices.data, seen.notices.len, words, strlen(words));
 }
 
 /* There is one. */
@@ -262,5 +262,5 @@ int main(void)
         what_is_stopped_dumps_no_core,
     };
 
-    return rig_run("deaths", tests, sizeof tests / sizeof tests[0]);
+    return rig_run("deaths", tests, sizeof(tests) / sizeof(tests[0]));
 }

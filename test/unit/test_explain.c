@@ -62,7 +62,7 @@ static void check_kill(struct oom *oom, int64_t peak_kb, const char *want)
 {
     char *text = explain_signal(SIGKILL, 4711, peak_kb, oom, "/");
 
-    if (want == NULL)
+    if (!want)
         ck_assert_ptr_null(text);
     else
         ck_assert_str_eq(text, want);
@@ -243,11 +243,11 @@ START_TEST(error_files)
 
     begin();
     path = mem_printf("%s/error.json", root);
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         put("/error.json", files[i].file);
         text = errorfile_read(path, 0);
-        if (files[i].exception == NULL)
-            ck_assert_msg(text == NULL, "%zu: %s", i, text);
+        if (!files[i].exception)
+            ck_assert_msg(!text, "%zu: %s", i, text);
         else
             ck_assert_str_eq(text, files[i].exception);
         free(text);

@@ -72,7 +72,7 @@ START_TEST(test_trainer_exits_3)
     make_slice(1, 2, "trainer 1: connect; lines 30 20; printerr the end; exit 3",
                "trainer 0: connect; fork daemon stubborn; forever", NULL);
     go_until_trainers();
-    until(seen.failed != NULL);
+    until(seen.failed);
     finish();
     ck_assert_int_eq(seen.failed->how, HOW_EXITED);
     ck_assert_int_eq(seen.failed->code, 3);
@@ -141,7 +141,7 @@ START_TEST(test_servers_leave_while_trainers_run)
 {
     make_slice(1, 1, "server: listen; wait go", "trainer: touch go; forever", NULL);
     go_until_trainers();
-    until(seen.left != NULL);
+    until(seen.left);
     ck_assert_int_eq(seen.left->how, HOW_LEFT_EARLY);
     ck_assert_int_eq(seen.left->role, ROLE_SERVER);
     ck_assert_ptr_null(seen.failed);
@@ -273,7 +273,7 @@ static void fail_to_run(const char *word, int code, const char *want)
     go_until_trainers();
     finish();
     ck_assert_int_eq(seen.failed->code, code);
-    ck_assert_msg(strstr(seen.failed->text, want) != NULL, "%s", seen.failed->text);
+    ck_assert_msg(strstr(seen.failed->text, want), "%s", seen.failed->text);
     forget();
 }
 
@@ -400,5 +400,5 @@ int main(void)
         test_a_flood_from_the_hook,
     };
 
-    return rig_run("keeper", tests, sizeof tests / sizeof tests[0]);
+    return rig_run("keeper", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -17,7 +17,7 @@ static int bind_any(int family, int *port)
 {
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = family == AF_INET ? sizeof v4 : sizeof v6;
+    socklen_t len = family == AF_INET ? sizeof(v4) : sizeof(v6);
     struct sockaddr *address = family == AF_INET ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -77,9 +77,9 @@ START_TEST(test_peers_are_seen)
         listen_peers(&port, 1, on_peer, &seen);
         ck_assert_int_eq(seen.n, 0);
         client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        ck_assert_int_eq(bind(client, (struct sockaddr *)&from, sizeof from), 0);
+        ck_assert_int_eq(bind(client, (struct sockaddr *)&from, sizeof(from)), 0);
         to.sin_port = htons((uint16_t)port);
-        ck_assert_int_eq(connect(client, (struct sockaddr *)&to, sizeof to), 0);
+        ck_assert_int_eq(connect(client, (struct sockaddr *)&to, sizeof(to)), 0);
         listen_peers(&port, 1, on_peer, &seen);
         ck_assert_int_eq(seen.n, 1);
         ck_assert_int_eq(seen.port, port);
@@ -117,7 +117,7 @@ START_TEST(test_tree)
         if (fork() == 0) {
             int fd = bind_any(AF_INET, &port);
 
-            if (listen(fd, 1) != 0 || write(back[1], &port, sizeof port) < 0)
+            if (listen(fd, 1) != 0 || write(back[1], &port, sizeof(port)) < 0)
                 _exit(1);
             pause();
         }
@@ -130,7 +130,7 @@ START_TEST(test_tree)
     ck_assert_uint_eq(listen_probe(&server, 1, 1), 1);
     ck_assert_uint_eq(listen_probe(&server, 1, 2), 1);
     ck_assert_int_eq(server.foreign, 1);
-    ck_assert_int_eq(read(back[0], &server.port, sizeof port), sizeof port);
+    ck_assert_int_eq(read(back[0], &server.port, sizeof(port)), sizeof(port));
     ck_assert_uint_eq(listen_probe(&server, 1, 3), 0);
     ck_assert_int_eq(server.foreign, 0);
     close(stranger);

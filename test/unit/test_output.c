@@ -149,7 +149,7 @@ static int flood(int fd, int from)
     char line[101];
 
     for (int i = from;; i++) {
-        int len = snprintf(line, sizeof line, "%099d\n", i);
+        int len = snprintf(line, sizeof(line), "%099d\n", i);
 
         if (write(fd, line, (size_t)len) != len)
             return i;
@@ -177,7 +177,7 @@ START_TEST(test_log_is_complete_and_console_counts)
     ck_assert_uint_eq(log.len, (size_t)n * 100);
 
     buf_add(&shown, "", 1);
-    for (char *at = shown.data; (at = strchr(at, '\n')) != NULL; at++)
+    for (char *at = shown.data; (at = strchr(at, '\n')); at++)
         lines++;
     ck_assert_ptr_nonnull(strstr(shown.data, " lines not shown here, see vm/0:"));
     ck_assert_ptr_nonnull(strstr(shown.data, "/vm_0.trainer-1.log\n"));
@@ -285,7 +285,7 @@ START_TEST(test_given_up)
     close(fd);
     ck_assert(output_finish(o, true));
     buf_add(&shown, "", 1);
-    for (char *at = shown.data; (at = strchr(at, '\n')) != NULL; at++)
+    for (char *at = shown.data; (at = strchr(at, '\n')); at++)
         lines++;
     ck_assert_ptr_nonnull(strstr(shown.data, "lines not shown here\n"));
     sscanf(strstr(shown.data, "... "), "... %d", &hidden);
@@ -341,13 +341,13 @@ START_TEST(test_last_lines)
     int fd = add(o, 1);
 
     for (int i = 0; i < 30; i++) {
-        snprintf(text, sizeof text, "line %d\n", i);
+        snprintf(text, sizeof(text), "line %d\n", i);
         ck_assert_int_gt(write(fd, text, strlen(text)), 0);
         if (i % 7 == 0)
             pump(o);
     }
-    memset(text, 'z', sizeof text);
-    ck_assert_int_eq(write(fd, text, sizeof text), sizeof text);
+    memset(text, 'z', sizeof(text));
+    ck_assert_int_eq(write(fd, text, sizeof(text)), sizeof(text));
     output_last_lines(o, 0, &last); /* of what is still in the pipe too */
     ck_assert_uint_eq(last.n, 20);
     ck_assert_str_eq(last.items[0], "line 11");

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "keeper/proc.h"
 
-#define PATIENCE_MS 20000
+enum { PATIENCE_MS = 20000 };
 
 /* Not quite: what a failed test leaves behind ends by itself. */
 static _Noreturn void sleep_for_ever(void)

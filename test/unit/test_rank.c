@@ -50,6 +50,7 @@ START_TEST(test_rank_dies)
     ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
     ck_assert_int_eq(status, 0);
     ck_assert_int_eq(left_over(), 0);
+    scribe_leave(&scribe, PATIENCE_MS); /* what the keeper has handed over is written */
     log = content("logs/vm0.launcher.log");
     ck_assert_ptr_nonnull(strstr(log, "vm0: the rank of this machine has died"));
     free(log);
@@ -142,13 +143,13 @@ static const struct {
 
 START_TEST(test_odd_frames)
 {
-    for (size_t i = 0; i < sizeof odd_frames / sizeof odd_frames[0]; i++) {
+    for (size_t i = 0; i < sizeof(odd_frames) / sizeof(odd_frames[0]); i++) {
         make_slice(0, 1, NULL);
         start_keeper();
         ck_assert_int_eq(write(keeper.fd, odd_frames[i].bytes, odd_frames[i].len),
                          (ssize_t)odd_frames[i].len);
         finish();
-        ck_assert_msg(seen.outcome.cause != NULL, "frame %zu", i);
+        ck_assert_msg(seen.outcome.cause, "frame %zu", i);
         ck_assert_int_eq(seen.outcome.cause->how, HOW_LAUNCHER);
         forget();
     }
@@ -185,7 +186,7 @@ static void wait_longer(bool give_signs)
             send_frame(MESSAGE_PING, NULL, 0);
         if (poll(&entry, 1, SIGN_MS) > 0)
             read_frames();
-        if (!give_signs && seen.failed != NULL)
+        if (!give_signs && seen.failed)
             return;
     }
 }

@@ -126,5 +126,5 @@ int main(void)
                                   test_one_outstays_the_servers,
                                   test_a_server_that_needs_long_to_leave};
 
-    return rig_run("samplers", tests, sizeof tests / sizeof tests[0]);
+    return rig_run("samplers", tests, sizeof(tests) / sizeof(tests[0]));
 }

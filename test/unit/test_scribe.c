@@ -20,7 +20,7 @@
 #include "keeper/scribe.h"
 #include "unit.h"
 
-#define PATIENCE_MS 30000
+enum { PATIENCE_MS = 30000 };
 
 static char folder[UNIT_PATH];
 static struct scribe scribe;
@@ -160,7 +160,7 @@ static int lines_of(const char *name)
     char *text = content(name);
     int n = 0;
 
-    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+    for (const char *at = text; (at = strchr(at, '\n')); at++)
         n++;
     free(text);
     return n;
@@ -179,13 +179,13 @@ static int flood_a_stopped_scribe(struct logs_file *log)
             poll(NULL, 0, 10);
             continue;
         }
-        snprintf(line, sizeof line, "%099d\n", n++);
+        snprintf(line, sizeof(line), "%099d\n", n++);
         put(log, line);
     }
     ck_assert_uint_le(logs_under_way(&logs), RING_SIZE);
     ck_assert_int_gt(n, 30000);
     for (int i = 0; i < 10000; i++) {
-        snprintf(line, sizeof line, "%099d\n", n++);
+        snprintf(line, sizeof(line), "%099d\n", n++);
         logs_write(&logs, log, line, 50);
         logs_write(&logs, log, line + 50, 50);
     }
@@ -265,7 +265,7 @@ static void answer_is(enum scribe_how want, const char *why_has)
         poll(NULL, 0, 1);
     ck_assert_int_eq(rc, 1);
     ck_assert_int_eq(how, want);
-    if (why_has == NULL)
+    if (!why_has)
         ck_assert_str_eq(why.text, "");
     else
         ck_assert_ptr_nonnull(strstr(why.text, why_has));

@@ -66,13 +66,13 @@ static pid_t holder(const char *name, enum hold how, bool far)
             _exit(0);
         hold(name, how);
         told = getpid();
-        if (write(ready[1], &told, sizeof told) < 0)
+        if (write(ready[1], &told, sizeof(told)) < 0)
             _exit(1);
         alarm(60);
         for (;;)
             pause();
     }
-    ck_assert_int_eq(read(ready[0], &told, sizeof told), (int)sizeof told);
+    ck_assert_int_eq(read(ready[0], &told, sizeof(told)), (int)sizeof(told));
     if (far)
         waitpid(pid, NULL, 0);
     close(ready[0]);
@@ -232,7 +232,7 @@ START_TEST(test_a_flood_costs_little)
         for (int i = 0;; i++) {
             char name[32];
 
-            snprintf(name, sizeof name, "torch_%d", i % 1000);
+            snprintf(name, sizeof(name), "torch_%d", i % 1000);
             close(open(name, O_RDWR | O_CREAT, 0600));
             unlink(name);
         }
@@ -294,7 +294,7 @@ START_TEST(test_handed_over_by_others)
 
     make("victim");
     ck_assert_int_eq(stat("victim", &st), 0);
-    len = 1 + snprintf(text, sizeof text, "%llu %llu victim", (unsigned long long)st.st_dev,
+    len = 1 + snprintf(text, sizeof(text), "%llu %llu victim", (unsigned long long)st.st_dev,
                        (unsigned long long)st.st_ino);
     fd = open("good", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     ck_assert_int_eq(write(fd, text, (size_t)len), len);
@@ -325,7 +325,7 @@ START_TEST(test_too_many)
     for (int i = 0; i <= SEGMENTS_MAX; i++) {
         char name[32];
 
-        snprintf(name, sizeof name, "f%d", i);
+        snprintf(name, sizeof(name), "f%d", i);
         close(open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
     }
     ck_assert_ptr_null(segments_open(folder));

@@ -18,7 +18,7 @@
 
 static struct slice *slice_of(int private_shm)
 {
-    struct slice *slice = mem_calloc(1, sizeof *slice);
+    struct slice *slice = mem_calloc(1, sizeof(*slice));
 
     slice->job_id = mem_strdup("20261124T104937Z-4194304-ab12");
     slice->machine = 4095;
@@ -63,7 +63,7 @@ START_TEST(test_what_would_be_hidden)
     slice->workspace = mem_strdup(folder);
     ck_assert_str_eq(shm_hides(slice, "/tmp"), "the workspace");
     ck_assert_ptr_null(shm_hides(slice, folder)); /* not below itself */
-    snprintf(path, sizeof path, "%s/logs", folder);
+    snprintf(path, sizeof(path), "%s/logs", folder);
     ck_assert_int_eq(mkdir(path, 0700), 0);
     slice->log_dir = mem_strdup(path);
     free(slice->workspace);

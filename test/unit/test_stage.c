@@ -36,7 +36,7 @@ START_TEST(test_all_pairs)
         for (int event = 0; event < EVENT_COUNT; event++) {
             enum stage want = (enum stage)from;
 
-            for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++) {
+            for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
                 if ((int)moves[i].from == from && (int)moves[i].event == event)
                     want = moves[i].to;
             }

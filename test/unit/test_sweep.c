@@ -30,7 +30,7 @@ static char *own_file(const struct jobdir *dir)
 {
     static char path[256];
 
-    snprintf(path, sizeof path, "%s/.job", dir->folder.path);
+    snprintf(path, sizeof(path), "%s/.job", dir->folder.path);
     return path;
 }
 
@@ -79,7 +79,7 @@ START_TEST(what_is_not_proved_to_be_dead)
     ck_assert_int_gt(dprintf(fd, "id\n00000000-0000-0000-0000-000000000000\n"), 0);
     close(fd);
     ck_assert(stays(path));
-    snprintf(other, sizeof other, "%s/dgl-mpilaunch-another", parent);
+    snprintf(other, sizeof(other), "%s/dgl-mpilaunch-another", parent);
     ck_assert_int_eq(rename(path, other), 0);
     ck_assert(stays(other));
     free(path);

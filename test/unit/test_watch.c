@@ -19,8 +19,8 @@
 #include "keeper/watch.h"
 #include "unit.h"
 
-#define PATIENCE_MS 20000
-#define WORKER      "python3 -c from multiprocessing.spawn import spawn_main"
+enum { PATIENCE_MS = 20000 };
+#define WORKER "python3 -c from multiprocessing.spawn import spawn_main"
 
 static struct watch *watch;
 
@@ -86,12 +86,12 @@ static pid_t start_trainer(pid_t *worker)
 
         if (pid == 0)
             be_worker();
-        if (write(back[1], &pid, sizeof pid) != sizeof pid)
+        if (write(back[1], &pid, sizeof(pid)) != sizeof(pid))
             _exit(1);
         sleep_for_ever();
     }
     close(back[1]);
-    if (read(back[0], &none, sizeof none) == (ssize_t)sizeof none)
+    if (read(back[0], &none, sizeof(none)) == (ssize_t)sizeof(none))
         *worker = none;
     close(back[0]);
     ck_assert_int_gt(*worker, 0);
@@ -141,11 +141,11 @@ START_TEST(a_worker_that_execs_late_is_known_later)
             poll(NULL, 0, 300);
             be_worker();
         }
-        if (write(back[1], &pid, sizeof pid) != sizeof pid)
+        if (write(back[1], &pid, sizeof(pid)) != sizeof(pid))
             _exit(1);
         sleep_for_ever();
     }
-    ck_assert_int_eq(read(back[0], &worker, sizeof worker), (int)sizeof worker);
+    ck_assert_int_eq(read(back[0], &worker, sizeof(worker)), (int)sizeof(worker));
     watch_look(watch, clock_ms(), 100);
     poll(NULL, 0, 600);
     watch_look(watch, clock_ms(), 100);
@@ -262,7 +262,7 @@ START_TEST(a_script_is_a_shell)
     pid_t shell;
 
     begin();
-    ck_assert_int_eq(write(fd, script, sizeof script - 1), (int)sizeof script - 1);
+    ck_assert_int_eq(write(fd, script, sizeof(script) - 1), (int)sizeof(script) - 1);
     fchmod(fd, 0755);
     close(fd);
     shell = fork();
