@@ -21,6 +21,10 @@ bool program_is_piped(pid_t pid, pid_t top);
 /* A worker of multiprocessing's "spawn"? */
 bool program_is_worker(pid_t pid);
 
+/* A helper of multiprocessing's, which ends by itself when its parent has? True also where its
+ * command line cannot be read. */
+bool program_is_helper(pid_t pid);
+
 /* The most memory that it has used, KiB; 0: not known. */
 long program_peak_kb(pid_t pid);
 

@@ -4,15 +4,14 @@
  */
 #include "keeper/holders.h"
 
-#include <dirent.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
+
+#include "base/procfs.h"
 
 static bool below(const char *path, const char *folder)
 {
@@ -52,35 +51,29 @@ static int look_at_maps(pid_t pid, const char *folder,
     return 0;
 }
 
+struct look {
+    const char *folder;
+    void (*found)(void *arg, dev_t dev, ino_t ino);
+    void *arg;
+};
+
 /* The link's text first: to ask for the state of a file may take for ever on a network that is
  * gone. */
-static int look_at_fds(pid_t pid, const char *folder,
-                       void (*found)(void *arg, dev_t dev, ino_t ino), void *arg)
+static bool look_at_fd(void *arg, int fds, const char *name, const char *target)
 {
-    char path[32], target[PATH_MAX];
-    struct dirent *entry;
+    const struct look *look = arg;
     struct stat st;
-    ssize_t len;
-    DIR *fds;
 
-    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-    fds = opendir(path);
-    if (!fds)
-        return -1;
-    while ((entry = readdir(fds))) {
-        len = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
-        target[len < 0 ? 0 : len] = '\0';
-        if (below(target, folder) && fstatat(dirfd(fds), entry->d_name, &st, 0) == 0)
-            found(arg, st.st_dev, st.st_ino);
-    }
-    closedir(fds);
-    return 0;
+    if (below(target, look->folder) && fstatat(fds, name, &st, 0) == 0)
+        look->found(look->arg, st.st_dev, st.st_ino);
+    return false;
 }
 
 int holders_look(pid_t pid, const char *folder, void (*found)(void *arg, dev_t dev, ino_t ino),
                  void *arg)
 {
-    int maps = look_at_maps(pid, folder, found, arg), fds = look_at_fds(pid, folder, found, arg);
+    int maps = look_at_maps(pid, folder, found, arg);
+    int fds = procfs_each_fd(pid, look_at_fd, &(struct look){folder, found, arg});
 
     return maps == 0 && fds == 0 ? 0 : -1;
 }

@@ -63,13 +63,10 @@ void link_warn(struct machine *m, const char *format, ...)
 {
     va_list args;
     char *text;
-    int len;
 
     va_start(args, format);
-    len = vasprintf(&text, format, args);
+    text = mem_vprintf(format, args);
     va_end(args);
-    if (len < 0)
-        return;
     warnings_add(&m->warnings, text, -clock_ms());
     free(text);
 }

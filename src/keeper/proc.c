@@ -7,7 +7,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 
 #include "base/kernel.h"
 #include "base/mem.h"
+#include "base/procfs.h"
 #include "keeper/proc.h"
 
 enum {
@@ -37,30 +37,17 @@ static void take_ends(struct proc *proc, const char *text, const char *close)
         proc->status = (int)strtol(last, NULL, 10);
 }
 
-/* 0, or -1 when there is nothing to read. */
-static int read_text(const char *path, char *text, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t len = fd < 0 ? -1 : read(fd, text, size - 1);
-
-    if (fd >= 0)
-        close(fd);
-    text[len > 0 ? len : 0] = '\0';
-    return len > 0 ? 0 : -1;
-}
-
 /* Fills *proc from /proc/PID/stat. The command's name may hold blanks and parentheses: what counts
  * starts behind the last ')'. */
 int proc_read(pid_t pid, struct proc *proc)
 {
-    char path[32], text[1024];
+    char text[1024];
     unsigned long long user, system;
     unsigned flags;
     const char *rest;
     int parent;
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (read_text(path, text, sizeof(text)) != 0)
+    if (procfs_read(pid, "stat", text, sizeof(text)) == 0)
         return -1;
     rest = strrchr(text, ')');
     *proc = (struct proc){.pid = pid};
@@ -89,8 +76,8 @@ static char thread_state(pid_t pid, const char *thread)
     char path[64], text[1024];
     const char *close;
 
-    snprintf(path, sizeof(path), "/proc/%d/task/%.20s/stat", (int)pid, thread);
-    close = read_text(path, text, sizeof(text)) == 0 ? strrchr(text, ')') : NULL;
+    snprintf(path, sizeof(path), "task/%.20s/stat", thread);
+    close = procfs_read(pid, path, text, sizeof(text)) > 0 ? strrchr(text, ')') : NULL;
     if (!close || close[1] != ' ')
         return '?';
     return close[2];
@@ -121,11 +108,9 @@ unsigned long long proc_switches(pid_t pid)
     static const char *const names[] = {"\nvoluntary_ctxt_switches:",
                                         "\nnonvoluntary_ctxt_switches:"};
     unsigned long long sum = 0;
-    char path[32], text[8192];
+    char text[8192];
 
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-    if (read_text(path, text, sizeof(text)) != 0)
-        return 0;
+    procfs_read(pid, "status", text, sizeof(text));
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         const char *found = strstr(text, names[i]);
 
@@ -136,10 +121,7 @@ unsigned long long proc_switches(pid_t pid)
 
 static void procs_add(struct procs *procs, const struct proc *proc)
 {
-    if (procs->n == procs->capacity) {
-        procs->capacity = procs->capacity == 0 ? 256 : procs->capacity * 2;
-        procs->items = mem_realloc(procs->items, procs->capacity, sizeof(*procs->items));
-    }
+    procs->items = mem_grow(procs->items, procs->n, &procs->capacity, sizeof(*proc));
     procs->items[procs->n++] = *proc;
 }
 
@@ -149,19 +131,13 @@ void procs_free(struct procs *procs)
     *procs = (struct procs){0};
 }
 
-static void read_all(struct procs *all)
+static bool take(void *arg, pid_t pid)
 {
-    DIR *folder = opendir("/proc");
-    struct dirent *entry;
     struct proc proc;
 
-    while (folder && (entry = readdir(folder))) {
-        if (isdigit((unsigned char)entry->d_name[0]) &&
-            proc_read((pid_t)strtol(entry->d_name, NULL, 10), &proc) == 0)
-            procs_add(all, &proc);
-    }
-    if (folder)
-        closedir(folder);
+    if (proc_read(pid, &proc) == 0)
+        procs_add(arg, &proc);
+    return false;
 }
 
 static int by_pid(const void *a, const void *b)
@@ -232,7 +208,7 @@ void proc_below_except(pid_t root, const pid_t *spared, size_t n, struct procs *
     struct procs all = {0};
 
     found->n = 0;
-    read_all(&all);
+    procfs_each(take, &all);
     if (all.n > 0)
         qsort(all.items, all.n, sizeof(*all.items), by_pid);
     reread_orphans(&all);

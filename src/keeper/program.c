@@ -3,37 +3,11 @@
  */
 #include "keeper/program.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static size_t read_proc(pid_t pid, const char *name, char *text, size_t size)
-{
-    char path[48];
-    ssize_t len;
-    int fd;
-
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    len = fd < 0 ? -1 : read(fd, text, size - 1);
-    if (fd >= 0)
-        close(fd);
-    text[len < 0 ? 0 : len] = '\0';
-    return len < 0 ? 0 : (size_t)len;
-}
-
-/* "" where it may not be seen. */
-static void read_link(pid_t pid, const char *name, char *text, size_t size)
-{
-    char path[48];
-    ssize_t len;
-
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-    len = readlink(path, text, size - 1);
-    text[len < 0 ? 0 : len] = '\0';
-}
+#include "base/procfs.h"
 
 /* The name of the program's file: a script's own name stands in the place of its interpreter's. A
  * zombie has none. */
@@ -41,7 +15,7 @@ static const char *program_of(const struct proc *proc, char *path, size_t size)
 {
     const char *slash;
 
-    read_link(proc->pid, "exe", path, size);
+    procfs_link(proc->pid, "exe", path, size);
     if (path[0] == '\0')
         return proc->name;
     slash = strrchr(path, '/');
@@ -100,8 +74,8 @@ static bool is_own_pipe(pid_t pid, pid_t top, const char *fd)
 {
     char own[64], usual[64];
 
-    read_link(pid, fd, own, sizeof(own));
-    read_link(top, fd, usual, sizeof(usual));
+    procfs_link(pid, fd, own, sizeof(own));
+    procfs_link(top, fd, usual, sizeof(usual));
     return strncmp(own, "pipe:", 5) == 0 && usual[0] != '\0' && strcmp(own, usual) != 0;
 }
 
@@ -111,13 +85,23 @@ bool program_is_piped(pid_t pid, pid_t top)
            (is_own_pipe(pid, top, "fd/1") || is_own_pipe(pid, top, "fd/2"));
 }
 
+/* unknown: the answer where the command line cannot be read. */
+static bool is_run_with(pid_t pid, const char *word, bool unknown)
+{
+    char words[4096];
+    size_t len = procfs_read(pid, "cmdline", words, sizeof(words));
+
+    return len ? memmem(words, len, word, strlen(word)) != NULL : unknown;
+}
+
 bool program_is_worker(pid_t pid)
 {
-    static const char mark[] = "multiprocessing.spawn";
-    char words[4096];
-    size_t len = read_proc(pid, "cmdline", words, sizeof(words));
+    return is_run_with(pid, "multiprocessing.spawn", false);
+}
 
-    return memmem(words, len, mark, sizeof(mark) - 1);
+bool program_is_helper(pid_t pid)
+{
+    return is_run_with(pid, "multiprocessing.", true);
 }
 
 long program_peak_kb(pid_t pid)
@@ -125,7 +109,7 @@ long program_peak_kb(pid_t pid)
     char status[4096];
     const char *peak;
 
-    read_proc(pid, "status", status, sizeof(status));
+    procfs_read(pid, "status", status, sizeof(status));
     peak = strstr(status, "\nVmHWM:");
     return peak ? strtol(peak + 7, NULL, 10) : 0;
 }

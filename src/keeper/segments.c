@@ -4,7 +4,6 @@
  */
 #include "keeper/segments.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include "base/file.h"
 #include "base/folder.h"
 #include "base/mem.h"
+#include "base/procfs.h"
 #include "keeper/holders.h"
 #include "keeper/proc.h"
 
@@ -59,10 +59,7 @@ struct segments {
 
 static void table_add(struct table *table, const struct segment *segment)
 {
-    if (table->n == table->capacity) {
-        table->capacity = table->capacity == 0 ? 64 : table->capacity * 2;
-        table->items = mem_realloc(table->items, table->capacity, sizeof(*table->items));
-    }
+    table->items = mem_grow(table->items, table->n, &table->capacity, sizeof(*segment));
     table->items[table->n++] = *segment;
 }
 
@@ -312,17 +309,12 @@ static void mark_alive(void *arg, dev_t dev, ino_t ino)
 }
 
 /* Of other users' processes nothing is seen: they lose a name, never their memory. */
-static void look_at_everybody(struct segments *s)
+static bool look_at_one(void *arg, pid_t pid)
 {
-    DIR *listing = opendir("/proc");
-    struct dirent *entry;
+    struct segments *s = arg;
 
-    while (listing && (entry = readdir(listing))) {
-        if (isdigit((unsigned char)entry->d_name[0]))
-            holders_look((pid_t)strtol(entry->d_name, NULL, 10), s->folder, mark_alive, &s->table);
-    }
-    if (listing)
-        closedir(listing);
+    holders_look(pid, s->folder, mark_alive, &s->table);
+    return false;
 }
 
 static bool remove_one(const struct segments *s, const struct segment *segment)
@@ -341,7 +333,7 @@ size_t segments_remove(struct segments *s)
     refresh(s);
     if (count_noted(s) == 0)
         return 0;
-    look_at_everybody(s);
+    procfs_each(look_at_one, s);
     for (size_t i = 0; i < s->table.n; i++)
         n += remove_one(s, &s->table.items[i]);
     return n;

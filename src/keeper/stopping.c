@@ -4,7 +4,6 @@
  */
 #include "keeper/stopping.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include "keeper/failure.h"
 #include "keeper/link.h"
 #include "keeper/proc.h"
+#include "keeper/program.h"
 
 enum {
     KILL_AGAIN_MS = 1000,
@@ -147,22 +147,6 @@ static bool kill_is_vain(struct machine *m, const struct procs *left)
 
 /* ---- what outlives a good job ---- */
 
-/* The helpers of Python's multiprocessing end with their parent, by themselves. */
-static bool is_helper(pid_t pid)
-{
-    static const char mark[] = "multiprocessing.";
-    char path[32], words[4096];
-    ssize_t len;
-    int fd;
-
-    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    len = fd < 0 ? -1 : read(fd, words, sizeof(words));
-    if (fd >= 0)
-        close(fd);
-    return len <= 0 || memmem(words, (size_t)len, mark, sizeof(mark) - 1);
-}
-
 static void say_outlives(struct machine *m, const struct procs *left, const struct proc *proc)
 {
     char *who = describe(m, left, proc);
@@ -193,7 +177,7 @@ static void say_what_outlives(struct machine *m)
         int child = state_child_of(m, proc->pid);
 
         if ((child >= 0 && m->children[child].running) || proc->pid == m->sweeping ||
-            is_helper(proc->pid))
+            program_is_helper(proc->pid))
             continue;
         if (said++ < UNKILLED_MOST)
             say_outlives(m, &left, proc);

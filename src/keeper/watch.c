@@ -16,8 +16,8 @@
 #include "base/clock.h"
 #include "base/kernel.h"
 #include "base/mem.h"
-#include "keeper/connections.h"
 #include "keeper/program.h"
+#include "keeper/sockets.h"
 #include "keeper/watch.h"
 
 enum {
@@ -275,19 +275,19 @@ static bool is_open(const struct watch *watch, const struct entry *entry,
            parent->clients < watch->samplers;
 }
 
-static void look_at_worker(const struct connections *connections, struct entry *worker,
+static void look_at_worker(const struct sockets *connections, struct entry *worker,
                            struct entry *parent)
 {
     if (!parent->client)
-        parent->client = connections_has(connections, parent->who.pid) > 0;
-    worker->client = connections_has(connections, worker->who.pid) > 0;
+        parent->client = sockets_held_by(connections, parent->who.pid) > 0;
+    worker->client = sockets_held_by(connections, worker->who.pid) > 0;
     parent->clients += worker->client;
 }
 
 /* Reads the connections only where there is somebody to look at. */
 static void look_at_pools(struct watch *watch)
 {
-    struct connections connections = {0};
+    struct sockets connections = {0};
     bool have_read = false;
 
     for (size_t i = 0; i < watch->n && watch->servers > 0; i++) {
@@ -296,11 +296,11 @@ static void look_at_pools(struct watch *watch)
         if (!is_open(watch, entry, parent))
             continue;
         if (!have_read)
-            connections_read(&connections, watch->ip, watch->port, watch->servers);
+            sockets_connected_to(&connections, watch->ip, watch->port, watch->servers);
         have_read = true;
         look_at_worker(&connections, entry, parent);
     }
-    connections_free(&connections);
+    sockets_free(&connections);
 }
 
 /* Where the parent has died too, all that is left is what was seen of the worker itself. */

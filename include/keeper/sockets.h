@@ -1,0 +1,51 @@
+/* sockets: the TCP sockets of this machine as /proc/net/tcp and tcp6 show them, and which process
+ * holds one. Knows nothing of the job.
+ */
+#ifndef KEEPER_SOCKETS_H
+#define KEEPER_SOCKETS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* linux/net/tcp_states.h */
+enum {
+    SOCKET_ESTABLISHED = 0x01,
+    SOCKET_SYN_RECV = 0x03,
+    SOCKET_TIME_WAIT = 0x06,
+    SOCKET_LISTEN = 0x0a
+};
+
+/* An IPv4 address, also one within IPv6, as inet_addr gives it; 0: all; UINT32_MAX: another one of
+ * IPv6, which is never DGL's. */
+struct socket_row {
+    uint32_t address, peer;
+    int port, peer_port;
+    unsigned state, uid;
+    unsigned long inode;
+};
+
+/* Calls take for each socket, those in LISTEN first in each of the two tables, until it returns
+ * false; then the next table follows. */
+void sockets_each(bool (*take)(void *arg, const struct socket_row *row), void *arg);
+
+/* Some of them, by their inodes. All zero: none. */
+struct sockets {
+    unsigned long *inodes;
+    size_t n, capacity;
+};
+
+void sockets_add(struct sockets *sockets, unsigned long inode);
+
+/* The established ones whose other end is at ip (dotted) and one of n ports from port on. */
+void sockets_connected_to(struct sockets *sockets, struct in_addr ip, int port, int n);
+
+/* 1: a descriptor of pid is one of them. 0: none is, or the process has gone. -1: it may not be
+ * looked into. */
+int sockets_held_by(const struct sockets *sockets, pid_t pid);
+
+void sockets_free(struct sockets *sockets);
+
+#endif
