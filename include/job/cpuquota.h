@@ -4,8 +4,8 @@
 #ifndef JOB_CPUQUOTA_H
 #define JOB_CPUQUOTA_H
 
-/* In whole CPUs, rounded up; 0: no limit, or none that can be seen. Reads cgroup v2's cpu.max and
- * v1's cpu.cfs_quota_us below /sys/fs/cgroup, of the cgroup and all above it. */
+/* In whole CPUs, rounded up; 0: no limit, or none that can be seen. Reads cgroup v2's cpu.max or
+ * v1's cpu.cfs_quota_us, of the cgroup and all above it. */
 int cpuquota_cpus(void);
 
 #endif
