@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "keeper/birth.h"
 #include "keeper/deaths.h"
 #include "keeper/doing.h"
 #include "keeper/keeper.h"
@@ -25,52 +26,25 @@
 #include "keeper/proc.h"
 
 enum {
-    SOCKET_FD = 3,
-    SCRIBE_FD = 4,
+    SOCKET_FD = BIRTH_FIRST_FD,
+    SCRIBE_FD,
     CLEAN_STEP_MS = 5,
     ENTRIES = 6 /* of the poll, before those of the streams */
 };
 
-/* Fixed descriptors, so that nothing else can be left open: a copy of PMI_FD or of a PMIx socket
- * hides the rank's death from its MPI. */
-static int keep_only(int socket, int scribe)
-{
-    int null, high = fcntl(socket, F_DUPFD_CLOEXEC, SCRIBE_FD + 1);
-    int high_scribe = fcntl(scribe, F_DUPFD_CLOEXEC, SCRIBE_FD + 1);
-
-    if (high < 0 || high_scribe < 0)
-        return -1;
-    close(socket);
-    close(scribe);
-    null = open("/dev/null", O_RDWR);
-    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
-        return -1;
-    if (fcntl(STDERR_FILENO, F_GETFD) < 0 && dup2(null, STDERR_FILENO) < 0)
-        return -1;
-    if (dup3(high, SOCKET_FD, O_CLOEXEC) < 0 || dup3(high_scribe, SCRIBE_FD, O_CLOEXEC) < 0)
-        return -1;
-    file_close_from(SCRIBE_FD + 1);
-    return 0;
-}
-
-/* No handler of the rank's survives; what could end the keeper by accident is ignored (Slurm sends
- * USR1 to every process of a step). Returns the signalfd. */
+/* What could end the keeper by accident is ignored: Slurm sends USR1 to every process of a step.
+ * Returns the signalfd. */
 static int take_signals(void)
 {
-    struct sigaction fresh = {.sa_handler = SIG_DFL};
     static const int ignored[] = {SIGPIPE, SIGUSR1, SIGUSR2, SIGQUIT, SIGALRM, SIGTSTP};
     sigset_t wanted;
 
-    for (int i = 1; i < NSIG; i++)
-        sigaction(i, &fresh, NULL);
-    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-        signal(ignored[i], SIG_IGN);
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGCHLD);
     sigaddset(&wanted, SIGTERM);
     sigaddset(&wanted, SIGINT);
     sigaddset(&wanted, SIGHUP);
-    sigprocmask(SIG_SETMASK, &wanted, NULL);
+    birth_take_signals(ignored, sizeof(ignored) / sizeof(ignored[0]), &wanted);
     return signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
@@ -188,38 +162,29 @@ static _Noreturn void live(pid_t rank, struct ring *ring, const struct spawn_ori
     _exit(EXIT_OK);
 }
 
-static _Noreturn void be_born(pid_t rank, const int pair[2], const struct scribe *scribe,
-                              const struct spawn_origin *origin)
+struct birth {
+    pid_t rank;
+    const int *pair;
+    const struct scribe *scribe;
+    const struct spawn_origin *origin;
+};
+
+static void be_born(void *arg)
 {
-    close(pair[0]);
-    setsid();
+    const struct birth *birth = arg;
+    const int kept[] = {birth->pair[1], birth->scribe->keeper_fd};
+
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    prctl(PR_SET_NAME, "dgl-keeper");
-    if (keep_only(pair[1], scribe->keeper_fd) != 0 || chdir("/") != 0)
+    if (birth_keep(kept, 2, false) != 0)
         _exit(EXIT_LAUNCHER);
     file_raise_limit(); /* for the children too */
-    live(rank, scribe->ring, origin);
-}
-
-/* Signals stay blocked over the fork, so that no handler of the rank's runs in the keeper. */
-static pid_t fork_quietly(int pair[2], const struct scribe *scribe,
-                          const struct spawn_origin *origin)
-{
-    sigset_t all;
-    pid_t pid, rank = getpid();
-
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, NULL);
-    pid = fork();
-    if (pid == 0)
-        be_born(rank, pair, scribe, origin);
-    sigprocmask(SIG_SETMASK, &origin->mask, NULL);
-    return pid;
+    live(birth->rank, birth->scribe->ring, birth->origin);
 }
 
 int keeper_fork(struct keeper *keeper, struct scribe *scribe, bool escalates, struct err *err)
 {
     struct spawn_origin origin;
+    struct birth birth = {.rank = getpid(), .scribe = scribe, .origin = &origin};
     int pair[2], error;
 
     *keeper = (struct keeper){.fd = -1};
@@ -229,7 +194,8 @@ int keeper_fork(struct keeper *keeper, struct scribe *scribe, bool escalates, st
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
         return err_set(err, EXIT_LAUNCHER, "cannot make a socketpair: %s", strerror(errno));
-    keeper->pid = fork_quietly(pair, scribe, &origin);
+    birth.pair = pair;
+    keeper->pid = birth_fork("dgl-keeper", be_born, &birth);
     error = errno;
     close(pair[1]);
     close(scribe->keeper_fd);

@@ -21,13 +21,14 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "keeper/birth.h"
 #include "keeper/jobdir.h"
 #include "keeper/logfile.h"
 #include "keeper/scribework.h"
 #include "keeper/shm.h"
 #include "keeper/spawn.h"
 
-enum { FD_RANK = 3, FD_KEEPER, FD_FIRST_FREE };
+enum { FD_RANK = BIRTH_FIRST_FD, FD_KEEPER };
 
 struct work {
     struct ring *ring;
@@ -318,65 +319,25 @@ static _Noreturn void live(struct ring *ring)
     }
 }
 
-/* Fixed descriptors, and nothing else: a copy of one of MPI's would hide the rank's death. */
-static int keep_only(int rank, int keeper)
-{
-    int high[2] = {fcntl(rank, F_DUPFD_CLOEXEC, FD_FIRST_FREE),
-                   fcntl(keeper, F_DUPFD_CLOEXEC, FD_FIRST_FREE)};
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    if (null < 0 || high[0] < 0 || high[1] < 0)
-        return -1;
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (dup2(null, fd) < 0)
-            return -1;
-    if (dup3(high[0], FD_RANK, O_CLOEXEC) < 0 || dup3(high[1], FD_KEEPER, O_CLOEXEC) < 0)
-        return -1;
-    file_close_from(FD_FIRST_FREE);
-    return 0;
-}
+struct birth {
+    int kept[2]; /* FD_RANK, FD_KEEPER */
+    struct ring *ring;
+};
 
 /* Whoever tells the job to end tells the rank and the keeper: they tell what is still to be
- * written.
- */
-static void take_no_signals(void)
+ * written. */
+static void be_born(void *arg)
 {
     static const int ignored[] = {SIGPIPE, SIGUSR1, SIGUSR2, SIGQUIT, SIGALRM,
                                   SIGTSTP, SIGTERM, SIGINT,  SIGHUP};
-    struct sigaction fresh = {.sa_handler = SIG_DFL};
+    const struct birth *birth = arg;
     sigset_t none;
 
-    for (int i = 1; i < NSIG; i++)
-        sigaction(i, &fresh, NULL);
-    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-        signal(ignored[i], SIG_IGN);
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static _Noreturn void be_born(int rank, int keeper, struct ring *ring)
-{
-    setsid();
-    prctl(PR_SET_NAME, "dgl-scribe");
-    take_no_signals();
-    if (keep_only(rank, keeper) != 0 || chdir("/") != 0)
+    birth_take_signals(ignored, sizeof(ignored) / sizeof(ignored[0]), &none);
+    if (birth_keep(birth->kept, 2, true) != 0)
         _exit(EXIT_LAUNCHER);
-    live(ring);
-}
-
-/* Signals stay blocked over the fork, so that no handler of the rank's runs in the scribe. */
-static pid_t fork_quietly(int rank, int keeper, struct ring *ring)
-{
-    sigset_t all, before;
-    pid_t pid;
-
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &before);
-    pid = fork();
-    if (pid == 0)
-        be_born(rank, keeper, ring);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return pid;
+    live(birth->ring);
 }
 
 static void close_pair(const int pair[2])
@@ -398,7 +359,8 @@ int scribe_fork(struct scribe *scribe, struct err *err)
         close_pair(rank);
         return err_set(err, EXIT_LAUNCHER, "cannot make a socketpair: %s", strerror(errno));
     }
-    scribe->pid = fork_quietly(rank[1], keeper[1], scribe->ring);
+    scribe->pid =
+        birth_fork("dgl-scribe", be_born, &(struct birth){{rank[1], keeper[1]}, scribe->ring});
     if (scribe->pid < 0) {
         spawn_fork_failed(" the process that writes log files", errno, err);
         close_pair(rank);
