@@ -11,11 +11,8 @@
 #include "base/clock.h"
 #include "keeper/evidence.h"
 #include "keeper/link.h"
+#include "report/cause.h"
 #include "report/signal.h"
-
-/* Within this time of the first bad end a heavier one is taken for the cause (design: death by
- * signal before an exit code, a server before a trainer). */
-enum { JUDGE_MS = 50 };
 
 /* A core is being written: whoever waits for the process has its end later than its peers have
  * theirs. How long it has been dying is not known; longer, it is taken for, than its end and an
@@ -58,20 +55,13 @@ static bool ended_badly(const struct child *child)
     return !WIFEXITED(child->status) || WEXITSTATUS(child->status) != 0;
 }
 
-/* Ended together, which came first is not known: a signal before an exit code, and then a server
- * before a sampler before a trainer. */
-static int weight(bool killed, enum role role)
-{
-    return (killed ? ROLE_COUNT : 0) + (role == ROLE_SERVER ? 2 : role == ROLE_SAMPLER ? 1 : 0);
-}
-
 /* Takes candidate's cause over. */
 static void consider(struct machine *m, struct suspect candidate)
 {
     struct suspect loser = candidate;
 
     if (m->suspect.weight < 0)
-        m->timers[TIMER_JUDGE] = candidate.since + JUDGE_MS;
+        m->timers[TIMER_JUDGE] = candidate.since + REPORT_MOMENT_MS;
     if (candidate.weight > m->suspect.weight) {
         loser = m->suspect;
         m->suspect = candidate;
@@ -103,16 +93,17 @@ static int64_t death_of(const struct child *child)
 static void consider_child(struct machine *m, int i)
 {
     const struct child *child = &m->children[i];
-    int w = weight(WIFSIGNALED(child->status), child->plan->role);
+    enum how how = WIFSIGNALED(child->status) ? HOW_SIGNALED : HOW_EXITED;
+    int w = report_weight(how, child->plan->role);
     int64_t since = death_of(child);
 
-    if (m->suspect.weight < 0 || since <= m->suspect.since + JUDGE_MS)
+    if (m->suspect.weight < 0 || since <= m->suspect.since + REPORT_MOMENT_MS)
         consider(m, (struct suspect){.weight = w, .child = i, .since = since});
 }
 
 void failure_suspect(struct machine *m, struct cause *cause, int64_t since)
 {
-    int w = weight(cause->how == HOW_SIGNALED, cause->role);
+    int w = report_weight(cause->how, cause->role);
 
     if (m->stage >= STAGE_STOP)
         cause_free(cause);
@@ -144,7 +135,7 @@ bool failure_awaits_dying(struct machine *m)
     if (m->suspect.weight < 0 || m->stage >= STAGE_STOP ||
         now >= m->suspect.since + DYING_WAIT_MS || !failure_note_dying(m))
         return false;
-    m->timers[TIMER_JUDGE] = now + JUDGE_MS;
+    m->timers[TIMER_JUDGE] = now + REPORT_MOMENT_MS;
     return true;
 }
 

@@ -5,8 +5,6 @@
 
 #include <stdbool.h>
 
-enum { SAME_MOMENT_MS = 50 };
-
 /* How likely it is that a failure of this kind brought the others about; 0 most. A process that
  * loses its peers exits with a code, so that a death by signal near it comes first, and one that
  * gets the pre-emption signal may die of it; what happens to
@@ -24,16 +22,19 @@ static int kind_order(enum how how)
     return (unsigned)how < HOW_COUNT ? order[how] : order[HOW_NONE];
 }
 
-/* Does a come before b, both being of one moment? Roles stand in the order of enum role: servers,
- * samplers, trainers, launcher. */
+/* Roles stand in the order of enum role: servers, samplers, trainers, launcher. */
+int report_weight(enum how how, enum role role)
+{
+    return (kind_order(HOW_NONE) - kind_order(how)) * ROLE_COUNT + ROLE_LAUNCHER - (int)role;
+}
+
+/* Does a come before b, both being of one moment? */
 static bool comes_before(const struct cause *a, const struct cause *b)
 {
-    int kinds = kind_order(a->how) - kind_order(b->how);
+    int heavier = report_weight(a->how, a->role) - report_weight(b->how, b->role);
 
-    if (kinds)
-        return kinds < 0;
-    if (a->role != b->role)
-        return a->role < b->role;
+    if (heavier)
+        return heavier > 0;
     if (a->age_ms != b->age_ms)
         return a->age_ms > b->age_ms;
     if (a->machine != b->machine)
@@ -51,7 +52,7 @@ const struct cause *report_first_cause(const struct cause *const *causes, int n)
             oldest = causes[i];
     first = oldest;
     for (int i = 0; i < n; i++)
-        if (causes[i] && oldest->age_ms - causes[i]->age_ms <= SAME_MOMENT_MS &&
+        if (causes[i] && oldest->age_ms - causes[i]->age_ms <= REPORT_MOMENT_MS &&
             comes_before(causes[i], first))
             first = causes[i];
     return first;
