@@ -6,7 +6,6 @@
 #define TEST_KEEPER_RIG_H
 
 #include <check.h>
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +25,7 @@
 #include "base/file.h"
 #include "base/folder.h"
 #include "base/mem.h"
+#include "base/procfs.h"
 #include "keeper/keeper.h"
 #include "unit.h"
 #include "wire/message.h"
@@ -258,29 +258,21 @@ static void read_frames(void)
         }                                                                                          \
     } while (0)
 
+static bool count_marked(void *arg, pid_t pid)
+{
+    char text[65536];
+    size_t len = procfs_read(pid, "environ", text, sizeof(text));
+
+    *(int *)arg += memmem(text, len, marker, strlen(marker)) != NULL;
+    return false;
+}
+
 /* How many live processes have our marker in their environment. */
 static int left_over(void)
 {
-    DIR *proc = opendir("/proc");
-    struct dirent *entry;
     int n = 0;
 
-    while ((entry = readdir(proc))) {
-        char *path, text[65536];
-        ssize_t len;
-        int fd;
-
-        if (!isdigit((unsigned char)entry->d_name[0]))
-            continue;
-        path = mem_printf("/proc/%s/environ", entry->d_name);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        len = fd < 0 ? -1 : read(fd, text, sizeof(text));
-        n += len > 0 && memmem(text, (size_t)len, marker, strlen(marker));
-        if (fd >= 0)
-            close(fd);
-        free(path);
-    }
-    closedir(proc);
+    procfs_each(count_marked, &n);
     return n;
 }
 
@@ -295,14 +287,7 @@ static bool exists(const char *name)
 
 static inline char *content(const char *name)
 {
-    char *path = file_join(folder, name);
-    struct buf text = {0};
-    struct err err = {0};
-
-    ck_assert_msg(file_read(path, 1 << 24, &text, &err) == 0, "%s", err.text);
-    buf_add(&text, "", 1);
-    free(path);
-    return text.data;
+    return unit_content(folder, name);
 }
 
 /* The keeper leaves, and nothing lives any more. */
@@ -358,7 +343,7 @@ static int rig_run(const char *name, const TTest *const *tests, size_t n)
         fprintf(stderr, "the fake workload '%s' is missing\n", path ? path : "./fake");
         return 1;
     }
-    return unit_run_with(name, setup, NULL, tests, n);
+    return unit_run_plain(name, setup, tests, n);
 }
 
 #endif

@@ -158,16 +158,19 @@ static bool told(const char *words)
            memmem(seen.notices.data, seen.notices.len, words, strlen(words));
 }
 
-/* There is one. */
+/* The trainer; what removes the folders of dead jobs may be there too. */
 static pid_t child_of_keeper(void)
 {
     struct procs below = {0};
-    pid_t pid;
+    pid_t pid = 0;
 
     proc_below(keeper.pid, &below);
-    ck_assert_uint_eq(below.n, 1);
-    pid = below.items[0].pid;
+    for (size_t i = 0; i < below.n; i++) {
+        if (strcmp(below.items[i].name, "fake") == 0)
+            pid = below.items[i].pid;
+    }
     procs_free(&below);
+    ck_assert_int_gt(pid, 1);
     return pid;
 }
 

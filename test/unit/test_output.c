@@ -13,15 +13,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "keeper/output.h"
-#include "keeper/scribe.h"
-#include "unit.h"
+#include "scribe_rig.h"
 
 static struct buf shown;
-static struct scribe scribe;
-static struct logs logs;
 static int warnings;
 static size_t largest;
-static char folder[UNIT_PATH];
 
 static void on_send(void *arg, const char *lines, size_t len)
 {
@@ -40,22 +36,6 @@ static void on_warn(void *arg, const char *sentence)
 }
 
 static const struct output_sink sink = {on_send, on_warn, NULL, 0, &logs, 0};
-
-static void setup(void)
-{
-    struct err err;
-
-    unit_folder(folder, "/tmp");
-    ck_assert_int_eq(scribe_fork(&scribe, &err), 0);
-    logs_begin(&logs, scribe.keeper_fd, scribe.ring);
-}
-
-static void teardown(void)
-{
-    if (logs.fd >= 0)
-        close(logs.fd);
-    scribe_leave(&scribe, 10000);
-}
 
 /* What was handed to the scribe is written. */
 static void settle(struct output *o)

@@ -16,56 +16,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "keeper/logfile.h"
-#include "keeper/logs.h"
-#include "keeper/scribe.h"
-#include "unit.h"
-
-enum { PATIENCE_MS = 30000 };
-
-static char folder[UNIT_PATH];
-static struct scribe scribe;
-static struct logs logs;
-
-static void setup(void)
-{
-    struct err err;
-
-    unit_folder(folder, "/tmp");
-    ck_assert_int_eq(scribe_fork(&scribe, &err), 0);
-    logs_begin(&logs, scribe.keeper_fd, scribe.ring);
-}
-
-static void teardown(void)
-{
-    if (logs.fd >= 0)
-        close(logs.fd);
-    scribe_leave(&scribe, PATIENCE_MS);
-    ck_assert_int_eq(waitpid(scribe.pid, NULL, WNOHANG), -1); /* it has ended and was reaped */
-}
+#include "scribe_rig.h"
 
 static char *in_folder(const char *name)
 {
     return file_join(folder, name);
-}
-
-static char *content(const char *name)
-{
-    char *path = in_folder(name);
-    struct buf text = {0};
-    struct err err = {0};
-
-    ck_assert_msg(file_read(path, 1 << 28, &text, &err) == 0, "%s", err.text);
-    buf_add(&text, "", 1);
-    free(path);
-    return text.data;
-}
-
-static void content_is(const char *name, const char *want)
-{
-    char *text = content(name);
-
-    ck_assert_str_eq(text, want);
-    free(text);
 }
 
 static void until_written(void)
@@ -157,7 +112,7 @@ END_TEST
 
 static int lines_of(const char *name)
 {
-    char *text = content(name);
+    char *text = unit_content(folder, name);
     int n = 0;
 
     for (const char *at = text; (at = strchr(at, '\n')); at++)
@@ -209,7 +164,7 @@ static void lose_lines(bool mid_line)
     put(&log, mid_line ? "off\nlast\n" : "left out too\nlast\n");
     logs_end(&logs, &log);
     until_written();
-    text = content("a.log");
+    text = unit_content(folder, "a.log");
     note = strstr(text, "\n... ");
     ck_assert_ptr_nonnull(note);
     ck_assert_int_eq(sscanf(note, "\n... %d lines are missing here", &missing), 1);

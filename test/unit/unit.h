@@ -13,7 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/folder.h"
+#include "base/mem.h"
 #include "keeper/keeper.h"
 
 enum { UNIT_PATH = 64, UNIT_TIMEOUT_S = 120 };
@@ -49,6 +51,19 @@ static inline void unit_remove(const char *path)
     if (!folder_remove(&folder) || access(path, F_OK) == 0)
         fprintf(stderr, "'%s' could not be removed\n", path);
     folder_clear(&folder);
+}
+
+/* The whole text of a file in the folder; the caller frees. */
+static inline char *unit_content(const char *folder, const char *name)
+{
+    char *path = file_join(folder, name);
+    struct buf text = {0};
+    struct err why = {0};
+
+    ck_assert_msg(file_read(path, 1 << 28, &text, &why) == 0, "%s", why.text);
+    buf_add(&text, "", 1);
+    free(path);
+    return text.data;
 }
 
 /* What the tests have started and not ended has come to this process. */
@@ -107,6 +122,20 @@ static inline int unit_run(const char *name, void (*set_up)(void), void (*tear_d
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* Each test once. */
+static inline int unit_run_plain(const char *name, void (*set_up)(void), const TTest *const *plain,
+                                 size_t n)
+{
+    struct unit_test *tests = mem_calloc(n, sizeof(*tests));
+    int code;
+
+    for (size_t i = 0; i < n; i++)
+        tests[i] = (struct unit_test){plain[i], 1, 0};
+    code = unit_run(name, set_up, NULL, tests, n);
+    free(tests);
+    return code;
+}
+
 /* The functions may be NULL; behind them UNIT(test) and its kin. */
 #define UNIT_MAIN_WITH(name, set_up, tear_down, ...)                                               \
     int main(void)                                                                                 \
@@ -119,13 +148,9 @@ static inline int unit_run(const char *name, void (*set_up)(void), void (*tear_d
 #define UNIT_MAIN(name, ...)                                                                       \
     int main(void)                                                                                 \
     {                                                                                              \
-        const TTest *const plain[] = {__VA_ARGS__};                                                \
-        struct unit_test tests[sizeof(plain) / sizeof(plain[0])];                                  \
-        size_t n = 0;                                                                              \
+        const TTest *const tests[] = {__VA_ARGS__};                                                \
                                                                                                    \
-        for (; n < sizeof(plain) / sizeof(plain[0]); n++)                                          \
-            tests[n] = (struct unit_test){plain[n], 1, 0};                                         \
-        return unit_run(name, NULL, NULL, tests, n);                                               \
+        return unit_run_plain(name, NULL, tests, sizeof(tests) / sizeof(tests[0]));                \
     }
 
 #endif
