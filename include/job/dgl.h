@@ -1,5 +1,4 @@
-/* dgl: the only file that knows the environment's names of DGL, torch and MPI.
- */
+/* dgl: the only file that knows the environment's names of DGL, torch and MPI. */
 #ifndef JOB_DGL_H
 #define JOB_DGL_H
 

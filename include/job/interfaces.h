@@ -1,5 +1,4 @@
-/* interfaces: the IPv4 addresses of this machine. Private to placement.
- */
+/* interfaces: the IPv4 addresses of this machine. Private to placement. */
 #ifndef JOB_INTERFACES_H
 #define JOB_INTERFACES_H
 

@@ -1,5 +1,4 @@
-/* job: everything that rank 0 knows about the job before it meets the other machines.
- */
+/* job: everything that rank 0 knows about the job before it meets the other machines. */
 #ifndef JOB_JOB_H
 #define JOB_JOB_H
 

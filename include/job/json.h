@@ -1,5 +1,4 @@
-/* json: JSON texts from outside: configuration files and, in the keeper, torch's error files.
- */
+/* json: JSON texts from outside: configuration files and, in the keeper, torch's error files. */
 #ifndef JOB_JSON_H
 #define JOB_JSON_H
 

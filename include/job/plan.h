@@ -1,5 +1,4 @@
-/* plan: the job cut into one slice a machine. Pure: no clock, no files, no environment.
- */
+/* plan: the job cut into one slice a machine. Pure: no clock, no files, no environment. */
 #ifndef JOB_PLAN_H
 #define JOB_PLAN_H
 

@@ -1,5 +1,4 @@
-/* timeline: when each process ran, as an inline SVG. Private to html.
- */
+/* timeline: when each process ran, as an inline SVG. Private to html. */
 #ifndef REPORT_TIMELINE_H
 #define REPORT_TIMELINE_H
 

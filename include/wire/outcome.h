@@ -1,5 +1,4 @@
-/* outcome: what became of one machine's part of the job, and why. Plain data.
- */
+/* outcome: what became of one machine's part of the job, and why. Plain data. */
 #ifndef WIRE_OUTCOME_H
 #define WIRE_OUTCOME_H
 

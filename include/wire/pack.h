@@ -1,5 +1,4 @@
-/* pack: values <-> bytes, little-endian, every length checked. Knows no message.
- */
+/* pack: values <-> bytes, little-endian, every length checked. Knows no message. */
 #ifndef WIRE_PACK_H
 #define WIRE_PACK_H
 

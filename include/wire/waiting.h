@@ -1,5 +1,4 @@
-/* waiting: whom one machine still waits for. Plain data.
- */
+/* waiting: whom one machine still waits for. Plain data. */
 #ifndef WIRE_WAITING_H
 #define WIRE_WAITING_H
 

@@ -1,5 +1,4 @@
-/* options_help: --help and the man page's sections, written from the one table. Parses nothing.
- */
+/* options_help: --help and the man page's sections, written from the one table. Parses nothing. */
 #include "job/options_help.h"
 
 #include <stdio.h>

@@ -1,5 +1,4 @@
-/* plan: the job cut into one slice a machine. Pure: no clock, no files, no environment.
- */
+/* plan: the job cut into one slice a machine. Pure: no clock, no files, no environment. */
 #include "job/plan.h"
 
 #include <stdbool.h>

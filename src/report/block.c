@@ -1,5 +1,4 @@
-/* block: the layout of the lines about the cause; sentence and hint have the words.
- */
+/* block: the layout of the lines about the cause; sentence and hint have the words. */
 #include "report/block.h"
 
 #include <string.h>

@@ -1,5 +1,4 @@
-/* json: report.json, made by cJSON. A test compares it with doc/report.schema.json.
- */
+/* json: report.json, made by cJSON. A test compares it with doc/report.schema.json. */
 #include "report/json.h"
 
 #include <cjson/cJSON.h>

@@ -1,5 +1,4 @@
-/* sentence: the words about a cause. Knows no remedy (hint does) and no layout (block does).
- */
+/* sentence: the words about a cause. Knows no remedy (hint does) and no layout (block does). */
 #include "report/sentence.h"
 
 #include <ctype.h>

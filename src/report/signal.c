@@ -1,5 +1,4 @@
-/* signal: a table of names, since clusters have a glibc before 2.32, which brought sigabbrev_np.
- */
+/* signal: a table of names, since clusters have a glibc before 2.32, which brought sigabbrev_np. */
 #include "report/signal.h"
 
 #include <signal.h>

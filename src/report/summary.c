@@ -1,5 +1,4 @@
-/* summary: the layout of the closing lines.
- */
+/* summary: the layout of the closing lines. */
 #include "report/summary.h"
 
 #include <stdint.h>

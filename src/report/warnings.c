@@ -1,5 +1,4 @@
-/* warnings: sorts them by age, so that a cause stands before its consequences.
- */
+/* warnings: sorts them by age, so that a cause stands before its consequences. */
 #include "report/warnings.h"
 
 #include <stdlib.h>

@@ -1,5 +1,4 @@
-/* message: where a frame ends, but not what is in it; and a folder as bytes.
- */
+/* message: where a frame ends, but not what is in it; and a folder as bytes. */
 #include "wire/message.h"
 
 #include <stdlib.h>
