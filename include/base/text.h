@@ -34,4 +34,13 @@ size_t text_last_state(const char *line, size_t len);
  * is larger than max, which is at most 2^56. */
 long text_number(const char *text, size_t len, long max);
 
+enum {
+    TEXT_EXCERPT = 60,                        /* bytes that an excerpt shows at most */
+    TEXT_EXCERPT_SIZE = 4 * TEXT_EXCERPT + 4, /* all of them as \xNN, "..." and the NUL */
+};
+
+/* Writes the first bytes of text into out for an error's text, those that are no printable ASCII as
+ * \xNN, and "..." where something is left out. Returns out. */
+char *text_excerpt(char out[TEXT_EXCERPT_SIZE], const char *text, size_t len);
+
 #endif

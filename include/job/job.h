@@ -34,4 +34,15 @@ int job_load(struct job *job, struct options *options, char **envp, struct err *
 
 void job_free(struct job *job);
 
+/* ---- counts; job_load has seen that each fits an int ---- */
+
+/* Trainers of all machines: torch's WORLD_SIZE. */
+int job_world_size(const struct job *job);
+
+/* All trainers and all their samplers, also those that trainers start: DGL_NUM_CLIENT. */
+int job_clients(const struct job *job);
+
+/* Samplers that each machine's keeper starts; 0 when trainers start their own. */
+int job_forked_samplers(const struct job *job);
+
 #endif

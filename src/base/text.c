@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
@@ -179,4 +180,20 @@ long text_number(const char *text, size_t len, long max)
             return -1;
     }
     return len ? value : -1;
+}
+
+char *text_excerpt(char out[TEXT_EXCERPT_SIZE], const char *text, size_t len)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < len && i < TEXT_EXCERPT; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (c >= ' ' && c < 0x7f)
+            out[n++] = (char)c;
+        else
+            n += (size_t)snprintf(out + n, 5, "\\x%02x", c);
+    }
+    memcpy(out + n, len > TEXT_EXCERPT ? "..." : "", len > TEXT_EXCERPT ? 4 : 1);
+    return out;
 }

@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "job/excerpt.h"
+#include "base/text.h"
 #include "job/json.h"
 
 enum { CONFIG_MAX = 256 * 1024 }; /* bytes; options are a page of text */
@@ -101,11 +101,11 @@ static int add_command(struct given *g, const cJSON *value, struct err *err)
 
 static int add_member(struct given *g, const cJSON *member, bool *seen, struct err *err)
 {
-    char shown[EXCERPT_SIZE];
+    char shown[TEXT_EXCERPT_SIZE];
     size_t len = strlen(member->string);
     const struct option_spec *spec = options_table_find(member->string, len);
 
-    excerpt(shown, member->string, len);
+    text_excerpt(shown, member->string, len);
     if (!strcmp(member->string, "command"))
         return add_command(g, member, err);
     if (!spec) {

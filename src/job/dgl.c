@@ -8,8 +8,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "job/counts.h"
-
 static bool is_like(const char *name, const char *pattern, size_t want)
 {
     size_t len = strcspn(name, "=");
@@ -104,7 +102,7 @@ static void add_counts(struct strv *env, const struct job *job)
     const struct options *o = &job->options;
 
     strv_env_setf(env, "DGL_NUM_SAMPLER=%d", o->sampler_cmd ? 0 : o->num_samplers);
-    strv_env_setf(env, "DGL_NUM_CLIENT=%d", counts_clients(job));
+    strv_env_setf(env, "DGL_NUM_CLIENT=%d", job_clients(job));
     strv_env_setf(env, "DGL_NUM_SERVER=%d", o->num_servers);
     add_paths(env, o);
     strv_env_setf(env, "DGL_GRAPH_FORMAT=%s", o->graph_format);
@@ -138,7 +136,7 @@ static void add_client(struct strv *env, const struct job *job, const char *role
  * (dist_context.py initialize: num_worker_threads=1). */
 static void add_sampler(struct strv *env, const struct job *job, int machine, int local)
 {
-    int id = machine * counts_forked_samplers(job) + local;
+    int id = machine * job_forked_samplers(job) + local;
 
     add_client(env, job, "sampler");
     strv_env_setf(env, "OMP_NUM_THREADS=1");
@@ -169,7 +167,7 @@ static void add_torch(struct strv *env, const struct job *job, int machine, int 
 {
     int trainers = job->options.num_trainers;
     int rank = machine * trainers + local;
-    int world = counts_world_size(job);
+    int world = job_world_size(job);
 
     strv_env_setf(env, "RANK=%d", rank);
     strv_env_setf(env, "WORLD_SIZE=%d", world);

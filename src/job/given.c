@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "job/excerpt.h"
+#include "base/text.h"
 #include "job/options_store.h"
 
 void given_add(struct given *g, const struct option_spec *spec, const char *text, size_t len)
@@ -106,7 +106,7 @@ int given_read_environment(struct given *g, char **envp, struct err *err)
     size_t prefix = strlen(GIVEN_ENVIRONMENT_PREFIX);
 
     for (; *envp; envp++) {
-        char name[64] = "", shown[EXCERPT_SIZE];
+        char name[64] = "", shown[TEXT_EXCERPT_SIZE];
         size_t len = strcspn(*envp, "=");
         const struct option_spec *spec;
 
@@ -116,7 +116,7 @@ int given_read_environment(struct given *g, char **envp, struct err *err)
             name[i - prefix] = (char)tolower((unsigned char)(*envp)[i]);
         spec = options_table_find(name, strlen(name));
         if (!spec || spec->not_in_file)
-            return given_unknown(excerpt(shown, *envp, len), name, strlen(name), err);
+            return given_unknown(text_excerpt(shown, *envp, len), name, strlen(name), err);
         if (spec->kind == OPTION_ENVS)
             split_assignments(g, spec, *envp + len + 1);
         else

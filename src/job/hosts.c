@@ -11,7 +11,6 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "job/excerpt.h"
 
 enum { LINE_LIMIT = 256, PORT_MAX = 65535 };
 
@@ -34,11 +33,11 @@ static bool is_blank(char c)
 /* Sets the error PATH:LINE: 'TEXT': what. Frees what. */
 static int fail(const struct reader *r, const char *text, size_t len, char *what)
 {
-    char shown[EXCERPT_SIZE];
+    char shown[TEXT_EXCERPT_SIZE];
 
     if (len)
-        err_set(r->err, EXIT_USAGE, "%s:%d: '%s': %s", r->path, r->line, excerpt(shown, text, len),
-                what);
+        err_set(r->err, EXIT_USAGE, "%s:%d: '%s': %s", r->path, r->line,
+                text_excerpt(shown, text, len), what);
     else
         err_set(r->err, EXIT_USAGE, "%s:%d: %s", r->path, r->line, what);
     free(what);

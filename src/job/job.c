@@ -292,3 +292,18 @@ void job_free(struct job *job)
     strv_free(&job->notices);
     *job = (struct job){0};
 }
+
+int job_world_size(const struct job *job)
+{
+    return (int)job->hosts.n * job->options.num_trainers;
+}
+
+int job_clients(const struct job *job)
+{
+    return job_world_size(job) * (1 + job->options.num_samplers);
+}
+
+int job_forked_samplers(const struct job *job)
+{
+    return job->options.sampler_cmd ? job->options.num_trainers * job->options.num_samplers : 0;
+}

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "job/excerpt.h"
+#include "base/text.h"
 
 /* A part of a partition takes four, and three for each type of node and edge. */
 enum { DIVIDERS_MOST = 1000000 };
@@ -75,7 +75,7 @@ static int check_bytes(const char *path, const char *bytes, size_t len, struct e
 
 cJSON *json_parse(const char *path, const char *bytes, size_t len, struct err *err)
 {
-    char shown[EXCERPT_SIZE];
+    char shown[TEXT_EXCERPT_SIZE];
     const char *end = NULL;
     cJSON *root;
 
@@ -94,7 +94,7 @@ cJSON *json_parse(const char *path, const char *bytes, size_t len, struct err *e
     else
         err_set(err, EXIT_USAGE, "%s:%d: this is no JSON text%s, near '%s'", path,
                 line_of(bytes, end), root ? ": more follows the end of its value" : "",
-                excerpt(shown, end, (size_t)(bytes + len - end)));
+                text_excerpt(shown, end, (size_t)(bytes + len - end)));
     cJSON_Delete(root);
     return NULL;
 }

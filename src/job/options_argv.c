@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "job/excerpt.h"
+#include "base/text.h"
 #include "job/options_store.h"
 
 enum { FIRST_VALUE = 256 }; /* getopt_long returns this for the first option of the table */
@@ -51,14 +51,14 @@ static struct option *make_long_options(char names[][64])
 
 static void fail_unknown(struct reader *r, const char *word)
 {
-    char shown[EXCERPT_SIZE];
+    char shown[TEXT_EXCERPT_SIZE];
     size_t dashes = strspn(word, "-");
     const char *name = word + dashes;
     size_t len = strcspn(name, "=");
     const struct option_spec *candidate = NULL;
     struct err unknown;
 
-    excerpt(shown, word, dashes + len);
+    text_excerpt(shown, word, dashes + len);
     if (dashes == 2 && len && options_table_count(name, len, &candidate) > 1) {
         FAIL(r, "'%s' is short for several options, --%s among them; write the whole name", shown,
              candidate->name);
@@ -81,14 +81,14 @@ static bool is_option_word(const char *word)
 
 static void read_option(struct reader *r, const struct option_spec *spec, char **argv, int argc)
 {
-    char shown[EXCERPT_SIZE];
+    char shown[TEXT_EXCERPT_SIZE];
 
     if (spec->kind == OPTION_FLAG) {
         given_add(r->given, spec, optarg ? optarg : "1", optarg ? strlen(optarg) : 1);
         return;
     }
     if (optarg == argv[optind - 1] && is_option_word(optarg)) {
-        excerpt(shown, optarg, strlen(optarg));
+        text_excerpt(shown, optarg, strlen(optarg));
         FAIL(r, "--%s wants a value, but '%s' follows; write --%s=%s if that is the value",
              spec->name, shown, spec->name, shown);
         optind--;

@@ -10,12 +10,11 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "job/excerpt.h"
 
 enum { ENVS_MOST = 10000 };
 
 #define DIGITS      "0123456789"
-#define SHOWN(text) excerpt((char[EXCERPT_SIZE]){0}, (text), strlen(text))
+#define SHOWN(text) text_excerpt((char[TEXT_EXCERPT_SIZE]){0}, (text), strlen(text))
 
 bool options_is_assignment(const char *text)
 {

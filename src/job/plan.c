@@ -7,7 +7,6 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "job/counts.h"
 #include "job/dgl.h"
 
 /* A copy of text with the three words in braces replaced. Takes one pass, so that it does not
@@ -86,7 +85,7 @@ static void add_processes(struct slice *slice, const struct job *job, enum role 
 static void add_all_processes(struct slice *slice, const struct job *job)
 {
     int servers = job->options.num_servers, trainers = job->options.num_trainers;
-    int samplers = counts_forked_samplers(job);
+    int samplers = job_forked_samplers(job);
 
     slice->processes = mem_calloc((size_t)servers + (size_t)trainers + (size_t)samplers,
                                   sizeof(*slice->processes));

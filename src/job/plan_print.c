@@ -10,7 +10,6 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "job/counts.h"
 #include "job/plan.h"
 
 #define SHELL "/bin/bash" /* the keeper's first choice */
@@ -169,10 +168,10 @@ static void put_counts(const struct printer *p, const struct job *job)
     fprintf(p->out, "%-14s%zu\n", "machines", job->hosts.n);
     fprintf(p->out, "%-14s%d on each machine\n", "servers", o->num_servers);
     fprintf(p->out, "%-14s%d on each machine, %d in all\n", "trainers", o->num_trainers,
-            counts_world_size(job));
+            job_world_size(job));
     if (o->num_servers)
         fprintf(p->out, "%-14s%d of each trainer%s, %d clients in all\n", "samplers",
-                o->num_samplers, o->sampler_cmd ? ", by --sampler_cmd" : "", counts_clients(job));
+                o->num_samplers, o->sampler_cmd ? ", by --sampler_cmd" : "", job_clients(job));
 }
 
 /* Puts options only where they differ from the default. */
