@@ -325,45 +325,22 @@ START_TEST(unreadable_files)
 }
 END_TEST
 
-static const char *const some_words[] = {"--",
-                                         "-",
-                                         "--=",
-                                         "---",
-                                         "",
-                                         " ",
-                                         "=",
-                                         "--num_trainers",
-                                         "--num_trainers=1",
-                                         "x y",
-                                         "A=1",
-                                         "A=1 b",
-                                         "--extra_envs",
-                                         "--extra_envs=",
-                                         "--help=",
-                                         "--quiet",
-                                         "-h",
-                                         "-hx",
-                                         "--config",
-                                         "--workspace=/",
-                                         "\xff\xfe",
-                                         "--ip",
-                                         "--num",
-                                         "--\x01",
-                                         "--pass_env",
-                                         "none",
-                                         "-W",
-                                         "-Wx"};
-
 START_TEST(random_words)
 {
-    const char *some[12];
+    char text[] = "--|-|--=|---|| |=|--num_trainers|--num_trainers=1|x y|A=1|A=1 "
+                  "b|--extra_envs|--extra_envs=|--help=|--quiet|-h|-hx|--config|--workspace=/"
+                  "|\xff\xfe|--ip|--num|--\x01|--pass_env|none|-W|-Wx";
+    const char *words[40], *some[12];
+    size_t n_words = 0;
 
+    for (char *rest = text; rest;)
+        words[n_words++] = strsep(&rest, "|");
     srand((unsigned)_i);
     for (int round = 0; round < 3000; round++) {
         size_t n = (size_t)rand() % 11;
 
         for (size_t i = 0; i < n; i++)
-            some[i] = some_words[(size_t)rand() % (sizeof(some_words) / sizeof(some_words[0]))];
+            some[i] = words[(size_t)rand() % n_words];
         some[n] = NULL;
         parse_words(some);
         options_free(&o);

@@ -173,19 +173,8 @@ START_TEST(whom_a_machine_waits_for_comes_back_within_bounds)
 }
 END_TEST
 
-static struct process_outcome one_process = {.role = ROLE_TRAINER,
-                                             .id = 5,
-                                             .pid = 6,
-                                             .start_ms = 7,
-                                             .ready_ms = -1,
-                                             .end_ms = 8,
-                                             .exit_code = -1,
-                                             .signal = 9,
-                                             .stopped = 1,
-                                             .max_rss_kb = 10,
-                                             .user_ms = 11,
-                                             .sys_ms = 12,
-                                             .log = "/l"};
+static struct process_outcome one_process = {ROLE_TRAINER, 5,  6,  7,   -1, 8, -1, 9, 1,
+                                             10,           11, 12, "/l"};
 
 static const struct outcome one_outcome = {.machine = 1,
                                            .rank = 2,
