@@ -19,7 +19,7 @@ import uuid
 
 from cluster import net_of, parent_of, pids, read_bytes
 from leftovers import Before, describe, is_marked, marked, signal_each
-from patience import Deadline, load
+from patience import Deadline, load, wait_until
 
 PART = {"node_feats": "node_feat.dgl", "edge_feats": "edge_feat.dgl", "part_graph": "graph.dgl"}
 FOLDER = "dgl-mpilaunch-"  # what the names of the machines' job folders begin with
@@ -224,6 +224,14 @@ class Job:
         pid, = [pid for pid, parent in known.items()
                 if parent in known and net_of(pid) == self.cluster.nets[machine]]
         return pid
+
+    def wait_watched(self, machine, pid):
+        """Waits until the keeper holds a pidfd of it. The keeper looks for new descendants now and
+        then, and does not know how one has died that it never saw."""
+        infos = pathlib.Path(f"/proc/{self.keeper_on(machine)}/fdinfo")
+        text = f"\nPid:\t{pid}\n".encode()
+        wait_until(lambda: any(text in read_bytes(info) for info in infos.iterdir()),
+                   f"the keeper watches process {pid}")
 
     def scribe_on(self, machine):
         pid, = [pid for pid in self.own_processes()

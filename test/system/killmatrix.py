@@ -147,6 +147,8 @@ def victims(cell, job):
 def hit(cell, job):
     """Hits the victims; returns their pids and the moment."""
     pids = [] if cell.how == CUT else victims(cell, job)
+    if cell.victim == "sampler worker":
+        job.wait_watched(cell.machine, pids[0])
     now = time.monotonic()
     if cell.how == EXIT:
         touch(job, "die")

@@ -1,9 +1,11 @@
 """A trainer behind a shell: in front of a pipe, and a Python without the launcher's hook."""
 
+import json
 import re
 
 import pytest
 
+from patience import wait_until
 from test_watch import warnings_of
 
 FAIL = "python3 -c 'raise ValueError(\"bad\")'"
@@ -27,16 +29,27 @@ def test_a_failure_in_front_of_a_pipe(job):
     assert "exited with code 1: its output goes through a pipe" in result.err, result.said
 
 
-@pytest.mark.parametrize("script, code", [("sleep 2; kill SEGV", 139), ("sleep 2; exit 7", 7)])
-def test_any_program_in_front_of_a_pipe(solo, script, code):
+def end_when_watched(it):
+    """Lets the program that has written 'up' end, once the keeper has seen it."""
+    it.start().wait_for("up.trainer-0")
+    it.wait_watched(0, json.loads((it.workspace / "up.trainer-0").read_text())["pid"])
+    (it.workspace / "go").touch()
+    return it.finish()
+
+
+@pytest.mark.parametrize("end, code", [("kill SEGV", 139), ("exit 7", 7)])
+def test_any_program_in_front_of_a_pipe(solo, end, code):
     it = solo()
-    assert alone(it, f"{it.build}/fake 'trainer: {script}' | cat").run().code == code
+    alone(it, f"{it.build}/fake 'trainer: dump up; wait go; {end}' | cat")
+    result = end_when_watched(it)
+    assert result.code == code, result.said
 
 
 def test_a_pipe_that_somebody_holds(solo):
     """DGL's samplers hold it so: the shell would wait for ever."""
     it = solo()
-    result = alone(it, f"{it.build}/fake 'trainer: fork nohup; sleep 2; exit 3' | cat").run()
+    alone(it, f"{it.build}/fake 'trainer: fork nohup; dump up; wait go; exit 3' | cat")
+    result = end_when_watched(it)
     assert result.code == 3, result.said
     assert "waits for who else holds the pipe" in result.err, result.said
 
@@ -66,9 +79,16 @@ def test_what_a_shell_may_hide(solo):
 
 def test_a_pipe_between_two_programs(solo):
     """The second one goes on, so the launcher reports the first and does not fail."""
-    result = alone(solo(), f"{FAIL} | python3 -c 'import time; time.sleep(3)'; true").run()
-    assert re.search(r"trainer 0 on vm0: a program \(pid \d+\) whose output goes through a pipe "
-                     "exited with code 1; another one at that pipe goes on", result.err), result.said
+    it = solo()
+    waits = f"import os, time\nwhile not os.path.exists(\"{it.workspace}/go\"): time.sleep(0.05)"
+    said = it.workspace.parent / "said"
+    with open(said, "w", encoding="utf-8") as it.stderr:
+        alone(it, f"{FAIL} | python3 -c '{waits}'; true").start()
+    wait_until(lambda: re.search(
+        r"trainer 0 on vm0: a program \(pid \d+\) whose output goes through a pipe exited with code 1; "
+        "another one at that pipe goes on", said.read_text()), "it is reported", said.read_text)
+    (it.workspace / "go").touch()
+    assert it.finish().code == 0
 
 
 WITHOUT = "runs Python (pid "
