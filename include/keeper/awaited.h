@@ -12,11 +12,10 @@ enum {
     AWAITED_SILENT_MS = 30000
 }; /* a trainer that prints nothing for so long is told as silent */
 
-/* Who it is at this moment. */
+/* Returns whom the machine waits for at this moment. */
 struct waiting awaited_now(const struct machine *m, int64_t now);
 
-/* Tells rank 0, if somebody else is awaited than it was told last. Sets m->timers[TIMER_SILENCE].
- */
+/* Tells rank 0 when this differs from what it was told last. Sets m->timers[TIMER_SILENCE]. */
 void awaited_tick(struct machine *m, int64_t now);
 
 #endif

@@ -1,5 +1,4 @@
-/* birth: how the rank forks a process of its own that is to outlive it, the keeper and the scribe:
- * what of the rank's such a process may not keep.
+/* birth: how the rank forks the keeper and the scribe, and what these drop of what is the rank's.
  */
 #ifndef KEEPER_BIRTH_H
 #define KEEPER_BIRTH_H
@@ -21,8 +20,8 @@ pid_t birth_fork(const char *name, void (*born)(void *arg), void *arg);
 enum { BIRTH_FIRST_FD = 3 };
 int birth_keep(const int *fds, int n, bool silent);
 
-/* For the new process: no handler of the rank's stays; the n signals in ignored are ignored, those
- * in blocked are blocked and no others. */
+/* For the new process: drops the rank's handlers, ignores the n signals in ignored, and blocks
+ * those in blocked and no others. */
 void birth_take_signals(const int *ignored, size_t n, const sigset_t *blocked);
 
 #endif

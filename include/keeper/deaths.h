@@ -4,13 +4,13 @@
 
 #include "keeper/state.h"
 
-/* A descriptor that is readable when one has died, then pump; -1: none now. Begins and rests by
- * itself as the stage asks for. */
+/* A descriptor that becomes readable when a descendant has died; then call deaths_pump. -1: none
+ * now. It is opened and closed as the stage asks for. */
 int deaths_fd(const struct machine *m);
 void deaths_pump(struct machine *m);
 void deaths_tick(struct machine *m, int64_t now);
 int64_t deaths_deadline(const struct machine *m);
-void deaths_reaped(struct machine *m, pid_t pid, int status); /* an orphan, by us */
+void deaths_reaped(struct machine *m, pid_t pid, int status); /* the keeper has reaped an orphan */
 void deaths_report(struct machine *m);                        /* its lines become warnings */
 
 #endif

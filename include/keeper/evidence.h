@@ -1,4 +1,4 @@
-/* evidence: makes a cause of what has been seen. Decides nothing, and sends nothing. */
+/* evidence: makes a cause of what is known. Decides nothing, and sends nothing. */
 #ifndef KEEPER_EVIDENCE_H
 #define KEEPER_EVIDENCE_H
 
@@ -9,13 +9,13 @@
 struct cause *evidence_cause(struct machine *m, int i, enum how how, int value, int code,
                              const char *text);
 
-/* The same of child i's end, as wait has told it. */
+/* A cause about child i's end, of the status that wait has told. */
 struct cause *evidence_of_end(struct machine *m, int i);
 
-/* What child i has left in torch's error file; NULL: nothing. The caller frees. */
+/* The exception in torch's error file of child i; NULL: none. The caller frees. */
 char *evidence_exception(struct machine *m, int i);
 
-/* What is known about a death by signal; NULL: nothing. The caller frees. */
+/* What the machine tells about a death by that signal; NULL: nothing. The caller frees. */
 char *evidence_explain(const struct machine *m, int signal, pid_t pid, int64_t peak_kb);
 
 #endif

@@ -1,5 +1,5 @@
-/* explain: what a signal that killed a process often means, looked up at once on this machine, as
- * words.
+/* explain: says in words what a signal that killed a process often means, from what this machine
+ * shows at that moment.
  */
 #ifndef KEEPER_EXPLAIN_H
 #define KEEPER_EXPLAIN_H

@@ -12,34 +12,35 @@
 struct jobdir {
     struct folder folder;
     int fd;   /* of it */
-    int lock; /* of the file .job in it, which says whose it is: locked as long as we live; -1 */
+    int lock; /* its file .job, which says whose it is: locked while this process lives; -1: none */
 };
 
 #define JOBDIR_NONE ((struct jobdir){.fd = -1, .lock = -1})
 
-/* Makes it in parent (NULL: $TMPDIR, else /tmp), with a name that nobody knows before. 0, or -1
- * with err (EXIT_MACHINE). */
+/* Makes the folder in parent (NULL: jobdir_parent), with a name that nobody can know before. 0,
+ * or -1 with err (EXIT_MACHINE). */
 int jobdir_make(struct jobdir *dir, const char *parent, const char *job_id, struct err *err);
 
-/* Where they are made unless a parent is given: $TMPDIR, else /tmp. Borrowed. */
+/* The folder in which job folders are made: $TMPDIR, else /tmp. Borrowed. */
 const char *jobdir_parent(void);
 
 /* May the name be that of a job's folder? */
 bool jobdir_is_name(const char *name);
 
-/* NAME in the open folder parent (path: its path) as a folder of a job of this user's that is dead:
- * its file .job is of this start of the machine and locked by nobody. 0, and it is locked now; or
- * -1: no such folder, or it cannot be proved. */
+/* Opens NAME in the open folder parent (path: its path) if it is the folder of a dead job of this
+ * user's: its file .job was written since this start of the machine and nobody has it locked. 0:
+ * opened, and locked by us. -1: it is none, or that cannot be proved. */
 int jobdir_find_dead(struct jobdir *dir, int parent, const char *name, const char *path);
 
-/* Removes it with all that is in it, and closes it. What has to stay, or is left when this is
- * killed, is known for a dead job's. True: nothing is left. None is fine. */
+/* Removes the folder with all that is in it, and closes it. True: nothing is left. What stays,
+ * also when this process is killed, can still be recognised as a dead job's. Does nothing where
+ * there is none. */
 bool jobdir_end(struct jobdir *dir);
 
-/* The same of one that another process has made. True: nothing of it is left. */
+/* The same for a folder that another process has made. */
 bool jobdir_remove(const struct folder *folder);
 
-/* Closes it; it stays. */
+/* Closes it, and leaves it where it is. */
 void jobdir_close(struct jobdir *dir);
 
 /* Closes its descriptors alone. A forked process that has them too keeps the lock. */

@@ -4,10 +4,11 @@
 
 #include "keeper/state.h"
 
-/* What follows from these ends, reaped together, where they were good ones: n numbers in ended.
- * After failure_judge. Then: servers have left and the others did not follow in time; a sampler and
- * its machine's trainers did not leave together (true: the samplers are to be stopped); servers
- * stay in DRAIN. */
+/* leaving_judge: handles the n children in ended, which were reaped together, as far as they
+ * exited with 0; call it after failure_judge. leaving_servers_overdue: some servers have left and
+ * the others did not follow in time. leaving_samplers_overdue: samplers and their machine's
+ * trainers did not leave together; true: stop the samplers. leaving_drain_overdue: servers still
+ * run in DRAIN. */
 void leaving_judge(struct machine *m, const int *ended, int n);
 void leaving_servers_overdue(struct machine *m);
 bool leaving_samplers_overdue(struct machine *m);

@@ -8,19 +8,20 @@ void link_send(struct machine *m, enum message_type type, const void *data, size
 void link_send_u32(struct machine *m, enum message_type type, uint32_t value);
 void link_send_cause(struct machine *m, enum message_type type, struct cause *cause, int64_t since);
 void link_send_outcome(struct machine *m);
-/* The rank is to remove it when this process is killed: told at once, before anything is in it. */
+/* Tells the rank of the folder at once, before anything is in it: the rank removes it when this
+ * process is killed. */
 void link_send_folder(struct machine *m, const struct folder *folder);
 void link_say(struct machine *m, const char *text); /* a sentence for the user, at once */
 /* A sentence for the report, with the outcome. */
 void link_warn(struct machine *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Where no rank says it: a line to stderr, and at the end to the folder of the log files. Takes
- * line over. */
+/* For what no rank can say any more: writes the line to stderr, and at the end into the folder of
+ * the log files. Takes ownership of line. */
 void link_say_alone(struct machine *m, char *line);
-/* When nothing is left to be ended: the folder of the log files may hang. */
+/* Call when nothing is left to be ended, since the folder of the log files may hang. */
 void link_write_last_words(struct machine *m);
 /* Writes what can be written. */
 void link_write(struct machine *m);
-/* The rank is gone, and says nothing more: said alone, and EVENT_FAIL or EVENT_HURRY. */
+/* Handles the rank's end: says it on stderr, and adds EVENT_FAIL or EVENT_HURRY. */
 void link_lost(struct machine *m);
 
 #endif

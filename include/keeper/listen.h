@@ -12,7 +12,7 @@
 
 struct listen_server {
     int port;        /* 0: needs none and is ready */
-    pid_t pid;       /* the socket must be its own or a descendant's */
+    pid_t pid;       /* its socket, or a descendant's, counts */
     bool ready;      /* stays true once seen */
     int64_t foreign; /* since when another process LISTENs there instead; 0: none does */
 };
@@ -20,9 +20,9 @@ struct listen_server {
 /* Looks once, at all that are not ready; returns how many still are not. */
 size_t listen_probe(struct listen_server *servers, size_t n, int64_t now);
 
-/* Is port in LISTEN on this machine, on ip or on all addresses? A listener on another address of
- * the machine is in nobody's way: DGL binds to the address in ip_config. *pid: who holds it, 0
- * where that cannot be seen. */
+/* Does anybody LISTEN on that port, on ip or on all addresses? DGL binds to the address in
+ * ip_config, so that a listener on another address is in nobody's way. *pid: who it is; 0 where
+ * that cannot be seen. */
 bool listen_owner(const char *ip, int port, int *pid);
 
 /* Calls seen for each IPv4 connection to one of these n ports of this machine, with the peer's

@@ -10,8 +10,8 @@
 
 #include "keeper/ring.h"
 
-/* A file system that has written nothing for so long, while more waits than fits, costs lines; one
- * that is only slow holds up who prints. */
+/* How long a file system may write nothing while more waits than fits, before lines are left out.
+ * One that is only slow holds up whoever prints. */
 enum {
     LOGS_PATIENCE_MS = 1000,
     LOGS_PIECE = 65536 /* bytes given to logs_write at once, at most */
@@ -41,16 +41,16 @@ void logs_begin(struct logs *logs, int fd, struct ring *ring);
  * errno; 0: nothing more; -1: the scribe has died, told once. */
 int logs_next(struct logs *logs, int *number, int *error);
 
-/* Has it been so long since the scribe did something while there was something to do? */
+/* For how long, ms, the scribe has done nothing although there was something to do. */
 int64_t logs_still_for(struct logs *logs, int64_t now);
 
-/* Bytes that are handed over and not written; the scribe will say when there are none. */
+/* Bytes that were handed over and are not written yet. The scribe will tell when there are none. */
 size_t logs_under_way(struct logs *logs);
 
 /* path is copied. limit as in logfile.h. Whether it can be opened is told by logs_next. */
 void logs_open(struct logs *logs, struct logs_file *file, const char *path, int64_t limit);
 
-/* False: there is no room now, and the file system works: better not to read more. */
+/* False: there is no room now and the file system works, so that it is better not to read more. */
 bool logs_may_write(struct logs *logs, const struct logs_file *file);
 
 /* Never waits: what does not fit is left out. */

@@ -21,7 +21,8 @@ void machine_tick(struct machine *m, int64_t now);
 /* When something will be due. */
 int64_t machine_deadline(const struct machine *m);
 
-/* OVER, and what is to be told of the attempt is known and has not been told. */
+/* Is the machine OVER, and is all known that the rank is to be told of the attempt, and not told
+ * yet? */
 bool machine_may_report(const struct machine *m);
 
 #endif

@@ -1,5 +1,5 @@
-/* oom: has the kernel killed for lack of memory? Its counters and its own words, compared with what
- * they were before; and how much memory there is.
+/* oom: tells whether the kernel has killed a process for lack of memory, by its counters and its
+ * own words, and how much memory there is.
  */
 #ifndef KEEPER_OOM_H
 #define KEEPER_OOM_H

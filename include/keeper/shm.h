@@ -1,6 +1,6 @@
-/* shm: the shared memory of the job's processes on one machine. Where it may, the keeper gives them
- * a /dev/shm of their own, which vanishes with the last of them; else what they would leave in the
- * machine's is noted and removed.
+/* shm: gives the job's processes on this machine a /dev/shm of their own where it may, which
+ * vanishes with the last of them. Elsewhere notes what they would leave in the machine's, and
+ * removes it.
  */
 #ifndef KEEPER_SHM_H
 #define KEEPER_SHM_H
@@ -19,9 +19,9 @@ struct shm {
     struct segments *segments; /* noted; NULL: nothing is */
 };
 
-/* Before the first process of an attempt: /dev/shm is the job's own and empty, or noting begins.
- * 0, and why is not empty where the user should be warned; or -1 with why (EXIT_MACHINE). One
- * thread; the namespaces are this process's and its children's. */
+/* Call before the first process of an attempt: mounts a /dev/shm for the job, or begins to note.
+ * 0, with a text in why where the user should be warned; or -1 with why (EXIT_MACHINE). Call with
+ * one thread: the namespaces are this process's and its children's. */
 int shm_begin(struct shm *shm, const struct slice *slice, struct err *why);
 
 /* The folder that vanishes with the processes, or NULL. */
@@ -35,12 +35,12 @@ void shm_heard(struct shm *shm, int64_t now);
 int64_t shm_deadline(const struct shm *shm);
 void shm_tick(struct shm *shm, int64_t now, int job_dir);
 
-/* Before the first signal to the processes. */
+/* Call before the first signal to the processes. */
 void shm_note(struct shm *shm, int job_dir);
 
-/* All processes of the attempt are gone: nothing of theirs stays. shm_remove blocks for as long as
- * the kernel frees memory (0.15 to 0.5 s a GiB) and may run in a forked copy of this process;
- * false: a private one is still mounted. shm_forget, then, makes shm_begin possible again. */
+/* Call when all processes of the attempt are gone. shm_remove blocks for as long as the kernel
+ * frees memory (0.15 to 0.5 s a GiB), and may run in a forked copy of this process; false: a
+ * private one is still mounted. shm_forget then makes shm_begin possible again. */
 bool shm_remove(struct shm *shm);
 void shm_forget(struct shm *shm);
 
@@ -51,8 +51,8 @@ void shm_clean_after(int job_dir);
 /* Bytes: wanted, or half of memory where nothing is wanted. */
 int64_t shm_size(int64_t wanted, int64_t memory);
 
-/* What of the slice lies in the folder, for a person ("the workspace"), or NULL: a private one
- * would hide it. */
+/* What the slice names that lies in the folder, for a person ("the workspace"); a private
+ * /dev/shm would hide it. NULL: nothing. */
 const char *shm_hides(const struct slice *slice, const char *folder);
 
 #endif

@@ -31,7 +31,7 @@ struct socket_row {
  * false; then the next table follows. */
 void sockets_each(bool (*take)(void *arg, const struct socket_row *row), void *arg);
 
-/* Some of them, by their inodes. All zero: none. */
+/* A set of sockets, by their inodes. All zero: empty. */
 struct sockets {
     unsigned long *inodes;
     size_t n, capacity;
@@ -39,11 +39,10 @@ struct sockets {
 
 void sockets_add(struct sockets *sockets, unsigned long inode);
 
-/* The established ones whose other end is at ip (dotted) and one of n ports from port on. */
+/* Adds the established ones whose other end is at ip and at one of the n ports from port on. */
 void sockets_connected_to(struct sockets *sockets, struct in_addr ip, int port, int n);
 
-/* 1: a descriptor of pid is one of them. 0: none is, or the process has gone. -1: it may not be
- * looked into. */
+/* 1: pid has one of them open. 0: it has none, or has gone. -1: it may not be looked into. */
 int sockets_held_by(const struct sockets *sockets, pid_t pid);
 
 void sockets_free(struct sockets *sockets);

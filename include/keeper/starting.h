@@ -1,5 +1,5 @@
-/* starting: what the processes of an attempt need before the first of them, their starts, and who
- * of the servers LISTENs. The keeper's own.
+/* starting: prepares what the processes of an attempt need, starts them, and looks which servers
+ * LISTEN. The keeper's own.
  */
 #ifndef KEEPER_STARTING_H
 #define KEEPER_STARTING_H
@@ -14,7 +14,8 @@ void starting_python_hook(struct machine *m);
 /* Starts the servers, or everything else. 0, or -1 after a failure was raised. */
 int starting_all(struct machine *m, bool servers);
 
-/* Looks who LISTENs; EVENT_READY when all servers do. start_timeout is over for the others. */
+/* starting_probe looks which servers LISTEN, and adds EVENT_READY when all do. starting_overdue:
+ * start_timeout is over and some do not. */
 void starting_probe(struct machine *m);
 void starting_overdue(struct machine *m);
 

@@ -25,13 +25,13 @@
 #include "wire/outcome.h"
 #include "wire/waiting.h"
 
-/* A program that a child's shell ran, whose output goes through a pipe, and which ended badly: the
- * shell tells nobody. */
+/* A program that a child's shell ran in front of a pipe, and that ended badly: the shell's own
+ * code does not tell it. */
 struct piped {
     int pid; /* 0: there is none */
     int status;
     int64_t at;
-    bool told;                /* the user was, and it is left to the shell */
+    bool told;                /* the user was told, and what follows is the shell's decision */
     unsigned long long ticks; /* what was started later is no part of the same pipe (struct proc) */
 };
 
@@ -41,32 +41,32 @@ struct child {
     int pid;    /* 0: not started */
     int stream; /* of output; -1: none */
     bool running;
-    bool stopped;              /* we had signalled it while it ran */
-    int64_t dying;             /* before we did, a signal was ending it, since then; 0: none was */
-    bool paused;               /* a signal has stopped it, and the user was told */
+    bool stopped;  /* we have signalled it while it ran */
+    int64_t dying; /* since when a signal was ending it, before we signalled it; 0: none was */
+    bool paused;   /* a signal has stopped it, and the user was told */
     int64_t start, ready, end; /* clock_ms; -1: never */
     int status;                /* as wait gives it, once it has ended */
     unsigned long long pipe;   /* number of the pipe that it prints into; 0: not known */
     struct piped piped;
-    int unread;            /* the pid of one whose reader had left first */
+    int unread;            /* the pid of a program whose reader had left first */
     bool unhooked;         /* its Python has not loaded the hook; the user was told */
-    int64_t waits_at_exit; /* then: since when it seems to wait in DGL's barrier; 0: it does not */
+    int64_t waits_at_exit; /* since when an unhooked one seems to wait in DGL's barrier; 0: not */
     struct rusage usage;
 };
 
-/* The heaviest of the bad ends of one moment. */
+/* The likeliest first cause among the bad ends of one moment. */
 struct suspect {
     int weight;          /* -1: there is none */
-    int child;           /* whose end it is; -1: of what is no child of ours, by cause */
-    struct cause *cause; /* NULL: made of the child when it is decided */
+    int child;           /* whose end it is; -1: a descendant's that is no child, in cause */
+    struct cause *cause; /* NULL: it is made of the child's end when it is decided */
     int64_t since;
 };
 
-/* What is known of the rank (rank.c; link.c sees it go). */
+/* What is known of the rank (rank.c; link.c sees its end). */
 enum rank_state {
     RANK_SPEAKS,
-    RANK_SILENT, /* for too long */
-    RANK_TOLD,   /* to leave, since it was silent */
+    RANK_SILENT, /* has given no sign for too long */
+    RANK_TOLD,   /* was told to leave, since it was silent */
     RANK_DONE,   /* LEAVE has come: it wants nothing more */
     RANK_GONE    /* EOF: nobody hears us */
 };
@@ -91,7 +91,8 @@ struct hooked {
     size_t n;
 };
 
-/* What machine.c does at a moment: the moments stand in machine.timers, clock_ms or CLOCK_NEVER. */
+/* What machine.c does at a given time; the times stand in machine.timers, clock_ms or
+ * CLOCK_NEVER. */
 enum timer {
     TIMER_PROBE,    /* next look at ports */
     TIMER_START,    /* start_timeout */
@@ -104,14 +105,15 @@ enum timer {
     TIMER_COUNT
 };
 
-/* How far the word of the attempt's end has got. */
+/* How far the report of the attempt's end to the rank has got. */
 enum reporting {
     REPORT_WAITS, /* for the console's credit */
     REPORT_NOW,   /* waits no longer */
     REPORT_SENT   /* OUTCOME and REACHED are on their way */
 };
 
-/* raised: the stage then. What counts for that stage alone is dropped when it is gone. */
+/* raised: the stage in which it was added. Events that count in that stage alone are dropped when
+ * it has passed. */
 struct event {
     enum stage_event what;
     enum stage raised;
@@ -161,8 +163,8 @@ struct machine {
     struct rank rank;
     int socket;
     struct buf in, out;
-    char *last_words; /* said in the place of a rank that is dead or silent; NULL: there is none */
-    bool told;        /* STOP has come: what the console has no credit for is not waited for long */
+    char *last_words; /* said in the place of a rank that is dead or silent; NULL: nothing */
+    bool told;        /* STOP has come: do not wait long for the console's credit */
     enum reporting reporting;
     bool log_said; /* the user was told of a log file that is not complete */
 };
@@ -170,17 +172,17 @@ struct machine {
 /* A machine that has nothing to do yet. rank: the pid of the process that has forked this one. */
 void state_init(struct machine *m, int rank, int socket, const struct spawn_origin *origin);
 
-/* The same after an attempt that is over, for the next one. */
+/* Makes it the same again after an attempt that is over, for the next one. */
 void state_again(struct machine *m);
 void state_free(struct machine *m);
 
-/* Appends an event: what follows from it comes when machine.c takes it, not before this returns. */
+/* Appends an event. machine.c takes it later, not before this returns. */
 void state_add(struct machine *m, enum stage_event what);
 
-/* Takes the oldest one out that still counts; false: there is none. */
+/* Takes out the oldest event that still counts; false: there is none. */
 bool state_take(struct machine *m, enum stage_event *what);
 
-/* What was due while the job ran is not due any more. */
+/* Clears the timers of what was due while the job ran. */
 void state_forget_timers(struct machine *m);
 
 bool state_running(const struct machine *m, enum role role);

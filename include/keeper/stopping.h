@@ -4,7 +4,7 @@
 
 #include "keeper/state.h"
 
-/* Entries of STOP, STOP_SERVERS and KILL. STOP and KILL: after what has ended has been reaped. */
+/* Entries of STOP, STOP_SERVERS and KILL. Before STOP and KILL, reap what has ended. */
 void stopping_clients(struct machine *m);
 void stopping_servers(struct machine *m);
 void stopping_all(struct machine *m);

@@ -18,7 +18,7 @@ enum {
 
 struct watch;
 
-/* One that has died. The parent is the one that it had when it was first seen. */
+/* A descendant that has died. parent is the one that it had when it was first seen. */
 struct watch_death {
     pid_t pid;
     unsigned long long start;
@@ -56,11 +56,11 @@ int64_t watch_next_look(const struct watch *watch);
 /* The next death, or false. Each is told once. */
 bool watch_next_death(struct watch *watch, struct watch_death *death);
 
-/* The next look is at once, and the ones after it are as frequent as at first. */
+/* Makes the next look come at once, and those after it as often as at first. */
 void watch_look_soon(struct watch *watch);
 
-/* When the newest program began (struct proc's start) that top, a shell, has run by shells alone;
- * 0: none is known. */
+/* The start (as in struct proc) of the newest program that top, a shell, has run through shells
+ * alone; 0: none is known. */
 unsigned long long watch_newest_program(const struct watch *watch, pid_t top);
 
 /* Calls found for each Python that has run for so long, ms, and that no other Python has started.
@@ -68,7 +68,7 @@ unsigned long long watch_newest_program(const struct watch *watch, pid_t top);
 void watch_each_python(const struct watch *watch, int64_t now, int64_t age_ms,
                        void (*found)(void *arg, pid_t top, pid_t pid), void *arg);
 
-/* This process itself has just reaped pid. */
+/* Call when this process itself has reaped pid. */
 void watch_reaped(struct watch *watch, pid_t pid, int status);
 
 #endif

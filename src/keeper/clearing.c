@@ -25,7 +25,7 @@ enum {
 
 static const char some_stays[] = "a part of it is another user's, mounted, or was put in its place";
 
-/* The folder says what of shared memory is the job's, and goes after it. */
+/* The folder's file says which shared memory is the job's, so that the folder goes last. */
 static bool clear(struct machine *m)
 {
     bool unmounted = shm_remove(&m->shm);
@@ -39,7 +39,7 @@ static void warn(struct machine *m, const char *why)
               m->host, m->job_dir.folder.path ? m->job_dir.folder.path : "", why);
 }
 
-/* What is in a private /dev/shm lives as long as one descriptor leads there. */
+/* A private /dev/shm lives as long as one descriptor leads there. */
 static void let_go(struct machine *m)
 {
     hooked_close(m);
@@ -47,8 +47,8 @@ static void let_go(struct machine *m)
     shm_forget(&m->shm);
 }
 
-/* A copy of the socket would hide the keeper's death from its rank, one of stderr the rank's from
- * MPICH. */
+/* A copy of the socket would hide the keeper's death from its rank; a copy of stderr would hide
+ * the rank's death from MPICH. */
 static _Noreturn void clear_apart(struct machine *m, const int let_go_first[2])
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -59,7 +59,7 @@ static _Noreturn void clear_apart(struct machine *m, const int let_go_first[2])
     close(m->socket);
     close(let_go_first[1]);
     while (read(let_go_first[0], &none, 1) < 0 && errno == EINTR)
-        ; /* the end comes when the keeper holds nothing any more, so that the memory goes here */
+        ; /* until the keeper holds nothing any more, so that this process frees the memory */
     _exit(clear(m) ? 0 : EXIT_LEFT);
 }
 
@@ -130,7 +130,7 @@ void clearing_look(struct machine *m)
     m->timers[TIMER_STAGE] = now + LOOK_MS;
     if (now - m->ending.moved < (patience > PATIENCE_MS ? patience : PATIENCE_MS))
         return;
-    kill(m->clearing, SIGKILL); /* of use where only a network file system holds it */
+    kill(m->clearing, SIGKILL); /* ends what a network file system holds, not what a disk does */
     warn(m, "the file system does not answer");
     end(m);
 }

@@ -19,12 +19,12 @@
 #include "report/signal.h"
 
 enum {
-    PARDON_MS = 5000,   /* in which a trainer may collect a worker that it has ended itself */
-    UNHOOKED_MS = 5000, /* in which a Python loads the hook */
+    PARDON_MS = 5000,   /* for a trainer to collect a worker that it has ended itself */
+    UNHOOKED_MS = 5000, /* for a Python to load the hook */
     PENDING_MOST = 64,
     KINDS_MOST = 10,
-    SLOWEST_MS = 1000, /* looks, while samplers are watched */
-    IDLE_MS = 5000     /* looks for the report's lines alone */
+    SLOWEST_MS = 1000, /* between two looks, while samplers are watched */
+    IDLE_MS = 5000     /* between two looks for the report's lines alone */
 };
 
 /* A sampler that died in a way that its trainer may have wanted. */
@@ -107,7 +107,8 @@ static void say_kind(struct machine *m, const struct kind *kind)
     buf_free(&line);
 }
 
-/* What a shell ran, and the shell has told on or we have, is no news. */
+/* Skips a process whose shell has passed its exit code on, or that we have reported: the user
+ * knows it. */
 static bool is_told(const struct machine *m, const struct kind *kind)
 {
     const struct child *owner = kind->owner < 0 ? NULL : &m->children[kind->owner];
@@ -134,7 +135,7 @@ void deaths_report(struct machine *m)
 
 /* ---- which death is which ---- */
 
-/* One that somebody sends on purpose, or that follows from another's end. */
+/* A signal that somebody sends on purpose, or that follows from another's end. */
 static bool is_light(int signal)
 {
     return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGPIPE;
@@ -166,7 +167,7 @@ static char *sampler_text(struct machine *m, const struct watch_death *death, in
     return text;
 }
 
-/* It writes where its trainer writes. */
+/* A sampler has no log of its own: it prints into its trainer's. */
 static void fail(struct machine *m, const struct watch_death *death, int owner, int64_t died)
 {
     bool killed = WIFSIGNALED(death->status);

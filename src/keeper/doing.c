@@ -1,4 +1,6 @@
-/* doing: one shared page without a lock: what counts is what does not change for a long time. */
+/* doing: one shared page without a lock. A half-written text does no harm: the rank looks at what
+ * has stood there for long.
+ */
 #include "keeper/doing.h"
 
 #include <stdarg.h>

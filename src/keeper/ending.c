@@ -29,7 +29,7 @@ static uint64_t mark_of(const struct procs *left)
     return mark;
 }
 
-/* One that waits for a CPU moves too. */
+/* A process that waits for a CPU counts as moving. */
 static bool one_runs(const struct procs *left)
 {
     for (size_t i = 0; i < left->n; i++) {

@@ -1,5 +1,5 @@
-/* errorfile: the JSON that torch's @record leaves behind when its function raised. Written by the
- * user's process: whatever is in it, it can at most be no help.
+/* errorfile: reads the JSON that torch's @record leaves when its function has raised. The user's
+ * process has written it: the worst that it can do is not to help.
  */
 #include "keeper/errorfile.h"
 
@@ -18,7 +18,7 @@
 
 enum { FILE_MOST = 1 << 20, TEXT_MOST = 1000 };
 
-/* White space, line breaks too, becomes one blank. */
+/* Makes one blank of white space, line breaks included. */
 static char *one_line(const char *text)
 {
     char *line = mem_strndup(text + strspn(text, " \t\r\n"), TEXT_MOST), *to = line;

@@ -65,8 +65,8 @@ char *evidence_exception(struct machine *m, int i)
     return exception;
 }
 
-/* A trainer that has failed on machine 0, perhaps because it could not listen on MASTER_PORT. No
- * earlier than that: who listens there may be the trainer's own container. */
+/* For a trainer that has failed on machine 0, perhaps because it could not listen on MASTER_PORT.
+ * Before it fails nothing is said: who listens there may be the trainer's own container. */
 static char *explain_port(const struct machine *m, const struct child *child)
 {
     unsigned uid;
@@ -80,7 +80,7 @@ static char *explain_port(const struct machine *m, const struct child *child)
         uid, m->master_port);
 }
 
-/* A shell passes a signal on as an exit code, and its usage holds its children's. */
+/* A shell passes on a signal as an exit code, and its usage includes its children's. */
 struct cause *evidence_of_end(struct machine *m, int i)
 {
     const struct child *child = &m->children[i];

@@ -14,10 +14,10 @@
 #include "report/cause.h"
 #include "report/signal.h"
 
-/* A core is being written: whoever waits for the process has its end later than its peers have
- * theirs. How long it has been dying is not known; longer, it is taken for, than its end and an
- * alarm from its peers' machine take where all are slow. What dies after the alarm does so by our
- * hand. */
+/* A process that dumps core can be reaped only later than the peers that died of its death. How
+ * long it has been dying is not known. So it is taken to have died longer ago than its dump and
+ * an alarm from its peers' machine take on slow machines; what dies after the alarm, we have
+ * killed. */
 enum {
     DYING_AGE_MS = 5000,
     DYING_WAIT_MS = 10000 /* for the end of one, before another's end is the cause */
@@ -35,7 +35,7 @@ static void raise_at(struct machine *m, struct cause *cause, int64_t since)
     state_add(m, EVENT_FAIL);
 }
 
-/* What is found once everything is being stopped is our own doing. */
+/* A failure that is found once everything is being stopped is our own doing. */
 void failure_raise(struct machine *m, struct cause *cause)
 {
     if (m->stage >= STAGE_STOP)
@@ -69,8 +69,8 @@ static void consider(struct machine *m, struct suspect candidate)
     cause_free(loser.cause);
 }
 
-/* By a signal that nobody sends to all of a job's processes, and that DGL does not make of a lost
- * connection or of TERM (SIGABRT). */
+/* Did it die by a signal that nobody sends to all of a job's processes, and that DGL does not
+ * raise itself after a lost connection or TERM (SIGABRT)? */
 static bool crashed(const struct child *child)
 {
     int signal = WIFSIGNALED(child->status) ? WTERMSIG(child->status) : 0;
@@ -79,7 +79,7 @@ static bool crashed(const struct child *child)
            signal == SIGSYS;
 }
 
-/* Since when it was dying: one that has dumped core had begun to before its peers lost it. */
+/* When it died. One that has dumped core had begun to die before its peers lost it. */
 static int64_t death_of(const struct child *child)
 {
     if (!crashed(child))
@@ -89,7 +89,7 @@ static int64_t death_of(const struct child *child)
     return WCOREDUMP(child->status) ? child->end - DYING_AGE_MS : child->end;
 }
 
-/* While one that was dying is waited for, others may end as well: they are later. */
+/* Others may end while a dying one is waited for: they are later. */
 static void consider_child(struct machine *m, int i)
 {
     const struct child *child = &m->children[i];
@@ -166,8 +166,7 @@ static void warn_end(struct machine *m, int i)
                   WEXITSTATUS(child->status));
 }
 
-/* Once everything is being stopped, an end that had begun before counts only where it is a crash.
- */
+/* Once everything is being stopped, an end that had begun before counts only if it is a crash. */
 static bool is_ours(const struct machine *m, const struct child *child)
 {
     return child->stopped || (m->stage >= STAGE_STOP && child->dying != 0 && !crashed(child));

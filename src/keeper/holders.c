@@ -57,8 +57,7 @@ struct look {
     void *arg;
 };
 
-/* The link's text first: to ask for the state of a file may take for ever on a network that is
- * gone. */
+/* Looks at the link's text first: fstatat may hang on a network file system that is gone. */
 static bool look_at_fd(void *arg, int fds, const char *name, const char *target)
 {
     const struct look *look = arg;

@@ -142,7 +142,7 @@ bool hooked_another_runs(const struct machine *m, int i, pid_t pid)
     return false;
 }
 
-/* One in a pid namespace of its own gives other numbers. */
+/* A Python in a pid namespace of its own tells other pids: one that cannot be found may be it. */
 static bool has_hook(const struct machine *m, int i, pid_t pid)
 {
     const struct hooked *h = &m->hooked;
@@ -183,7 +183,8 @@ static bool is_farewell(const char *line)
     return sscanf(line, "Client[%d] in group[%d] is exiting", &client, &group) == 2;
 }
 
-/* A traceback, its exception, and then nothing but DGL's farewells, its samplers' too. */
+/* Are the last lines a traceback, its exception, and then nothing but DGL's farewells, its
+ * samplers' included? */
 static bool waits_at_exit(const struct cause *cause)
 {
     const struct strv *lines = &cause->last_lines;

@@ -32,8 +32,8 @@ static void read_boot(char *text, size_t size)
         fclose(file);
 }
 
-/* Locked before it says anything. Without it the folder does as well; only nobody can tell later
- * that its job is dead. */
+/* Locks the file before it writes to it. A folder without the file does as well; only nobody can
+ * tell later that its job is dead. */
 static int write_own(int fd, const char *job_id)
 {
     int own = openat(fd, OWN, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -94,8 +94,8 @@ bool jobdir_is_name(const char *name)
            strspn(digits, "0123456789abcdef") == FOLDER_RANDOM;
 }
 
-/* Written since this machine was started, by a job that has let go of it: what is not locked says
- * nothing while it is being made. */
+/* Was the file written since this start of the machine, by a job that has let go of it? A file
+ * that is not written yet says nothing. */
 static bool is_dead(int own)
 {
     char text[256] = "", boot[64];

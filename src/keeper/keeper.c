@@ -48,8 +48,8 @@ static int take_signals(void)
     return signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/* A signal from outside goes before the deaths that came with it: Slurm sends TERM to all at once.
- */
+/* A signal from outside counts before the deaths that came with it: Slurm sends TERM to all
+ * processes at once. */
 static void on_signals(struct machine *m, int fd)
 {
     struct signalfd_siginfo info;
@@ -98,8 +98,8 @@ static void read_news(struct machine *m)
             continue;
 }
 
-/* Room for the socket, the signals, shared memory, the descendants' deaths, the Python hook, the
- * scribe, and one entry a stream. */
+/* The entries: the rank's socket, signals, shared memory, deaths, the Python hook, the scribe,
+ * then one for each stream. */
 static void turn(struct machine *m, int signals, struct pollfd *entries)
 {
     size_t streams = 0;

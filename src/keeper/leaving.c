@@ -14,8 +14,9 @@
 #include "keeper/failure.h"
 #include "keeper/link.h"
 
-/* Servers leave one after the other, as the memory of their graphs is freed, and perhaps before the
- * trainers' processes have ended: --exit_timeout, and this at least. */
+/* The time in which all servers must leave once one has: --exit_timeout, and this at least. They
+ * leave one after the other, as the memory of their graphs is freed, and perhaps before the
+ * trainers' processes have ended. */
 enum { LEAVE_TOGETHER_MS = 10000 };
 
 static int64_t patience(const struct machine *m)
@@ -76,7 +77,7 @@ void leaving_servers_overdue(struct machine *m)
 
 /* ---- samplers that we have started ---- */
 
-/* After the trainers it is as it should be. */
+/* It is right that samplers leave after the trainers. */
 static void sampler_left(struct machine *m, int i)
 {
     if (m->sampler_left >= 0 || !state_running(m, ROLE_TRAINER))
@@ -96,7 +97,7 @@ static void sampler_left_alone(struct machine *m)
     free(text);
 }
 
-/* Those that are about to be stopped. */
+/* The samplers that are about to be stopped. */
 static void warn_who_stays(struct machine *m, enum role role)
 {
     for (int i = 0; i < m->n; i++) {
@@ -128,7 +129,7 @@ void leaving_drain_overdue(struct machine *m)
 
 /* ---- stages ---- */
 
-/* Nothing but servers is left to run, or not even they. */
+/* No trainer and no sampler runs any more. */
 static void look_for_done(struct machine *m)
 {
     bool clients = state_running(m, ROLE_TRAINER) || state_running(m, ROLE_SAMPLER);

@@ -188,7 +188,8 @@ void link_lost(struct machine *m)
     m->out.len = 0;
     if (m->output)
         output_mute(m->output);
-    /* killed while it ended the job: by a second Ctrl-C, and nobody waits for us any more */
+    /* the rank was killed while it ended the job, by a second Ctrl-C: nobody waits for us any
+     * more */
     state_add(m, m->told && !m->origin.escalates ? EVENT_HURRY : EVENT_FAIL);
     if (left_alone)
         link_say_alone(m, mem_printf("dgl-mpilaunch: %s: the rank of this machine has died%s\n",
@@ -196,8 +197,8 @@ void link_lost(struct machine *m)
     let_go_of_stderr();
 }
 
-/* Who cannot be written to may have said something before it went: rank_read finds that, and then
- * its end. */
+/* Before the rank was gone it may have said something: rank_read finds that, and then the end of
+ * the file. */
 void link_write(struct machine *m)
 {
     size_t at = 0;

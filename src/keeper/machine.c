@@ -112,7 +112,7 @@ static bool reap(struct machine *m)
     int status, n = 0;
     pid_t pid;
 
-    pipes_hear(m); /* what a child's Python has told came before that child's end */
+    pipes_hear(m); /* a child's Python tells its end before wait does */
     while ((pid = proc_reap(&status, &usage)) > 0) {
         int i = state_child_of(m, pid);
 
@@ -172,7 +172,7 @@ static void look_paused(struct machine *m)
 
 /* ---- from one stage to the next ---- */
 
-/* Before anything is signalled: what has ended by now did so by itself. */
+/* Call before anything is signalled: what has ended by now did so by itself. */
 static bool look_first(struct machine *m)
 {
     bool left = reap(m);
@@ -236,7 +236,7 @@ void machine_obey(struct machine *m)
 
 /* ---- what is due ---- */
 
-/* Whoever was dying and has ended since would else be neither awaited nor known. */
+/* Reaps first: a process that was dying and has ended by now would be neither awaited nor known. */
 static void judge_due(struct machine *m)
 {
     if (failure_awaits_dying(m))
@@ -286,7 +286,7 @@ static int64_t shm_due(const struct machine *m)
     return shm_deadline(&m->shm);
 }
 
-/* What is looked at in each turn, and knows itself when the next turn must come. */
+/* Parts that are looked at in each turn; each says when the next turn must come. */
 static const struct part {
     void (*look)(struct machine *m, int64_t now);
     int64_t (*deadline)(const struct machine *m);

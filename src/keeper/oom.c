@@ -21,7 +21,7 @@ enum {
     NAMED_MOST = 64,
     RECORDS = 20000 /* of the kernel's log, read at once at most */
 };
-#define FIRST_PIDS "pid:[4026531836]" /* PROC_PID_INIT_INO: the kernel's words mean these pids */
+#define FIRST_PIDS "pid:[4026531836]" /* PROC_PID_INIT_INO: there kmsg names our pids */
 #define NO_LIMIT   ((int64_t)1 << 60) /* version 1 says "none" by a number near 2^63 */
 
 struct counts {

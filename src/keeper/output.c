@@ -166,7 +166,7 @@ static bool next_line(const char *data, size_t len, bool last, struct piece *lin
     return newline || (last && len > 0);
 }
 
-/* Keeps of a line that is not whole its last state, and shows it when it is time. */
+/* Keeps only the last state of a line that is not whole, and shows it when it is time. */
 static void show_bar(struct output *o, struct stream *s, int64_t now)
 {
     struct piece state;
@@ -194,7 +194,7 @@ static bool bar_is_due(const struct stream *s, int64_t now)
     return s->is_bar && !s->waits && s->held.len > s->shown && now >= s->bar_at;
 }
 
-/* A bar's last state, which was shown, and its newline. */
+/* Is this line the bar's last state, which was shown already, and its newline? */
 static bool is_shown(const struct stream *s, const struct piece *line)
 {
     return s->shown > 0 && line->at == 0 && line->drop <= s->shown + 1;
@@ -363,7 +363,7 @@ static uint64_t count_lines(const struct buf *held)
     return n;
 }
 
-/* A pipe that a process outside our tree still holds never ends: what it holds now is all. */
+/* A process outside our tree may hold the pipe for ever: what is in it now is all. */
 static bool finish_stream(struct output *o, struct stream *s, bool force)
 {
     bool more = true;

@@ -1,5 +1,6 @@
-/* pipes: what a shell hides. As with its own option pipefail, but only for what ended badly last,
- * so that the conditions of "if a | grep -q b", "a || b" and "a; b" stay the shell's.
+/* pipes: finds failures that a shell hides, as the shell's option pipefail does, but only for the
+ * program that ended badly last. So the conditions of "if a | grep -q b", "a || b" and "a; b"
+ * stay the shell's.
  */
 #include "keeper/pipes.h"
 
@@ -28,8 +29,8 @@ static unsigned long long ticks_now(void)
            (unsigned long long)sysconf(_SC_CLK_TCK) / 1000;
 }
 
-/* Its reader had left first: "a | head -1". Python ends with 120 when it cannot flush its output;
- * by an exception, its hook says 141. */
+/* Did it end because its reader had left first, as in "a | head -1"? Python ends with 120 when it
+ * cannot flush its output; of an exception its hook makes 141. */
 static bool is_unread(int status)
 {
     if (WIFSIGNALED(status))
@@ -59,7 +60,7 @@ void pipes_ended(struct machine *m, int i, pid_t pid, int status)
     ended(m, i, pid, status, ticks_now());
 }
 
-/* The shell of child i runs something else since: what failed before is its own business. */
+/* Forgets a failure since the shell of child i runs something else by now: it has decided. */
 static void went_on(struct machine *m, int i)
 {
     m->children[i].piped = (struct piped){0};
@@ -75,8 +76,9 @@ static bool is_piped(const struct child *child, const struct told *told)
     return false;
 }
 
-/* Of the planned process itself wait tells. The rest of a pipe is started before its first Python
- * can have failed, and what the shell runs next may be started in the same tick as that tells. */
+/* Ignores the planned process itself, whose end wait tells. The members of a pipe are started
+ * before the first of them can have failed; the shell's next program may be started within the
+ * tick in which a Python tells its end. */
 static void hear(struct machine *m, const struct told *told)
 {
     const struct child *child = &m->children[told->child];

@@ -156,8 +156,7 @@ struct proc *procs_find(const struct procs *procs, pid_t pid)
     return bsearch(&key, procs->items, procs->n, sizeof(*procs->items), by_pid);
 }
 
-/* A process whose parent ended between the two looks names one that is not there: by now it has a
- * new one. */
+/* Reads a process again whose parent ended between two looks: by now it has another parent. */
 static void reread_orphans(struct procs *all)
 {
     for (size_t i = 0; i < all->n; i++) {
@@ -220,8 +219,8 @@ void proc_below_except(pid_t root, const pid_t *spared, size_t n, struct procs *
     procs_free(&all);
 }
 
-/* What we end leaves no core: DGL makes an abort of TERM. Where cores go into a pipe a limit of 0
- * is not looked at, but 1 is (core(5)). */
+/* Forbids a core file to a process that we end: DGL aborts on TERM. Where cores go into a pipe
+ * the kernel ignores a limit of 0, but not of 1 (core(5)). */
 static void forbid_core(pid_t pid)
 {
     struct rlimit limit;
@@ -232,7 +231,7 @@ static void forbid_core(pid_t pid)
     prlimit(pid, RLIMIT_CORE, &limit, NULL);
 }
 
-/* Nothing is done to a later process with the same pid. */
+/* Does nothing to a later process with the same pid. */
 static int signal_one(const struct proc *proc, int signal, bool core)
 {
     struct proc now;

@@ -58,7 +58,7 @@ static bool is_python(const struct proc *proc)
     return strncmp(program_of(proc, path, sizeof(path)), "python", 6) == 0;
 }
 
-/* Not one that another one has started. */
+/* Is it a Python that no other Python has started? */
 bool program_is_first_python(const struct procs *below, const struct proc *proc)
 {
     if (!is_python(proc))

@@ -55,7 +55,7 @@ static void fall_silent(struct machine *m, int64_t now)
     free(what);
 }
 
-/* Our parent, as long as it lives: nobody else gets the signal. */
+/* Signals our parent if it is the rank, and nobody else. */
 static void signal_rank(const struct machine *m, int number)
 {
     if (m->rank.pid > 1 && getppid() == m->rank.pid)
@@ -112,7 +112,7 @@ static int take_plan(struct machine *m, const char *data, size_t len)
     return 0;
 }
 
-/* A GO that a stop has overtaken is for a stage that is gone. */
+/* Ignores a GO that arrives after STOP: the stage that it was meant for has passed. */
 static int take_go(struct machine *m, struct unpack *payload)
 {
     uint32_t stage = unpack_u32(payload), port = unpack_u32(payload);

@@ -278,7 +278,7 @@ static void wait_until_alone(void)
     }
 }
 
-/* A thread. A file system that hangs lets nothing through but SIGKILL. */
+/* The second thread. A file system that hangs lets only SIGKILL through. */
 static void *see_to_the_end(void *arg)
 {
     struct work *w = arg;
@@ -324,7 +324,7 @@ struct birth {
     struct ring *ring;
 };
 
-/* Whoever tells the job to end tells the rank and the keeper: they tell what is still to be
+/* Ignores the signals that end a job: rank and keeper get them, and say what is still to be
  * written. */
 static void be_born(void *arg)
 {

@@ -159,7 +159,7 @@ static struct segments *open_folder(const char *folder)
     return NULL;
 }
 
-/* Told first, listed then: what is made in between is new. */
+/* Starts inotify before it lists the folder: what is made in between counts as new. */
 struct segments *segments_open(const char *folder)
 {
     struct segments *s = open_folder(folder);
@@ -218,7 +218,7 @@ int64_t segments_deadline(const struct segments *s)
     return s->look_at;
 }
 
-/* The names do not matter: the folder is read anyhow. */
+/* The events' names do not matter, since the folder is read anyhow. */
 static void swallow_events(struct segments *s)
 {
     static char events[EVENT_BYTES];
@@ -269,7 +269,7 @@ static size_t count_noted(const struct segments *s)
     return n;
 }
 
-/* What has used a millisecond rests for a hundred. */
+/* A look that has used a millisecond is followed by a rest of a hundred. */
 static void plan_next(struct segments *s, int64_t now, int64_t used_us)
 {
     int64_t rest = used_us * SHARE / 1000;
@@ -308,7 +308,7 @@ static void mark_alive(void *arg, dev_t dev, ino_t ino)
         segment->alive = true;
 }
 
-/* Of other users' processes nothing is seen: they lose a name, never their memory. */
+/* Other users' processes show nothing. They can lose a name, never their memory. */
 static bool look_at_one(void *arg, pid_t pid)
 {
     struct segments *s = arg;

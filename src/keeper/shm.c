@@ -86,8 +86,8 @@ static int mount_own(const struct slice *slice, struct err *why)
     return rc;
 }
 
-/* What is mounted outside later still comes in (home folders by automounter); what is mounted here
- * stays here. */
+/* What is mounted outside later still appears here (home folders by automounter); what is mounted
+ * here is not seen outside. */
 static int enter_namespace(struct err *why)
 {
     if (unshare(CLONE_NEWNS) != 0)
@@ -152,7 +152,7 @@ static int refuse(struct err *why)
     return -1;
 }
 
-/* Not being allowed to is no news: most users are not. */
+/* Most users are not allowed to: no warning then. */
 static bool is_no_news(int error)
 {
     return error == EPERM || error == EACCES || error == ENOSYS;

@@ -1,6 +1,6 @@
-/* stage: the table. Knows no process, no clock and no message; the keeper does what a stage's entry
- * asks for. Every end takes the same path, STOP -> STOP_SERVERS -> (KILL ->) OVER, a good one too,
- * so that stray descendants are ended in all cases.
+/* stage: the table. Knows no process, no clock and no message; machine.c does what entering a
+ * stage asks for. Every job, a good one too, ends by STOP -> STOP_SERVERS -> (KILL ->) OVER, so
+ * that stray descendants are always ended.
  */
 #include "keeper/stage.h"
 

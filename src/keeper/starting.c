@@ -30,7 +30,8 @@ static void output_send(void *arg, const char *lines, size_t len)
     link_send(arg, MESSAGE_OUTPUT, lines, len);
 }
 
-/* The first at once, for a job may run for days; all of them in the end. */
+/* Tells the user the first one at once, for a job may run for days; all of them are in the
+ * report. */
 static void output_warn(void *arg, const char *sentence)
 {
     struct machine *m = arg;
@@ -94,7 +95,7 @@ int starting_prepare(struct machine *m)
     return rc;
 }
 
-/* Its file can be written only once there is a job folder; a trainer does without, if need be. */
+/* Its file needs the job's folder. A trainer can run without the hook. */
 void starting_python_hook(struct machine *m)
 {
     struct err err = {0};
@@ -146,9 +147,8 @@ int starting_all(struct machine *m, bool servers)
     return 0;
 }
 
-/* The port was free before the server started. Who listens there now is the server's own container,
- * whose processes are not below it; or else a stranger, and then the server ends when it cannot
- * listen: that is for it to find out. */
+/* The port was free before the server started. So a listener that is not below the server is its
+ * container; or else a stranger, and then the server fails and ends when it tries to listen. */
 static bool accept_foreign(struct machine *m, const struct child *child,
                            struct listen_server *server, int64_t now)
 {

@@ -50,7 +50,7 @@ void state_add(struct machine *m, enum stage_event what)
     m->events[m->n_events++] = (struct event){what, m->stage};
 }
 
-/* A failure counts in whatever stage it is heard of, and so does that nothing is left. */
+/* A failure counts in any stage, and so does the word that nothing is left. */
 static bool is_late(const struct machine *m, const struct event *event)
 {
     bool of_a_stage = event->what == EVENT_GO || event->what == EVENT_READY ||

@@ -130,8 +130,8 @@ static void say_slow(struct machine *m, const struct procs *left)
     strv_free(&texts);
 }
 
-/* A process that a file system or a driver holds does not die of KILL before that lets it go. True
- * when nothing has moved for so long that it is not waited for any more. */
+/* Looks whether what had KILL is about to end: a file system or a driver may hold it in the
+ * kernel. True when nothing has moved for so long that nobody waits any longer. */
 static bool kill_is_vain(struct machine *m, const struct procs *left)
 {
     int64_t now = clock_ms();
@@ -162,8 +162,8 @@ static void say_outlives(struct machine *m, const struct procs *left, const stru
     free(who);
 }
 
-/* All processes of the plan have ended well, and these are about to be ended: wandb's upload, an
- * asynchronous checkpoint. */
+/* Tells the user what is about to be ended although all processes of the plan have ended well:
+ * wandb's upload, an asynchronous checkpoint. */
 static void say_what_outlives(struct machine *m)
 {
     struct procs left = {0};
@@ -252,7 +252,7 @@ static bool samplers_stay(struct machine *m)
     return vain;
 }
 
-/* Those that have had TERM get KILL, again each second. */
+/* KILLs the samplers that had TERM before, and is called again each second. */
 void stopping_samplers(struct machine *m)
 {
     bool told = false;

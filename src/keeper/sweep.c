@@ -41,8 +41,8 @@ void sweep_dead(const char *parent)
         closedir(listing);
 }
 
-/* It keeps neither the socket to the rank, whose end tells that the keeper has died, nor the lock
- * of this job's own folder. */
+/* The child keeps neither the socket to the rank, whose end tells that the keeper has died, nor
+ * the lock of this job's own folder. */
 pid_t sweep_begin(void)
 {
     pid_t parent = getpid(), pid = fork();

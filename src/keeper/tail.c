@@ -9,7 +9,8 @@
 #include "base/text.h"
 #include "keeper/tail.h"
 
-/* A carriage return rewrites the line: the cause stands behind the progress bar, not before it. */
+/* A carriage return begins the line anew: what stands behind the progress bar is kept, not the
+ * bar. */
 static void append(struct tail_line *line, const char *data, size_t len)
 {
     size_t at = text_last_state(data, len), end = len;

@@ -24,8 +24,8 @@ enum {
     LOOK_FIRST_MS = 50,
     LOOK_SHARE = 200, /* of the time between looks one look may take 1/200, 0.5 % of a core */
     EARLY_SHARE = 10, /* the same, while the interval still grows */
-    EXEC_MS = 2000,   /* a newborn shows its parent's command line until it has exec'd: */
-    EXEC_LOOKS = 3,   /* so long, and so often, it is looked at again */
+    EXEC_MS = 2000,   /* before exec a new process shows its parent's command line: */
+    EXEC_LOOKS = 3,   /* it is read again for so long, and at least so often */
     SPARE_FILES = 256 /* descriptors that are left for pipes and log files */
 };
 
@@ -136,7 +136,7 @@ static struct entry *find(const struct watch *watch, pid_t pid, size_t n)
     return n == 0 ? NULL : bsearch(&key, watch->entries, n, sizeof(key), by_pid);
 }
 
-/* It stays in the table while it is a zombie, so that it is not found again. */
+/* A zombie stays in the table, so that it is not taken for a new process. */
 static void bury(struct watch *watch, struct entry *entry)
 {
     entry->by_look = entry->dead = false;
@@ -173,7 +173,7 @@ static void forget_gone(struct watch *watch, const struct procs *below)
     watch->n = n;
 }
 
-/* An orphan that was known belongs to whom it belonged to. */
+/* An orphan keeps the top that it had when it was first seen. */
 static pid_t top_of(const struct watch *watch, const struct procs *below, const struct proc *proc,
                     size_t known)
 {
@@ -217,8 +217,8 @@ static void add(struct watch *watch, const struct procs *below, const struct pro
                                       .top = top_of(watch, below, proc, known)};
 }
 
-/* All that live now; who is known stays. A pid that was reused before the death was told waits for
- * the next look. */
+/* Adds the processes that are new. One whose pid was reused before its predecessor's death was
+ * told waits for the next look. */
 static void take_in(struct watch *watch, const struct procs *below, int64_t now)
 {
     size_t known;
@@ -267,7 +267,7 @@ static struct entry *parent_of(const struct watch *watch, const struct entry *wo
     return parent && parent->who.start == worker->who.parent_start ? parent : NULL;
 }
 
-/* A worker of which it is not known whether it is the script's. */
+/* A worker that may be DGL's or the script's: nothing has shown it yet. */
 static bool is_open(const struct watch *watch, const struct entry *entry,
                     const struct entry *parent)
 {
@@ -303,7 +303,7 @@ static void look_at_pools(struct watch *watch)
     sockets_free(&connections);
 }
 
-/* Where the parent has died too, all that is left is what was seen of the worker itself. */
+/* If the parent has died too, only what was seen of the worker itself counts. */
 static bool is_sampler(const struct watch *watch, const struct entry *entry)
 {
     const struct entry *parent = parent_of(watch, entry);
@@ -338,7 +338,7 @@ void watch_look(struct watch *watch, int64_t now, int slowest)
 
 /* ---- deaths ---- */
 
-/* A parent that reaps between the two questions is caught by the second. */
+/* If the parent reaps it between the two questions, the second one answers. */
 static int status_of(const struct entry *entry)
 {
     struct exit_info info = {.mask = INFO_EXIT};
