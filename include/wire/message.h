@@ -13,8 +13,9 @@
 #include "wire/stage.h"
 
 /* Raise it with each change of what travels between machines: announcement, seats, slices, causes,
- * outcomes, and the messages below. Ranks of different versions refuse each other (hello). */
-enum { MESSAGE_VERSION = 1 };
+ * outcomes, and the messages below. Ranks of different versions refuse each other; hello needs
+ * the number as text. */
+#define MESSAGE_VERSION 1
 
 enum message_type {
     /* coordinator -> keeper */

@@ -78,7 +78,7 @@ def test_what_a_shell_may_hide(solo):
 
 
 def test_a_pipe_between_two_programs(solo):
-    """The second one goes on, so the launcher reports the first and does not fail."""
+    """The second one goes on, so the launcher reports the first and waits for the shell."""
     it = solo()
     waits = f"import os, time\nwhile not os.path.exists(\"{it.workspace}/go\"): time.sleep(0.05)"
     said = it.workspace.parent / "said"
@@ -88,7 +88,8 @@ def test_a_pipe_between_two_programs(solo):
         r"trainer 0 on vm0: a program \(pid \d+\) whose output goes through a pipe exited with code 1; "
         "another one at that pipe goes on", said.read_text()), "it is reported", said.read_text)
     (it.workspace / "go").touch()
-    assert it.finish().code == 0
+    result = it.finish()
+    assert (result.code, result.cause["exception"]) == (1, "ValueError: bad"), result.said
 
 
 WITHOUT = "runs Python (pid "
