@@ -35,6 +35,10 @@ int file_open_folder(const char *path);
  * later would be taken for one of them. */
 void file_open_standard(void);
 
+/* Waits until the reader of this pipe or socket has taken all that was written, for timeout_ms at
+ * most. Returns at once for any other file. */
+void file_await_reader(int fd, int timeout_ms);
+
 /* path as errors show it: of a very long one the end, as a pointer into path. */
 const char *file_shown(const char *path);
 

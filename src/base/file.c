@@ -3,16 +3,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/kernel.h"
 #include "base/mem.h"
 
@@ -206,6 +210,25 @@ char *file_join(const char *base, const char *path)
     if (path[0] == '/')
         return mem_strdup(path);
     return mem_printf("%s/%s", base, path);
+}
+
+/* Bytes that the reader has not taken yet; 0 also where there is no telling. */
+static int not_taken(int fd)
+{
+    struct stat st;
+    int left = 0;
+
+    if (fstat(fd, &st) || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+        return 0;
+    return ioctl(fd, S_ISFIFO(st.st_mode) ? FIONREAD : SIOCOUTQ, &left) ? 0 : left;
+}
+
+void file_await_reader(int fd, int timeout_ms)
+{
+    int64_t end = clock_ms() + timeout_ms;
+
+    while (not_taken(fd) > 0 && clock_ms() < end)
+        poll(NULL, 0, 1); /* no event says that a pipe is empty */
 }
 
 void file_open_standard(void)

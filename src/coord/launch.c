@@ -20,7 +20,7 @@
 #define SHM          "/dev/shm"
 #define OPEN_MPI_ONE "mpirun -N 1"
 
-enum { FILES_MIN = 64, SHM_MIN = 1 << 20, HYDRA_MS = 3000 };
+enum { FILES_MIN = 64, SHM_MIN = 1 << 20, HYDRA_MS = 3000, TAKEN_MS = 1000 };
 
 /* One process manager's names. rank and size may be NULL. */
 struct manager {
@@ -142,10 +142,17 @@ static void await_hydra(int fd)
         return;
 }
 
+void launch_await_output(void)
+{
+    file_await_reader(STDOUT_FILENO, TAKEN_MS);
+    file_await_reader(STDERR_FILENO, TAKEN_MS);
+}
+
 _Noreturn void launch_abort(int code)
 {
     int fd = hydras_fd();
 
+    launch_await_output();
     if (fd >= 0 && dprintf(fd, "cmd=abort exitcode=%d\n", code) > 0)
         await_hydra(fd);
     _exit(code);

@@ -347,6 +347,7 @@ static void be_gone_within(int ms, int code)
 static _Noreturn void mpi_abort(struct peers *p, int code)
 {
     (void)p;
+    launch_await_output();
     be_gone_within(ABORT_MS, code); /* a machine that is cut off waits in it for ever */
     MPI_Abort(MPI_COMM_WORLD, code);
     _exit(code);

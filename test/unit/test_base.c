@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,8 +20,6 @@
 #include "base/mem.h"
 #include "base/strv.h"
 #include "base/text.h"
-#include "unit.h"
-
 #include "unit.h"
 
 START_TEST(err_keeps_code_and_wraps_text)
@@ -292,6 +292,34 @@ START_TEST(file_shows_the_end_of_a_long_path)
 }
 END_TEST
 
+/* A reader that takes its time, and one that takes nothing. */
+START_TEST(file_awaits_a_reader)
+{
+    int fds[2], sockets[2], *pairs[] = {fds, sockets};
+    int64_t start;
+    char text[4];
+
+    ck_assert_int_eq(pipe(fds), 0);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(write(pairs[i][1], "text", 4), 4);
+        start = clock_ms();
+        file_await_reader(pairs[i][1], 50);
+        ck_assert_int_ge(clock_ms() - start, 50);
+        if (!fork()) {
+            poll(NULL, 0, 20);
+            _exit(read(pairs[i][0], text, 4) != 4);
+        }
+        file_await_reader(pairs[i][1], 60000);
+        ck_assert_int_lt(clock_ms() - start, 60000);
+        wait(NULL);
+    }
+    start = clock_ms();
+    file_await_reader(open("/dev/zero", O_RDONLY), 60000);
+    ck_assert_int_lt(clock_ms() - start, 60000);
+}
+END_TEST
+
 START_TEST(file_refuses_what_is_no_file)
 {
     char *folder = folder_of_test(), *fifo = file_join(folder, "fifo");
@@ -320,6 +348,6 @@ UNIT_MAIN_WITH("base", NULL, NULL, UNIT(err_keeps_code_and_wraps_text), UNIT(err
                UNIT(err_holds_no_control_characters), UNIT(strv_is_null_terminated),
                UNIT(strv_as_environment), UNIT(buf_grows_and_consumes), UNIT(text_numbers),
                UNIT(clock_timeouts), UNIT(log_levels_and_sink), UNIT(file_reads_what_it_wrote),
-               UNIT(file_refuses_what_changes_while_it_is_read),
+               UNIT(file_awaits_a_reader), UNIT(file_refuses_what_changes_while_it_is_read),
                UNIT(file_shows_the_end_of_a_long_path), UNIT(file_refuses_what_is_no_file),
                {mem_refuses_overflow, 1, SIGABRT})
