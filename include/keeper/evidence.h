@@ -15,7 +15,13 @@ struct cause *evidence_of_end(struct machine *m, int i);
 /* The exception in torch's error file of child i; NULL: none. The caller frees. */
 char *evidence_exception(struct machine *m, int i);
 
-/* What the machine tells about a death by that signal; NULL: nothing. The caller frees. */
-char *evidence_explain(const struct machine *m, int signal, pid_t pid, int64_t peak_kb);
+/* The same of process pid, whose status was that, and which child i has started or is: with what
+ * the machine tells about a death by that signal, and then text (may be NULL). peak_kb: the most
+ * memory that it has used; 0: not known. */
+struct cause *evidence_of_status(struct machine *m, int i, pid_t pid, int status, int64_t peak_kb,
+                                 const char *text);
+
+/* "was killed by SIGKILL", "exited with code 3" */
+void evidence_add_end(struct buf *out, int status);
 
 #endif

@@ -39,6 +39,9 @@ void procs_free(struct procs *procs);
 /* One process as it is now; 0, or -1 when there is none. */
 int proc_read(pid_t pid, struct proc *proc);
 
+/* Does that process live, and is no zombie? start 0: whichever has that pid. */
+bool proc_lives(pid_t pid, unsigned long long start);
+
 /* Has all of it ended? A process whose first thread is a zombie may have others that still free its
  * memory; until they are done it cannot be reaped. */
 bool proc_has_ended(const struct proc *proc);

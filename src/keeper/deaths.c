@@ -81,14 +81,6 @@ static void note(struct machine *m, const struct watch_death *death, int owner)
         d->kinds[d->n_kinds++] = (struct kind){*death, owner, 1};
 }
 
-static void add_end(struct buf *line, int status)
-{
-    if (WIFSIGNALED(status))
-        buf_addf(line, "was killed by %s", report_signal_name(WTERMSIG(status)));
-    else
-        buf_addf(line, "exited with code %d", WEXITSTATUS(status));
-}
-
 static void say_kind(struct machine *m, const struct kind *kind)
 {
     const struct child *owner = kind->owner < 0 ? NULL : &m->children[kind->owner];
@@ -100,7 +92,7 @@ static void say_kind(struct machine *m, const struct kind *kind)
     if (owner)
         buf_addf(&line, ", started by %s %d,", role_name(owner->plan->role), owner->plan->id);
     buf_addf(&line, " ");
-    add_end(&line, kind->first.status);
+    evidence_add_end(&line, kind->first.status);
     if (kind->count > 1)
         buf_addf(&line, ", and %d more like it", kind->count - 1);
     link_warn(m, "%.*s", (int)line.len, line.data);
@@ -153,41 +145,19 @@ static bool is_pardonable(int status)
     return !WIFSIGNALED(status) || by_light_signal(status) || WTERMSIG(status) == SIGABRT;
 }
 
-static char *sampler_text(struct machine *m, const struct watch_death *death, int owner)
-{
-    char *why = NULL, *text;
-
-    if (WIFSIGNALED(death->status))
-        why = evidence_explain(m, WTERMSIG(death->status), death->pid, death->peak_kb);
-    text = mem_printf("%s%strainer %d (pid %d), whose sampler it was, would have waited 1800 s "
-                      "for it",
-                      why ? why : "", why ? "; " : "", m->children[owner].plan->id,
-                      (int)death->parent);
-    free(why);
-    return text;
-}
-
 /* A sampler has no log of its own: it prints into its trainer's. */
 static void fail(struct machine *m, const struct watch_death *death, int owner, int64_t died)
 {
-    bool killed = WIFSIGNALED(death->status);
-    int value = killed ? WTERMSIG(death->status) : WEXITSTATUS(death->status);
-    char *text = sampler_text(m, death, owner);
-    struct cause *cause = evidence_cause(m, owner, killed ? HOW_SIGNALED : HOW_EXITED, value,
-                                         killed ? EXIT_SIGNAL_BASE + value : value, text);
+    char *text = mem_printf("trainer %d (pid %d), whose sampler it was, would have waited 1800 s "
+                            "for it",
+                            m->children[owner].plan->id, (int)death->parent);
+    struct cause *cause =
+        evidence_of_status(m, owner, death->pid, death->status, death->peak_kb, text);
 
     cause->role = ROLE_SAMPLER;
     cause->id = -1;
-    cause->pid = (int)death->pid;
     failure_suspect(m, cause, died);
     free(text);
-}
-
-static bool lives(pid_t pid, unsigned long long start)
-{
-    struct proc now;
-
-    return proc_read(pid, &now) == 0 && now.start == start && !now.zombie;
 }
 
 static bool is_uncollected(const struct watch_death *death)
@@ -209,7 +179,7 @@ static void settle(struct machine *m, const struct pending *pending)
     int owner = state_child_of(m, death->top);
 
     if (owner >= 0 && m->children[owner].running && is_uncollected(death) &&
-        lives(death->parent, death->parent_start))
+        proc_lives(death->parent, death->parent_start))
         fail(m, death, owner, pending->died);
     else
         note_unless_light(m, death, owner);

@@ -15,13 +15,9 @@
 #include "keeper/errorfile.h"
 #include "keeper/explain.h"
 #include "keeper/listen.h"
+#include "report/report.h"
 
 #define SHM "/dev/shm"
-
-char *evidence_explain(const struct machine *m, int signal, pid_t pid, int64_t peak_kb)
-{
-    return explain_signal(signal, pid, peak_kb, m->oom, SHM);
-}
 
 struct cause *evidence_cause(struct machine *m, int i, enum how how, int value, int code,
                              const char *text)
@@ -80,20 +76,41 @@ static char *explain_port(const struct machine *m, const struct child *child)
         uid, m->master_port);
 }
 
-/* A shell passes on a signal as an exit code, and its usage includes its children's. */
+/* A shell passes on a signal as an exit code. */
+struct cause *evidence_of_status(struct machine *m, int i, pid_t pid, int status, int64_t peak_kb,
+                                 const char *text)
+{
+    bool killed = WIFSIGNALED(status);
+    int value = killed ? WTERMSIG(status) : WEXITSTATUS(status);
+    int code = killed ? EXIT_SIGNAL_BASE + value : value;
+    char *why = explain_signal(code - EXIT_SIGNAL_BASE, pid, peak_kb, m->oom, SHM);
+    char *both = why && text ? mem_printf("%s; %s", why, text) : mem_strdup(why ? why : text);
+    struct cause *cause =
+        evidence_cause(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value, code, both);
+
+    cause->pid = (int)pid;
+    free(why);
+    free(both);
+    return cause;
+}
+
+/* A shell's usage includes its children's. */
 struct cause *evidence_of_end(struct machine *m, int i)
 {
     const struct child *child = &m->children[i];
-    bool killed = WIFSIGNALED(child->status);
-    int value = killed ? WTERMSIG(child->status) : WEXITSTATUS(child->status);
-    int code = killed ? EXIT_SIGNAL_BASE + value : value;
-    char *text = evidence_explain(m, code - EXIT_SIGNAL_BASE, child->pid, child->usage.ru_maxrss);
-    struct cause *cause;
+    char *text = explain_port(m, child);
+    struct cause *cause =
+        evidence_of_status(m, i, child->pid, child->status, child->usage.ru_maxrss, text);
 
-    if (!text)
-        text = explain_port(m, child);
-    cause = evidence_cause(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value, code, text);
     cause->exception = evidence_exception(m, i);
     free(text);
     return cause;
+}
+
+void evidence_add_end(struct buf *out, int status)
+{
+    if (WIFSIGNALED(status))
+        buf_addf(out, "was killed by %s", report_signal_name(WTERMSIG(status)));
+    else
+        buf_addf(out, "exited with code %d", WEXITSTATUS(status));
 }

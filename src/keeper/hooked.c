@@ -123,20 +123,13 @@ bool hooked_next(struct machine *m, struct told *told)
 
 /* ---- who runs with it, and who without ---- */
 
-static bool lives(pid_t pid)
-{
-    struct proc now;
-
-    return proc_read(pid, &now) == 0 && !now.zombie;
-}
-
 bool hooked_another_runs(const struct machine *m, int i, pid_t pid)
 {
     const struct hooked *h = &m->hooked;
 
     for (size_t k = 0; k < h->n; k++) {
         if (h->known[k].child == i && h->known[k].pid != pid && h->known[k].parent != pid &&
-            lives(h->known[k].pid))
+            proc_lives(h->known[k].pid, 0))
             return true;
     }
     return false;
@@ -148,7 +141,7 @@ static bool has_hook(const struct machine *m, int i, pid_t pid)
     const struct hooked *h = &m->hooked;
 
     for (size_t k = 0; k < h->n; k++) {
-        if (h->known[k].pid == pid || (h->known[k].child == i && !lives(h->known[k].pid)))
+        if (h->known[k].pid == pid || (h->known[k].child == i && !proc_lives(h->known[k].pid, 0)))
             return true;
     }
     return h->n == KNOWN_MOST;

@@ -114,20 +114,13 @@ static void look_for_others(struct machine *m, int i)
 static void judge(struct machine *m, int i, const char *what)
 {
     const struct child *child = &m->children[i];
-    bool killed = WIFSIGNALED(child->piped.status);
-    int value = killed ? WTERMSIG(child->piped.status) : WEXITSTATUS(child->piped.status);
-    char *why = killed ? evidence_explain(m, value, child->piped.pid, 0) : NULL;
-    char *text = mem_printf("%s%sits output goes through a pipe, and the shell that ran it (pid "
-                            "%d) %s",
-                            why ? why : "", why ? "; " : "", child->pid, what);
-    struct cause *cause = evidence_cause(m, i, killed ? HOW_SIGNALED : HOW_EXITED, value,
-                                         killed ? EXIT_SIGNAL_BASE + value : value, text);
+    char *text = mem_printf("its output goes through a pipe, and the shell that ran it (pid %d) %s",
+                            child->pid, what);
+    struct cause *cause = evidence_of_status(m, i, child->piped.pid, child->piped.status, 0, text);
 
-    cause->pid = child->piped.pid;
     cause->exception = evidence_exception(m, i);
     failure_suspect(m, cause, child->piped.at);
     free(text);
-    free(why);
 }
 
 void pipes_judge(struct machine *m, int i)
@@ -144,10 +137,7 @@ static void say(struct machine *m, int i)
 
     buf_addf(&line, "%s %d on %s: a program (pid %d) whose output goes through a pipe ",
              role_name(child->plan->role), child->plan->id, m->host, child->piped.pid);
-    if (WIFSIGNALED(child->piped.status))
-        buf_addf(&line, "was killed by %s", report_signal_name(WTERMSIG(child->piped.status)));
-    else
-        buf_addf(&line, "exited with code %d", WEXITSTATUS(child->piped.status));
+    evidence_add_end(&line, child->piped.status);
     buf_addf(&line, "; another one at that pipe goes on");
     buf_add(&line, "", 1);
     link_say(m, line.data);

@@ -66,6 +66,13 @@ int proc_read(pid_t pid, struct proc *proc)
     return 0;
 }
 
+bool proc_lives(pid_t pid, unsigned long long start)
+{
+    struct proc now;
+
+    return proc_read(pid, &now) == 0 && (!start || now.start == start) && !now.zombie;
+}
+
 bool proc_has_ended(const struct proc *proc)
 {
     return proc->zombie && proc->threads <= 1;
