@@ -85,7 +85,9 @@ struct coord {
     int preempt_signal;   /* 0: none */
     int64_t preempt_ends; /* rank 0: when it stops the job; CLOCK_NEVER */
 
-    int64_t root_heard;
+    int64_t root_heard, heard; /* rank 0, and anybody */
+    int64_t
+        asked; /* since when other ranks are asked whether this one is cut off; 0: they are not */
     int leave_code; /* rank 0's, by which all leave without a gate */
 
     int64_t last_event;

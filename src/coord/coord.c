@@ -186,7 +186,9 @@ static void on_time(struct coord *c, int64_t now)
     if (pulse_beat_due(&c->pulse, now))
         coord_send_beat(c);
     silent = pulse_lost(&c->pulse, now);
-    if (silent >= 0 && c->run.ends < ENDS_PEER_LOST)
+    if (silent < 0)
+        c->asked = 0;
+    else if (c->run.ends < ENDS_PEER_LOST)
         coord_on_silence(c, silent);
     look_after_keeper(c, now);
     coord_look_for_foreign(c, now);

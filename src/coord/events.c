@@ -6,10 +6,16 @@
 #include "base/clock.h"
 #include "coord/alarm.h"
 #include "coord/preempt.h"
+#include "coord/tell.h"
 #include "report/sentence.h"
 #include "wire/outcome.h"
 #include "wire/slice.h"
 #include "wire/waiting.h"
+
+enum {
+    ASKED_MOST = 8,      /* ranks, whether they hear this one */
+    ANSWER_MIN_MS = 1500 /* for their answers */
+};
 
 /* ---- silence ---- */
 
@@ -48,16 +54,49 @@ static void name_lost(const struct coord *c, int link, struct cause *cause)
         cause->machine = c->setup->meeting->root_machine;
 }
 
-/* A rank that hears none of several neighbours takes its own machine for the lost one. */
-void coord_on_silence(struct coord *c, int link)
+static bool is_neighbour(const struct coord *c, int rank)
 {
-    struct cause *cause = coord_own_cause(c, HOW_LOST, 0, EXIT_LAUNCHER, NULL);
+    for (int i = 0; i < c->pulse.n; i++)
+        if (c->pulse.links[i] == rank)
+            return true;
+    return false;
+}
+
+/* False: all other ranks are neighbours. */
+static bool ask_others(struct coord *c)
+{
+    int asked = 0;
+
+    for (int r = 0; r < c->peers->size && asked < ASKED_MOST; r++) {
+        if (r == c->peers->rank || is_neighbour(c, r))
+            continue;
+        coord_send(c, r, MESSAGE_HERE, NULL);
+        asked++;
+    }
+    return asked > 0;
+}
+
+/* A rank that hears none of its neighbours asks others, too, whether somebody hears it. */
+static bool awaits_answers(struct coord *c, int64_t now)
+{
+    int64_t patience = c->pulse.timeout_ms / 4;
+
+    if (!c->asked) {
+        c->asked = ask_others(c) ? now : 0;
+        return c->asked;
+    }
+    return c->heard <= c->asked &&
+           now - c->asked <= (patience > ANSWER_MIN_MS ? patience : ANSWER_MIN_MS);
+}
+
+/* Who is lost: this machine when it is cut off, else the neighbour behind that link. */
+static void describe_silence(const struct coord *c, int link, bool is_cut_off, struct cause *cause)
+{
     int silent[PEERS_LINKS_MAX], n = pulse_silent(&c->pulse, clock_ms(), silent);
     double seconds = (double)c->pulse.timeout_ms / 1000;
     struct buf text = {0};
 
-    cause->pid = 0;
-    if (n == c->pulse.n && n > 1) {
+    if (is_cut_off) {
         buf_addf(&text, "for %g s it has heard from none of its %d neighbours (", seconds, n);
         add_names(c, silent, n, &text);
         buf_addf(&text, ")");
@@ -65,13 +104,28 @@ void coord_on_silence(struct coord *c, int link)
         name_lost(c, link, cause);
         buf_addf(&text, "nothing was heard from it for %g s", seconds);
     }
-    if (n < c->pulse.n && n > 1) {
+    if (n > 1 && !is_cut_off) {
         buf_addf(&text, "; %d of the %d neighbours of %s are silent: ", n, c->pulse.n,
                  c->setup->meeting->host);
         add_names(c, silent, n, &text);
     }
     buf_add(&text, "", 1);
     cause->text = text.data;
+}
+
+/* A rank that hears none of several neighbours, and nobody else, takes its own machine for the lost
+ * one. */
+void coord_on_silence(struct coord *c, int link)
+{
+    int silent[PEERS_LINKS_MAX], n = pulse_silent(&c->pulse, clock_ms(), silent);
+    bool hears_none = n == c->pulse.n && n > 1;
+    struct cause *cause;
+
+    if (hears_none && awaits_answers(c, clock_ms()))
+        return;
+    cause = coord_own_cause(c, HOW_LOST, 0, EXIT_LAUNCHER, NULL);
+    cause->pid = 0;
+    describe_silence(c, link, hears_none && !(c->asked && c->heard > c->asked), cause);
     coord_fail(c, cause);
 }
 

@@ -231,8 +231,9 @@ bool coord_pump_peers(struct coord *c)
 
     while ((rc = peers_receive(c->peers, &message)) == 1) {
         pulse_heard(&c->pulse, message.from, clock_ms());
+        c->heard = clock_ms();
         if (message.from == 0)
-            c->root_heard = clock_ms();
+            c->root_heard = c->heard;
         if (c->root)
             root_heard(c->root, message.from, clock_ms());
         any |= message.type != MESSAGE_BEAT;

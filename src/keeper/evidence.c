@@ -15,7 +15,7 @@
 #include "keeper/errorfile.h"
 #include "keeper/explain.h"
 #include "keeper/listen.h"
-#include "report/report.h"
+#include "report/signal.h"
 
 #define SHM "/dev/shm"
 
