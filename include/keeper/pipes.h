@@ -6,9 +6,9 @@
 
 #include "keeper/state.h"
 
-/* pid, which shells alone of child i ran, and whose output goes through a pipe, ended with status
- * (as wait gives it; not 0). */
-void pipes_ended(struct machine *m, int i, pid_t pid, int status);
+/* pid, which shells alone of child i ran, the last of them parent, and whose output goes through a
+ * pipe, ended with status (as wait gives it; not 0). */
+void pipes_ended(struct machine *m, int i, pid_t pid, pid_t parent, int status);
 
 /* What the trainers' Python has told (m->hooked.fd is readable). */
 void pipes_hear(struct machine *m);

@@ -28,6 +28,9 @@ bool program_is_helper(pid_t pid);
 /* The most memory that it has used, KiB; 0: not known. */
 long program_peak_kb(pid_t pid);
 
+/* Is it a shell, by the file that it runs? */
+bool program_is_shell(const struct proc *proc);
+
 /* Are parent and all above it, up to top, shells? */
 bool program_is_behind_shells(pid_t parent, pid_t top);
 

@@ -27,12 +27,16 @@
 
 /* A program that a child's shell ran in front of a pipe, and that ended badly: the shell's own
  * code does not tell it. */
+enum { PIPED_SHELLS = 8 };
 struct piped {
     int pid; /* 0: there is none */
     int status;
+    pid_t shells[PIPED_SHELLS]; /* above it; the child's own is the last */
+    size_t n_shells;
     int64_t at;
     bool told;                /* the user was told, and what follows is the shell's decision */
-    unsigned long long ticks; /* what was started later is no part of the same pipe (struct proc) */
+    unsigned long long ticks; /* a child of the shells that was started later is no part of the same
+                                 pipe (as in struct proc) */
 };
 
 /* One process of the plan. */

@@ -59,9 +59,10 @@ bool watch_next_death(struct watch *watch, struct watch_death *death);
 /* Makes the next look come at once, and those after it as often as at first. */
 void watch_look_soon(struct watch *watch);
 
-/* The start (as in struct proc) of the newest program that top, a shell, has run through shells
- * alone; 0: none is known. */
-unsigned long long watch_newest_program(const struct watch *watch, pid_t top);
+/* Has one of the shells started a process after `since` (as start in struct proc), or become
+ * another program itself, by exec? */
+bool watch_went_on(const struct watch *watch, const pid_t *shells, size_t n,
+                   unsigned long long since);
 
 /* Calls found for each Python that has run for so long, ms, and that no other Python has started.
  */

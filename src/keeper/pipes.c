@@ -38,9 +38,38 @@ static bool is_unread(int status)
     return WEXITSTATUS(status) == 120 || WEXITSTATUS(status) == EXIT_SIGNAL_BASE + SIGPIPE;
 }
 
-static void ended(struct machine *m, int i, pid_t pid, int status, unsigned long long ticks)
+/* Every shell from parent up to top. False: one of them has become another program, and so does not
+ * wait for the pipe. */
+static bool note_shells(struct piped *piped, pid_t parent, pid_t top)
+{
+    struct proc shell;
+
+    while (piped->n_shells < PIPED_SHELLS - 1 && proc_read(parent, &shell) == 0) {
+        if (!shell.zombie && !program_is_shell(&shell))
+            return false;
+        if (parent == top)
+            break;
+        piped->shells[piped->n_shells++] = parent;
+        parent = shell.parent;
+    }
+    piped->shells[piped->n_shells++] = top;
+    return true;
+}
+
+static bool is_above(const struct piped *piped, pid_t pid)
+{
+    for (size_t i = 0; i < piped->n_shells; i++) {
+        if (piped->shells[i] == pid)
+            return true;
+    }
+    return false;
+}
+
+static void ended(struct machine *m, int i, pid_t pid, pid_t parent, int status,
+                  unsigned long long ticks)
 {
     struct child *child = &m->children[i];
+    struct piped piped = {.pid = (int)pid, .status = status, .at = clock_ms(), .ticks = ticks};
 
     if (m->stage != STAGE_TRAINERS || child->piped.pid == pid || child->unread == pid ||
         child->plan->role == ROLE_SERVER)
@@ -49,15 +78,15 @@ static void ended(struct machine *m, int i, pid_t pid, int status, unsigned long
         child->unread = (int)pid;
         return;
     }
-    child->piped =
-        (struct piped){.pid = (int)pid, .status = status, .at = clock_ms(), .ticks = ticks};
+    if (note_shells(&piped, parent, child->pid))
+        child->piped = piped;
     if (m->watch)
         watch_look_soon(m->watch); /* what the shell runs next may be short */
 }
 
-void pipes_ended(struct machine *m, int i, pid_t pid, int status)
+void pipes_ended(struct machine *m, int i, pid_t pid, pid_t parent, int status)
 {
-    ended(m, i, pid, status, ticks_now());
+    ended(m, i, pid, parent, status, ticks_now());
 }
 
 /* Forgets a failure since the shell of child i runs something else by now: it has decided. */
@@ -76,6 +105,26 @@ static bool is_piped(const struct child *child, const struct told *told)
     return false;
 }
 
+/* Has one of the shells above the failure become this Python, or started it or a process above it,
+ * after the failure? A member of the same pipe may itself be a shell, or a script such as pyenv's
+ * python3, and start programs at any time. */
+static bool is_of_later_command(const struct piped *piped, const struct told *told)
+{
+    unsigned long long start = told->ticks;
+    pid_t parent = told->parent;
+    struct proc above;
+
+    if (is_above(piped, told->pid))
+        return true;
+    while (!is_above(piped, parent)) {
+        if (parent <= 1 || proc_read(parent, &above) != 0)
+            return false;
+        start = above.start;
+        parent = above.parent;
+    }
+    return start > piped->ticks;
+}
+
 /* Ignores the planned process itself, whose end wait tells. The members of a pipe are started
  * before the first of them can have failed; the shell's next program may be started within the
  * tick in which a Python tells its end. */
@@ -84,12 +133,11 @@ static void hear(struct machine *m, const struct told *told)
     const struct child *child = &m->children[told->child];
 
     if (told->loaded) {
-        if (child->piped.pid != 0 && told->ticks > child->piped.ticks &&
-            program_is_behind_shells(told->parent, child->pid))
+        if (child->piped.pid != 0 && is_of_later_command(&child->piped, told))
             went_on(m, told->child);
     } else if (told->pid != child->pid && is_piped(child, told) &&
                program_is_behind_shells(told->parent, child->pid)) {
-        ended(m, told->child, told->pid, told->code << 8, told->ticks - 1);
+        ended(m, told->child, told->pid, told->parent, told->code << 8, told->ticks - 1);
     }
 }
 
@@ -107,7 +155,7 @@ static void look_for_others(struct machine *m, int i)
     const struct child *child = &m->children[i];
 
     if (child->piped.pid != 0 && m->watch &&
-        watch_newest_program(m->watch, child->pid) > child->piped.ticks)
+        watch_went_on(m->watch, child->piped.shells, child->piped.n_shells, child->piped.ticks))
         went_on(m, i);
 }
 

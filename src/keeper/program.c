@@ -22,7 +22,7 @@ static const char *program_of(const struct proc *proc, char *path, size_t size)
     return slash ? slash + 1 : path;
 }
 
-static bool is_shell(const struct proc *proc)
+bool program_is_shell(const struct proc *proc)
 {
     static const char *const shells[] = {"sh",   "bash",  "dash", "zsh",    "ksh",
                                          "mksh", "ksh93", "ash",  "busybox"};
@@ -41,11 +41,11 @@ bool program_is_proper(const struct procs *below, pid_t pid, pid_t top)
 {
     const struct proc *proc = procs_find(below, pid);
 
-    if (!proc || is_shell(proc))
+    if (!proc || program_is_shell(proc))
         return false;
     while (proc->pid != top) {
         proc = procs_find(below, proc->parent);
-        if (!proc || !is_shell(proc))
+        if (!proc || !program_is_shell(proc))
             return false;
     }
     return true;
@@ -119,7 +119,7 @@ bool program_is_behind_shells(pid_t parent, pid_t top)
     struct proc proc;
 
     for (;;) {
-        if (proc_read(parent, &proc) != 0 || !is_shell(&proc))
+        if (proc_read(parent, &proc) != 0 || !program_is_shell(&proc))
             return false;
         if (parent == top)
             return true;
@@ -134,7 +134,7 @@ pid_t program_trainer_of(pid_t planned)
     struct proc root;
     pid_t found;
 
-    if (proc_read(planned, &root) != 0 || !is_shell(&root))
+    if (proc_read(planned, &root) != 0 || !program_is_shell(&root))
         return planned;
     proc_below(root.parent, &below); /* planned is among them */
     for (size_t i = 0; i < below.n; i++) {

@@ -389,17 +389,19 @@ void watch_look_soon(struct watch *watch)
     watch->next = 0;
 }
 
-unsigned long long watch_newest_program(const struct watch *watch, pid_t top)
+bool watch_went_on(const struct watch *watch, const pid_t *shells, size_t n,
+                   unsigned long long since)
 {
-    unsigned long long newest = 0;
-
     for (size_t i = 0; i < watch->n; i++) {
         const struct watch_death *who = &watch->entries[i].who;
 
-        if (who->top == top && who->proper && who->start > newest)
-            newest = who->start;
+        for (size_t k = 0; k < n; k++) {
+            if ((who->parent == shells[k] && who->start > since) ||
+                (who->pid == shells[k] && who->proper))
+                return true;
+        }
     }
-    return newest;
+    return false;
 }
 
 void watch_each_python(const struct watch *watch, int64_t now, int64_t age_ms,
