@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from conftest import MPIS
 from hostile import FILES, check_each, make_huge, prepare
 
 # ---- several machines ----
@@ -16,16 +15,10 @@ HOSTILE = {**BOTH, "an endless device": lambda path: path.symlink_to("/dev/zero"
 COPIES = {**BOTH, "NULs": lambda path: path.write_bytes(bytes(9))}
 
 
-def each_under_one_mpi(kinds, whats):
-    """Each pair once, under one MPI and the next one under the next: none depends on the MPI."""
-    return pytest.mark.parametrize("kind, what, mpi", [
-        (kind, what, MPIS[(k + n) % 2]) for k, kind in enumerate(kinds)
-        for n, what in enumerate(whats)])
-
-
-@each_under_one_mpi(FILES, HOSTILE)
-def test_ranks_leave_together(make, kind, what, mpi):
-    it = make(mpi, machines=2)
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("what", HOSTILE)
+def test_ranks_leave_together(job, kind, what):
+    it = job(machines=2)
     path, words = prepare(it, kind)
     HOSTILE[what](path)
     it.more = words
@@ -34,10 +27,11 @@ def test_ranks_leave_together(make, kind, what, mpi):
     assert result.err.count("dgl-mpilaunch: ") == 1 and path.name in result.err, result.said
 
 
-@each_under_one_mpi(["ip_config", "part_config"], COPIES)
-def test_a_copy_on_another_machine(make, mounted, tmp_path, kind, what, mpi):
+@pytest.mark.parametrize("kind", ["ip_config", "part_config"])
+@pytest.mark.parametrize("what", COPIES)
+def test_a_copy_on_another_machine(job, mounted, tmp_path, kind, what):
     """Each machine compares its own with what rank 0 has read."""
-    it = make(mpi, machines=2)
+    it = job(machines=2)
     it.write()
     COPIES[what](tmp_path / "copy")
     mounted(1, tmp_path / "copy", it.workspace / FILES[kind])
