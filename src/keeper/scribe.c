@@ -24,7 +24,7 @@
 #include "keeper/birth.h"
 #include "keeper/jobdir.h"
 #include "keeper/logfile.h"
-#include "keeper/scribework.h"
+#include "keeper/scribe_client.h"
 #include "keeper/shm.h"
 #include "keeper/spawn.h"
 
@@ -215,7 +215,7 @@ static bool do_next_text(struct work *w)
 
     if (w->rank_gone)
         return false;
-    switch (scribework_receive(FD_RANK, &text, &memory)) {
+    switch (scribe_client_next(FD_RANK, &text, &memory)) {
     case 0: return false;
     case 1: break;
     default: w->rank_gone = true; return true;

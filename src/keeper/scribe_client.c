@@ -1,5 +1,5 @@
-/* scribework: the rank's side of the scribe, and the message that carries a text. */
-#include "keeper/scribework.h"
+/* scribe_client: the rank's side of the scribe, and the message that carries a text. */
+#include "keeper/scribe_client.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -113,7 +113,7 @@ int scribe_hand_folder(struct scribe *scribe, const struct folder *folder, struc
     return 0;
 }
 
-int scribework_receive(int fd, struct scribe_text *text, int *memory)
+int scribe_client_next(int fd, struct scribe_text *text, int *memory)
 {
     union control control = {0};
     struct iovec part = {.iov_base = text, .iov_len = sizeof(*text)};

@@ -1,8 +1,9 @@
-/* scribework: what travels between the rank and its scribe: a text in memory that has a descriptor,
- * so that however long it is, it is handed over at once. Private to scribe.c and scribework.c.
+/* scribe_client: what travels between the rank and its scribe: a text in memory that has a
+ * descriptor, so that however long it is, it is handed over at once. Private to scribe.c and
+ * scribe_client.c.
  */
-#ifndef KEEPER_SCRIBEWORK_H
-#define KEEPER_SCRIBEWORK_H
+#ifndef KEEPER_SCRIBE_CLIENT_H
+#define KEEPER_SCRIBE_CLIENT_H
 
 #include <limits.h>
 
@@ -25,6 +26,6 @@ struct scribe_reply {
 
 /* The next text, and the memory that it is in, which the caller closes. 1; 0: none is there; -1:
  * the rank is gone. Never blocks. */
-int scribework_receive(int fd, struct scribe_text *text, int *memory);
+int scribe_client_next(int fd, struct scribe_text *text, int *memory);
 
 #endif
