@@ -196,10 +196,10 @@ END_TEST
 
 static char *folder_of_test(void)
 {
-    char pattern[] = "/tmp/mpilaunch-unit-XXXXXX";
+    char path[UNIT_PATH];
 
-    ck_assert_ptr_nonnull(mkdtemp(pattern));
-    return mem_strdup(pattern);
+    unit_folder(path, "/tmp");
+    return mem_strdup(path);
 }
 
 START_TEST(file_reads_what_it_wrote)

@@ -16,7 +16,7 @@
 static struct job job;
 static struct err err;
 static char *envp[16];
-static char folder[] = "/tmp/test_job.XXXXXX";
+static char folder[UNIT_PATH];
 
 static void write_text(const char *name, const char *text)
 {
@@ -25,8 +25,7 @@ static void write_text(const char *name, const char *text)
 
 static void set_up(void)
 {
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    unit_folder(folder, "/tmp");
     ck_assert_int_eq(chdir(folder), 0);
     ck_assert_int_eq(mkdir("w", 0700), 0);
     ck_assert_int_eq(mkdir("w/data", 0700), 0);
@@ -37,12 +36,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    unlink("w/ip.txt");
-    unlink("w/data/g.json");
-    rmdir("w/data");
-    rmdir("w");
     ck_assert_int_eq(chdir("/"), 0);
-    ck_assert_int_eq(rmdir(folder), 0);
     memset(envp, 0, sizeof(envp));
 }
 
