@@ -27,6 +27,7 @@
 #include "base/mem.h"
 #include "base/procfs.h"
 #include "keeper/keeper.h"
+#include "report/sentence.h"
 #include "unit.h"
 #include "wire/message.h"
 #include "wire/outcome.h"
@@ -246,13 +247,25 @@ static void read_frames(void)
     }
 }
 
+/* The failure that the keeper has told of; "" if none. */
+static inline const char *failure_told(void)
+{
+    static struct buf text;
+
+    text.len = 0;
+    if (seen.failed)
+        report_sentence(&text, seen.failed);
+    buf_add(&text, "", 1);
+    return text.data;
+}
+
 /* Runs until the condition holds. */
 #define until(condition)                                                                           \
     do {                                                                                           \
         int64_t until_end = clock_ms() + PATIENCE_MS;                                              \
         while (!(condition)) {                                                                     \
             struct pollfd until_entry = {.fd = keeper.fd, .events = POLLIN};                       \
-            ck_assert_msg(clock_ms() < until_end, "never: " #condition);                           \
+            ck_assert_msg(clock_ms() < until_end, "never: " #condition "; %s", failure_told());    \
             if (poll(&until_entry, 1, 20) > 0)                                                     \
                 read_frames();                                                                     \
         }                                                                                          \
