@@ -66,9 +66,9 @@ void launch_await_others(void);
  * follow. */
 void launch_finalize(void);
 
-/* Before an abort: waits until the process manager has taken all output of this rank, for some
- * seconds at most. MPICH's proxy may hear an abort first and then leaves the output where it is (2
- * of 72 runs) [measured]. */
+/* Before an abort: waits until MPICH's proxy has taken all output of this rank, for some seconds at
+ * most. It may hear the abort first, and then leaves the output where it is (2 of 72 runs)
+ * [measured]. Does nothing under another mpirun: Open MPI's, told to stop, takes none any more. */
 void launch_await_output(void);
 
 /* The same as launch_leave_early behind MPI_Init, by any thread, when no MPI can be called. */

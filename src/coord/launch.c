@@ -144,6 +144,8 @@ static void await_hydra(int fd)
 
 void launch_await_output(void)
 {
+    if (hydras_fd() < 0)
+        return;
     file_await_reader(STDOUT_FILENO, TAKEN_MS);
     file_await_reader(STDERR_FILENO, TAKEN_MS);
 }
