@@ -346,6 +346,14 @@ static void leave_in_time(struct coord *c, bool late)
     leave_alone(c, how);
 }
 
+/* An outcome that overtakes the gate by which rank 0 begins this attempt would count for the last
+ * one. So it waits for a gate of this attempt, unless none may open. */
+static bool may_send_outcome(const struct coord *c, bool late)
+{
+    return c->root || c->attempt == 0 || c->run.gate > STAGE_SERVERS || late ||
+           c->run.ends >= ENDS_PEER_LOST;
+}
+
 void coord_run_closing(struct coord *c, int64_t now)
 {
     bool late = now > closing_deadline(c);
@@ -353,6 +361,8 @@ void coord_run_closing(struct coord *c, int64_t now)
     if (c->run.stage < STAGE_OVER && late)
         leave_them(c);
     if (c->run.stage < STAGE_OVER)
+        return;
+    if (c->run.stage == STAGE_OVER && !may_send_outcome(c, late))
         return;
     if (c->run.stage == STAGE_OVER)
         send_outcome(c);
