@@ -11,12 +11,7 @@
 #include <sys/types.h>
 
 /* linux/net/tcp_states.h */
-enum {
-    SOCKET_ESTABLISHED = 0x01,
-    SOCKET_SYN_RECV = 0x03,
-    SOCKET_TIME_WAIT = 0x06,
-    SOCKET_LISTEN = 0x0a
-};
+enum { SOCKET_ESTABLISHED = 0x01, SOCKET_CLOSE_WAIT = 0x08, SOCKET_LISTEN = 0x0a };
 
 /* An IPv4 address, also one within IPv6, as inet_addr gives it; 0: all; UINT32_MAX: another one of
  * IPv6, which is never DGL's. */

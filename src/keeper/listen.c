@@ -112,11 +112,12 @@ struct peers {
     void *arg;
 };
 
+/* In any other state this side has closed it, or an earlier job's server had. */
 static bool take_peer(void *arg, const struct socket_row *row)
 {
     const struct peers *peers = arg;
-    bool connected = row->state != SOCKET_LISTEN && row->state != SOCKET_TIME_WAIT &&
-                     row->state != SOCKET_SYN_RECV && row->peer && row->peer != UINT32_MAX;
+    bool connected = (row->state == SOCKET_ESTABLISHED || row->state == SOCKET_CLOSE_WAIT) &&
+                     row->peer && row->peer != UINT32_MAX;
 
     for (size_t i = 0; connected && i < peers->n; i++) {
         if (peers->ports[i] == row->port)
