@@ -366,6 +366,14 @@ def until_it_ends(it):
     wait_until(lambda: it.process.poll() is not None, "mpirun ends")
 
 
+def end_while_it_hangs(it, hang, operations):
+    """Its processes end after these operations have begun to hang."""
+    it.start().wait_for("up")
+    hang(operations)
+    (it.workspace / "go").touch()
+    until_it_ends(it)
+
+
 @pytest.mark.parametrize("mpi, machine", [("openmpi", 0), ("mpich", 1)])
 def test_logs_that_hang(make, hanging_runs, mpi, machine):
     """They hang for longer than --lost_timeout: the training goes on, and no line is lost."""
@@ -389,10 +397,7 @@ def test_logs_that_hang_to_the_end(make, hanging_runs, mpi):
     it = make(mpi, "server: serve", "trainer: touch up; wait go; print b; connect", machines=2,
               lost_timeout=3)
     hang = hanging_runs(it, 1)
-    it.start().wait_for("up")
-    hang("write create lookup")
-    (it.workspace / "go").touch()
-    until_it_ends(it)
+    end_while_it_hangs(it, hang, "write create lookup")
     hang("")
     result = well(it.finish())
     assert "warning: the log files on vm1 in '" in result.err, result.said
@@ -430,10 +435,7 @@ def test_report_that_hangs(make, hanging_runs, mpi):
     it = make(mpi, "server: serve", "trainer: touch up; wait go; connect", machines=2,
               lost_timeout=2)
     hang = hanging_runs(it, 0)
-    it.start().wait_for("up")
-    hang("write")
-    (it.workspace / "go").touch()
-    until_it_ends(it)
+    end_while_it_hangs(it, hang, "write")
     assert any(".tmp." in name for name in files_of(it))
     hang("")
     result = well(it.finish())

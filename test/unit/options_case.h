@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "job/options.h"
+#include "unit.h"
 
 #define BASE                                                                                       \
     "--workspace", "/w", "--num_trainers", "2", "--num_servers", "1", "--ip_config", "ip.txt",     \
@@ -45,12 +46,14 @@ static int parse_words(const char *const *words)
         options_free(&o);                                                                          \
     } while (0)
 
-static char config_path[] = "/tmp/test_options.XXXXXX";
+static char config_path[UNIT_PATH + sizeof("/config")];
 
 static void write_config(const char *text)
 {
-    strcpy(config_path + strlen(config_path) - 6, "XXXXXX");
-    close(mkstemp(config_path));
+    char folder[UNIT_PATH];
+
+    unit_folder(folder, "/tmp");
+    snprintf(config_path, sizeof(config_path), "%s/config", folder);
     ck_assert_int_eq(file_write(config_path, text, strlen(text), &err), 0);
 }
 

@@ -77,22 +77,7 @@ START_TEST(nothing_is_behind_the_last_gate)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("course");
-    TCase *tcase = tcase_create("tables");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_loop_test(tcase, only_these_may_follow, 0, STAGE_RANK_COUNT);
-    tcase_add_loop_test_raise_signal(tcase, others_are_asserted, SIGABRT, 0,
-                                     STAGE_RANK_COUNT * STAGE_RANK_COUNT);
-    tcase_add_test(tcase, gates_open_in_their_turn);
-    tcase_add_test_raise_signal(tcase, nothing_is_behind_the_last_gate, SIGABRT);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_WITH("course", NULL, NULL, UNIT_LOOP(only_these_may_follow, STAGE_RANK_COUNT),
+               UNIT_RAISES(others_are_asserted, STAGE_RANK_COUNT *STAGE_RANK_COUNT, SIGABRT),
+               UNIT(gates_open_in_their_turn),
+               UNIT_RAISES(nothing_is_behind_the_last_gate, 1, SIGABRT))

@@ -76,23 +76,7 @@ START_TEST(an_impossible_way_out_is_asserted)
 }
 END_TEST
 
-int main(void)
-{
-    enum { IMPOSSIBLE = 6 };
-    Suite *suite = suite_create("ends");
-    TCase *tcase = tcase_create("tables");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tcase, each_cause_means_one_end);
-    tcase_add_test(tcase, a_later_reason_only_raises);
-    tcase_add_test(tcase, each_end_has_its_way_out);
-    tcase_add_loop_test_raise_signal(tcase, an_impossible_way_out_is_asserted, SIGABRT, 0,
-                                     IMPOSSIBLE);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+enum { IMPOSSIBLE = 6 };
+UNIT_MAIN_WITH("ends", NULL, NULL, UNIT(each_cause_means_one_end), UNIT(a_later_reason_only_raises),
+               UNIT(each_end_has_its_way_out),
+               UNIT_RAISES(an_impossible_way_out_is_asserted, IMPOSSIBLE, SIGABRT))

@@ -255,15 +255,17 @@ END_TEST
 /* A script's process has the script's name. */
 START_TEST(a_script_is_a_shell)
 {
-    char path[] = "/tmp/test_watch.XXXXXX";
+    char folder[UNIT_PATH], path[UNIT_PATH + sizeof("/script")];
     static const char script[] = "#!/bin/sh\nsleep 60\ntrue\n";
     int64_t end = clock_ms() + PATIENCE_MS;
-    int fd = mkstemp(path);
     pid_t shell;
+    int fd;
 
     begin();
+    unit_folder(folder, "/tmp");
+    snprintf(path, sizeof(path), "%s/script", folder);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
     ck_assert_int_eq(write(fd, script, sizeof(script) - 1), (int)sizeof(script) - 1);
-    fchmod(fd, 0755);
     close(fd);
     shell = fork();
     if (shell == 0) {

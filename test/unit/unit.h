@@ -93,6 +93,11 @@ struct unit_test {
     {                                                                                              \
         test, times, 0                                                                             \
     }
+/* It is to end by that signal each time. */
+#define UNIT_RAISES(test, times, signal)                                                           \
+    {                                                                                              \
+        test, times, signal                                                                        \
+    }
 #define UNIT_EACH(test, table)                                                                     \
     {                                                                                              \
         test, (int)(sizeof(table) / sizeof((table)[0])), 0                                         \
