@@ -15,6 +15,9 @@ int file_read(const char *path, size_t max, struct buf *out, struct err *err);
 /* The same for an open file; path is for the error's text alone. */
 int file_read_open(int fd, const char *path, size_t max, struct buf *out, struct err *err);
 
+/* Writes all of data to an open file. 0, or -1 with errno. */
+int file_write_all(int fd, const void *data, size_t len);
+
 /* Writes data to a new file PATH.tmp.RANDOM, then renames that to PATH. Follows no link of either
  * name. 0, or -1 with err (EXIT_LAUNCHER). */
 int file_write(const char *path, const void *data, size_t len, struct err *err);

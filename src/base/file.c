@@ -108,17 +108,16 @@ int file_read(const char *path, size_t max, struct buf *out, struct err *err)
     return rc;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int file_write_all(int fd, const void *data, size_t len)
 {
-    while (len) {
-        ssize_t n = write(fd, data, len);
+    for (size_t at = 0; at < len;) {
+        ssize_t n = write(fd, (const char *)data + at, len - at);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -1;
-        data += n;
-        len -= (size_t)n;
+        at += (size_t)n;
     }
     return 0;
 }
@@ -143,7 +142,7 @@ int file_write_in(int folder, const char *path, unsigned mode, const void *data,
     int fd = open_temporary(folder, path, mode, &temporary);
 
     if (fd >= 0) {
-        rc = write_all(fd, data, len);
+        rc = file_write_all(fd, data, len);
         if (close(fd) < 0)
             rc = -1;
         if (!rc)

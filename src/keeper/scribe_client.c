@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 
 enum { UNDER_WAY_MOST = 64 }; /* texts, so that a scribe that hangs costs no memory without end */
 
@@ -36,20 +37,12 @@ static int text_in_memory(const char *text, size_t len)
 {
     int fd = memfd_create("dgl-scribe", MFD_CLOEXEC), error;
 
-    for (size_t at = 0; fd >= 0 && at < len;) {
-        ssize_t n = write(fd, text + at, len - at);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            error = errno;
-            close(fd);
-            errno = error;
-            return -1;
-        }
-        at += (size_t)n;
-    }
-    return fd;
+    if (fd < 0 || file_write_all(fd, text, len) == 0)
+        return fd;
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
 }
 
 static int send_text(int fd, const struct scribe_text *text, int memory)
