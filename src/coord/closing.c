@@ -257,19 +257,25 @@ static void report(struct coord *c, int64_t now, bool late)
     coord_enter(c, STAGE_REPORTED);
 }
 
+static void say(const struct cause *cause)
+{
+    struct buf text = {0};
+
+    report_sentence(&text, cause);
+    log_error("%.*s", (int)text.len, text.data);
+    buf_free(&text);
+}
+
 /* The job was told to stop after a good end, while its last lines waited for their reader. */
 static void stop_after_report(struct coord *c)
 {
     const struct cause *cause = known_cause(c);
-    struct buf text = {0};
 
     c->run.code = cause->code;
     c->run.restart = false;
     drop_output(c);
     root_amend(c->root, cause);
-    report_sentence(&text, cause);
-    log_error("%.*s", (int)text.len, text.data);
-    buf_free(&text);
+    say(cause);
 }
 
 /* Rank 0 may enter the last gate when it has reported and all is written. */
@@ -287,14 +293,10 @@ static void conclude(struct coord *c, int64_t now, bool late)
 static _Noreturn void leave_alone(struct coord *c, enum leaving how)
 {
     const struct cause *cause = known_cause(c);
-    struct buf text = {0};
 
     log_set_sink(NULL, NULL);
-    if (c->run.ends >= ENDS_PEER_LOST && cause) {
-        report_sentence(&text, cause);
-        log_error("%.*s", (int)text.len, text.data);
-        buf_free(&text);
-    }
+    if (c->run.ends >= ENDS_PEER_LOST && cause)
+        say(cause);
     coord_leave(c, cause ? cause->code : EXIT_LAUNCHER, how);
 }
 
@@ -362,10 +364,11 @@ void coord_run_closing(struct coord *c, int64_t now)
         leave_them(c);
     if (c->run.stage < STAGE_OVER)
         return;
-    if (c->run.stage == STAGE_OVER && !may_send_outcome(c, late))
-        return;
-    if (c->run.stage == STAGE_OVER)
+    if (c->run.stage == STAGE_OVER) {
+        if (!may_send_outcome(c, late))
+            return;
         send_outcome(c);
+    }
     if (c->root && c->run.stage < STAGE_CONCLUDED)
         conclude(c, now, late);
     if (c->root && c->run.stage < STAGE_CONCLUDED)

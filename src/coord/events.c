@@ -89,10 +89,11 @@ static bool awaits_answers(struct coord *c, int64_t now)
            now - c->asked <= (patience > ANSWER_MIN_MS ? patience : ANSWER_MIN_MS);
 }
 
-/* Who is lost: this machine when it is cut off, else the neighbour behind that link. */
-static void describe_silence(const struct coord *c, int link, bool is_cut_off, struct cause *cause)
+/* Who is lost: this machine when it is cut off, else the neighbour behind link. silent: all n links
+ * that are. */
+static void describe_silence(const struct coord *c, int link, const int *silent, int n,
+                             bool is_cut_off, struct cause *cause)
 {
-    int silent[PEERS_LINKS_MAX], n = pulse_silent(&c->pulse, clock_ms(), silent);
     double seconds = (double)c->pulse.timeout_ms / 1000;
     struct buf text = {0};
 
@@ -103,11 +104,11 @@ static void describe_silence(const struct coord *c, int link, bool is_cut_off, s
     } else {
         name_lost(c, link, cause);
         buf_addf(&text, "nothing was heard from it for %g s", seconds);
-    }
-    if (n > 1 && !is_cut_off) {
-        buf_addf(&text, "; %d of the %d neighbours of %s are silent: ", n, c->pulse.n,
-                 c->setup->meeting->host);
-        add_names(c, silent, n, &text);
+        if (n > 1) {
+            buf_addf(&text, "; %d of the %d neighbours of %s are silent: ", n, c->pulse.n,
+                     c->setup->meeting->host);
+            add_names(c, silent, n, &text);
+        }
     }
     buf_add(&text, "", 1);
     cause->text = text.data;
@@ -117,15 +118,16 @@ static void describe_silence(const struct coord *c, int link, bool is_cut_off, s
  * one. */
 void coord_on_silence(struct coord *c, int link)
 {
-    int silent[PEERS_LINKS_MAX], n = pulse_silent(&c->pulse, clock_ms(), silent);
+    int64_t now = clock_ms();
+    int silent[PEERS_LINKS_MAX], n = pulse_silent(&c->pulse, now, silent);
     bool hears_none = n == c->pulse.n && n > 1;
     struct cause *cause;
 
-    if (hears_none && awaits_answers(c, clock_ms()))
+    if (hears_none && awaits_answers(c, now))
         return;
     cause = coord_own_cause(c, HOW_LOST, 0, EXIT_LAUNCHER, NULL);
     cause->pid = 0;
-    describe_silence(c, link, hears_none && !(c->asked && c->heard > c->asked), cause);
+    describe_silence(c, link, silent, n, hears_none && !(c->asked && c->heard > c->asked), cause);
     coord_fail(c, cause);
 }
 

@@ -33,7 +33,7 @@ static void on_reached(struct coord *c, const struct buf *payload)
         return; /* a stop has overtaken it */
     if (u.bad || !known || !course_may(c->run.stage, reached))
         fail_unreadable(c, "what the keeper has reached is out of its turn");
-    if (known && course_may(c->run.stage, reached))
+    if (known && course_may(c->run.stage, reached)) /* also OVER behind the stop that follows */
         coord_enter(c, reached);
 }
 
@@ -230,12 +230,12 @@ bool coord_pump_peers(struct coord *c)
     int rc;
 
     while ((rc = peers_receive(c->peers, &message)) == 1) {
-        pulse_heard(&c->pulse, message.from, clock_ms());
         c->heard = clock_ms();
+        pulse_heard(&c->pulse, message.from, c->heard);
         if (message.from == 0)
             c->root_heard = c->heard;
         if (c->root)
-            root_heard(c->root, message.from, clock_ms());
+            root_heard(c->root, message.from, c->heard);
         any |= message.type != MESSAGE_BEAT;
         on_peer(c, &message);
         buf_free(&message.data);
