@@ -51,7 +51,12 @@ int watch_fd(const struct watch *watch);
 /* Looks for new ones. slowest: the next look is not later than so many milliseconds, unless looks
  * would then take more than 0.5 % of a core. The first ones are 50 ms apart, then ever more. */
 void watch_look(struct watch *watch, int64_t now, int slowest);
-int64_t watch_next_look(const struct watch *watch);
+
+/* Does what is due: such a look (then true comes back), or, every 50 ms for 2 s, a reading of those
+ * alone that are new: until a new process execs it shows its parent's command line, and once it has
+ * died it shows none. */
+bool watch_tick(struct watch *watch, int64_t now, int slowest);
+int64_t watch_next_look(const struct watch *watch); /* when watch_tick has something to do */
 
 /* The next death, or false. Each is told once. */
 bool watch_next_death(struct watch *watch, struct watch_death *death);

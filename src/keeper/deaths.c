@@ -287,8 +287,7 @@ void deaths_tick(struct machine *m, int64_t now)
     }
     if (!m->watch && !begin(m))
         return;
-    if (now >= watch_next_look(m->watch)) {
-        watch_look(m->watch, now, m->slice->watch_samplers ? SLOWEST_MS : IDLE_MS);
+    if (watch_tick(m->watch, now, m->slice->watch_samplers ? SLOWEST_MS : IDLE_MS)) {
         watch_each_python(m->watch, now, UNHOOKED_MS, look_for_hook, m);
         hooked_tick(m, now);
     }

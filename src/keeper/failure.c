@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "keeper/evidence.h"
@@ -111,20 +112,21 @@ void failure_suspect(struct machine *m, struct cause *cause, int64_t since)
         consider(m, (struct suspect){w, -1, cause, since});
 }
 
+/* A zombie is looked at too: one that became it since the last reaping ended before our signal. */
 bool failure_note_dying(struct machine *m)
 {
-    struct procs left = {0};
+    struct procs below = {0};
     bool found = false;
 
-    ending_left(&left);
-    for (size_t k = 0; k < left.n; k++) {
-        int i = left.items[k].dying ? state_child_of(m, left.items[k].pid) : -1;
+    proc_below(getpid(), &below);
+    for (size_t k = 0; k < below.n; k++) {
+        int i = below.items[k].dying ? state_child_of(m, below.items[k].pid) : -1;
 
-        found = found || left.items[k].dying;
+        found = found || (below.items[k].dying && !proc_has_ended(&below.items[k]));
         if (i >= 0 && m->children[i].running && m->children[i].dying == 0)
             m->children[i].dying = clock_ms() - DYING_AGE_MS;
     }
-    procs_free(&left);
+    procs_free(&below);
     return found;
 }
 

@@ -25,7 +25,8 @@ enum {
     LOOK_SHARE = 200, /* of the time between looks one look may take 1/200, 0.5 % of a core */
     EARLY_SHARE = 10, /* the same, while the interval still grows */
     EXEC_MS = 2000,   /* before exec a new process shows its parent's command line: */
-    EXEC_LOOKS = 3,   /* it is read again for so long, and at least so often */
+    EXEC_LOOKS = 3,   /* it is read again for so long, and at least at so many looks */
+    AGAIN_MS = 50,    /* between two such readings, which need no look through /proc */
     SPARE_FILES = 256 /* descriptors that are left for pipes and log files */
 };
 
@@ -45,7 +46,8 @@ struct watch {
     struct entry *entries; /* by pid */
     size_t n, most;
     int every;
-    int64_t next;
+    int64_t next, again; /* the next look, and the next reading of the new ones alone */
+    struct procs below;  /* what the last look found */
     struct in_addr ip; /* of this machine's servers */
     int port, servers; /* 0: none that can be seen */
     int samplers;      /* a trainer */
@@ -74,6 +76,7 @@ struct watch *watch_open(void)
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < WATCH_MOST + SPARE_FILES)
         watch->most = files.rlim_cur > SPARE_FILES ? files.rlim_cur - SPARE_FILES : 0;
     watch->every = LOOK_FIRST_MS;
+    watch->again = CLOCK_NEVER;
     return watch;
 }
 
@@ -86,6 +89,7 @@ void watch_close(struct watch *watch)
             close(watch->entries[i].fd);
     }
     close(watch->fd);
+    procs_free(&watch->below);
     free(watch->entries);
     free(watch);
 }
@@ -97,7 +101,7 @@ int watch_fd(const struct watch *watch)
 
 int64_t watch_next_look(const struct watch *watch)
 {
-    return watch->next;
+    return watch->again < watch->next ? watch->again : watch->next;
 }
 
 /* ---- who they are ---- */
@@ -233,6 +237,11 @@ static void take_in(struct watch *watch, const struct procs *below, int64_t now)
         qsort(watch->entries, watch->n, sizeof(*watch->entries), by_pid);
 }
 
+static bool is_new(const struct entry *entry, int64_t now)
+{
+    return now - entry->seen <= EXEC_MS;
+}
+
 static void describe(struct watch *watch, const struct procs *below, int64_t now)
 {
     for (size_t i = 0; i < watch->n; i++) {
@@ -242,12 +251,29 @@ static void describe(struct watch *watch, const struct procs *below, int64_t now
         if (!proc || proc->zombie)
             continue;
         memcpy(entry->who.name, proc->name, sizeof(proc->name));
-        if (entry->looks++ < EXEC_LOOKS || now - entry->seen <= EXEC_MS) {
+        if (entry->looks++ < EXEC_LOOKS || is_new(entry, now)) {
             look_closer(&entry->who, below);
             entry->python = program_is_first_python(below, proc);
         }
         if (entry->who.worker)
             note_peak(&entry->who);
+    }
+}
+
+/* Could exec still make it a program or a worker that it is not yet? */
+static bool may_become(const struct entry *entry, int64_t now)
+{
+    return is_new(entry, now) && !entry->who.proper && !entry->who.worker &&
+           (entry->fd >= 0 || (entry->by_look && !entry->dead));
+}
+
+/* Reads the new ones again, which may die before the next look: nobody could tell then what they
+ * were. */
+static void read_again(struct watch *watch, int64_t now)
+{
+    for (size_t i = 0; i < watch->n; i++) {
+        if (may_become(&watch->entries[i], now))
+            look_closer(&watch->entries[i].who, &watch->below);
     }
 }
 
@@ -313,27 +339,56 @@ static bool is_sampler(const struct watch *watch, const struct entry *entry)
     return parent && parent->clients < watch->samplers && (parent->who.proper || parent->client);
 }
 
+static int64_t at_least(int64_t ms, int64_t cost_us, int share)
+{
+    int64_t cheap = cost_us * share / 1000;
+
+    return cheap > ms ? cheap : ms;
+}
+
 /* While the interval grows (14 looks in 5 s) births matter more than the share. */
 static void set_next(struct watch *watch, int64_t now, int64_t cost_us, int slowest)
 {
-    int64_t cheap;
-
     watch->every = watch->every * 5 / 4 < slowest ? watch->every * 5 / 4 : slowest;
-    cheap = cost_us * (watch->every < slowest ? EARLY_SHARE : LOOK_SHARE) / 1000;
-    watch->next = now + (cheap > watch->every ? cheap : watch->every);
+    watch->next =
+        now + at_least(watch->every, cost_us, watch->every < slowest ? EARLY_SHARE : LOOK_SHARE);
+}
+
+static void set_again(struct watch *watch, int64_t now, int64_t cost_us)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < watch->n && !any; i++)
+        any = may_become(&watch->entries[i], now);
+    watch->again = any ? now + at_least(AGAIN_MS, cost_us, EARLY_SHARE) : CLOCK_NEVER;
 }
 
 void watch_look(struct watch *watch, int64_t now, int slowest)
 {
     int64_t before = clock_cpu_us();
-    struct procs below = {0};
 
-    proc_below(getpid(), &below);
-    take_in(watch, &below, now);
-    describe(watch, &below, now);
+    procs_free(&watch->below);
+    proc_below(getpid(), &watch->below);
+    take_in(watch, &watch->below, now);
+    describe(watch, &watch->below, now);
     look_at_pools(watch);
-    procs_free(&below);
     set_next(watch, now, clock_cpu_us() - before, slowest);
+    set_again(watch, now, 0);
+}
+
+bool watch_tick(struct watch *watch, int64_t now, int slowest)
+{
+    int64_t before = clock_cpu_us();
+
+    if (now >= watch->next) {
+        watch_look(watch, now, slowest);
+        return true;
+    }
+    if (now >= watch->again) {
+        read_again(watch, now);
+        set_again(watch, now, clock_cpu_us() - before);
+    }
+    return false;
 }
 
 /* ---- deaths ---- */

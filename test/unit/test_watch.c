@@ -124,33 +124,59 @@ START_TEST(a_killed_sampler_is_told_once)
 }
 END_TEST
 
-/* Seen before it execs, a worker shows its parent's command line. */
-START_TEST(a_worker_that_execs_late_is_known_later)
+/* A trainer with one worker, which execs when a byte comes out of the pipe. */
+static pid_t start_late_worker(const int go[2], pid_t *worker)
 {
-    pid_t trainer, worker = 0;
-    struct watch_death death;
     int back[2];
+    pid_t trainer;
 
-    begin();
     ck_assert_int_eq(pipe(back), 0);
     trainer = fork();
     if (trainer == 0) {
+        char byte;
         pid_t pid = fork();
 
-        if (pid == 0) {
-            poll(NULL, 0, 300);
+        if (pid == 0 && read(go[0], &byte, 1) == 1)
             be_worker();
-        }
-        if (write(back[1], &pid, sizeof(pid)) != sizeof(pid))
+        if (pid == 0 || write(back[1], &pid, sizeof(pid)) != sizeof(pid))
             _exit(1);
         sleep_for_ever();
     }
-    ck_assert_int_eq(read(back[0], &worker, sizeof(worker)), (int)sizeof(worker));
-    watch_look(watch, clock_ms(), 100);
-    poll(NULL, 0, 600);
-    watch_look(watch, clock_ms(), 100);
+    ck_assert_int_eq(read(back[0], worker, sizeof(*worker)), (int)sizeof(*worker));
+    return trainer;
+}
+
+static void wait_until_worker(pid_t pid)
+{
+    int64_t end = clock_ms() + PATIENCE_MS;
+
+    while (!program_is_worker(pid)) {
+        ck_assert_msg(clock_ms() < end, "process %d never execs", (int)pid);
+        poll(NULL, 0, 10);
+    }
+}
+
+/* Seen before it execs, a worker shows its parent's command line. The next look through /proc is
+ * seconds away. */
+START_TEST(a_worker_that_execs_late_is_known_before_the_next_look)
+{
+    enum { SLOWEST = 60000, LOOKS = 20 };
+    struct watch_death death;
+    pid_t trainer, worker = 0;
+    int go[2];
+
+    begin();
+    ck_assert_int_eq(pipe(go), 0);
+    trainer = start_late_worker(go, &worker);
+    for (int i = 0; i < LOOKS; i++)
+        watch_look(watch, clock_ms(), SLOWEST);
+    ck_assert_int_eq(write(go[1], "x", 1), 1);
+    wait_until_worker(worker);
+    poll(NULL, 0, (int)(watch_next_look(watch) - clock_ms()));
+    ck_assert(!watch_tick(watch, clock_ms(), SLOWEST));
     kill(worker, SIGTERM);
     death = next_death();
+    ck_assert_int_eq(death.pid, worker);
     ck_assert(death.sampler);
     kill(trainer, SIGKILL);
 }
@@ -325,7 +351,7 @@ START_TEST(looks_become_rare)
 }
 END_TEST
 
-UNIT_MAIN("watch", a_killed_sampler_is_told_once, a_worker_that_execs_late_is_known_later,
+UNIT_MAIN("watch", a_killed_sampler_is_told_once, a_worker_that_execs_late_is_known_before_the_next_look,
           a_reaped_one_has_its_status_or_none, what_we_reap_ourselves_is_known,
           an_orphan_keeps_its_owner, the_trainer_proper_is_below_its_shells, a_script_is_a_shell,
           more_than_can_be_watched, looks_become_rare)
