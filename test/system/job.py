@@ -9,6 +9,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import signal
@@ -72,6 +73,11 @@ def write_partition(folder, parts, name="graph"):
 
 def is_scribe(pid):
     return read_bytes(f"/proc/{pid}/comm") == b"dgl-scribe\n"
+
+
+def reads_of(pid):
+    """Returns how often the process has called read."""
+    return int(re.search(rb"syscr: (\d+)", read_bytes(f"/proc/{pid}/io")).group(1))
 
 
 def open_files(pid):
@@ -215,28 +221,40 @@ class Job:
         known = self.launchers()
         return [pid for pid, parent in known.items() if parent not in known]
 
+    def only_on(self, machine, found, what):
+        """Returns the one pid of found() on that machine. A process that has just been forked still
+        looks like its parent."""
+        seen = []
+
+        def is_one():
+            seen[:] = [pid for pid in found() if net_of(pid) == self.cluster.nets[machine]]
+            return len(seen) == 1
+        wait_until(is_one, f"there is one {what} on machine {machine}", lambda: str(seen))
+        return seen[0]
+
     def rank_on(self, machine):
-        pid, = [pid for pid in self.ranks() if net_of(pid) == self.cluster.nets[machine]]
-        return pid
+        return self.only_on(machine, self.ranks, "rank")
+
+    def keepers(self):
+        known = self.launchers()
+        return [pid for pid, parent in known.items() if parent in known]
 
     def keeper_on(self, machine):
-        known = self.launchers()
-        pid, = [pid for pid, parent in known.items()
-                if parent in known and net_of(pid) == self.cluster.nets[machine]]
-        return pid
+        return self.only_on(machine, self.keepers, "keeper")
 
     def wait_watched(self, machine, pid):
-        """Waits until the keeper holds a pidfd of it. The keeper looks for new descendants now and
-        then, and does not know how one has died that it never saw."""
-        infos = pathlib.Path(f"/proc/{self.keeper_on(machine)}/fdinfo")
-        text = f"\nPid:\t{pid}\n".encode()
+        """Waits until the keeper knows what that process runs: it looks for new descendants now and
+        then, and may find one before its exec. A look reads a file of each process, so that after
+        twice as many reads one has begun and ended."""
+        keeper = self.keeper_on(machine)
+        infos, text = pathlib.Path(f"/proc/{keeper}/fdinfo"), f"\nPid:\t{pid}\n".encode()
         wait_until(lambda: any(text in read_bytes(info) for info in infos.iterdir()),
                    f"the keeper watches process {pid}")
+        enough = reads_of(keeper) + 2 * len(pids())
+        wait_until(lambda: reads_of(keeper) >= enough, "the keeper has looked at its processes")
 
     def scribe_on(self, machine):
-        pid, = [pid for pid in self.own_processes()
-                if is_scribe(pid) and net_of(pid) == self.cluster.nets[machine]]
-        return pid
+        return self.only_on(machine, lambda: filter(is_scribe, self.own_processes()), "scribe")
 
     def sleeper_on(self, machine):
         """Returns an idle rank of that machine: one that has no keeper."""
