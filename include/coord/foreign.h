@@ -23,4 +23,7 @@ struct coord;
  * minute. */
 void coord_look_for_foreign(struct coord *c, int64_t now);
 
+/* Tells the keeper the addresses of all machines. */
+void coord_tell_machines(struct coord *c);
+
 #endif

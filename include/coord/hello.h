@@ -12,7 +12,7 @@
 #include "base/err.h"
 
 struct build {
-    char text[64];     /* "0.1.0, messages 1", zero-padded */
+    char text[64];     /* "0.1.0, messages 2", zero-padded */
     uint32_t sizes[4]; /* of the structs that travel as bytes */
 };
 

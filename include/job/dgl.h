@@ -50,4 +50,7 @@ bool dgl_env_is_reserved(const char *name_value);
 void dgl_env_make(struct strv *env, const struct job *job, int machine, int cpus, enum role role,
                   int local);
 
+/* How many clients a server with this environment accepts; 0: it does not say. */
+int dgl_env_clients(const struct strv *env);
+
 #endif

@@ -33,6 +33,7 @@ struct options {
     bool dry_run;
     bool dry_run_in_argv; /* set even when the parse fails; all ranks have the same command line */
     long start_timeout_ms;
+    long connect_timeout_ms;
     long exit_timeout_ms;
     long kill_grace_ms;
     long lost_timeout_ms;

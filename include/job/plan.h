@@ -51,6 +51,7 @@ struct slice {
     int private_shm;        /* enum private_shm */
     int64_t shm_size;       /* bytes; 0: half of the machine's memory */
     int64_t start_timeout_ms, exit_timeout_ms, kill_grace_ms, lost_timeout_ms;
+    int64_t connect_timeout_ms;
     struct process_plan *processes; /* servers first, then trainers, then samplers */
     int n_processes;
 };

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/silence.h"
 #include "job/plan.h"
+#include "keeper/clients.h"
 #include "keeper/ending.h"
 #include "keeper/jobdir.h"
 #include "keeper/listen.h"
@@ -81,6 +82,13 @@ struct rank {
     int64_t ends; /* when it is told to leave, then KILLed; CLOCK_NEVER */
 };
 
+/* The limit for clients to be connected (connected.c). */
+struct connected {
+    struct clients clients; /* of this machine's servers */
+    int64_t ends, pause;
+    int lacks; /* the server that lacked a client when last looked at; -1: none did */
+};
+
 /* The Pythons that have told that they have the hook (hooked.c). */
 struct python {
     pid_t pid, parent;
@@ -102,6 +110,7 @@ enum timer {
     TIMER_START,    /* start_timeout */
     TIMER_JUDGE,    /* the suspect becomes the cause */
     TIMER_LEFT,     /* servers have left: the rest must follow */
+    TIMER_CLIENTS,  /* next look at the servers' connections; connect_timeout */
     TIMER_SAMPLERS, /* samplers and trainers have not left together */
     TIMER_STAGE,    /* exit_timeout, kill_grace, a second of KILL, a look at what is removed */
     TIMER_FLUSH,    /* OVER: no longer waits for credit */
@@ -146,11 +155,12 @@ struct machine {
     int64_t failed_at;
     struct warnings warnings; /* age_ms: minus the moment, until the outcome is packed */
     struct suspect suspect;   /* becomes the cause at TIMER_JUDGE, unless one weighs more by then */
-    int left_first;           /* the child that was the first server to leave with 0; -1: none */
-    int sampler_left;         /* the same of samplers that we have started */
-    struct deaths *deaths;    /* deaths.c's own; NULL before it is needed */
-    struct watch *watch;      /* of descendants; NULL: not now */
-    struct oom *oom;          /* NULL before the start */
+    struct connected connected;
+    int left_first;        /* the child that was the first server to leave with 0; -1: none */
+    int sampler_left;      /* the same of samplers that we have started */
+    struct deaths *deaths; /* deaths.c's own; NULL before it is needed */
+    struct watch *watch;   /* of descendants; NULL: not now */
+    struct oom *oom;       /* NULL before the start */
 
     int64_t began;     /* when servers were started; -1: never */
     int64_t stop_ends; /* the end of kill_grace; CLOCK_NEVER: TERM has not been sent */

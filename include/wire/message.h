@@ -15,7 +15,7 @@
 /* Raise it with each change of what travels between machines: announcement, seats, slices, causes,
  * outcomes, and the messages below. Ranks of different versions refuse each other; hello needs
  * the number as text. */
-#define MESSAGE_VERSION 1
+#define MESSAGE_VERSION 2
 
 enum message_type {
     /* coordinator -> keeper */
@@ -46,6 +46,8 @@ enum message_type {
     MESSAGE_FOREIGN, /* rank -> rank 0: u32 address of a stranger, u32 port of the server it uses */
     /* keeper -> coordinator */
     MESSAGE_FOLDER, /* folder: the coordinator removes it if the keeper is killed */
+    /* coordinator -> keeper */
+    MESSAGE_MACHINES, /* u32 n, n u32 addresses: all machines; behind PLAN, for --connect_timeout */
     MESSAGE_COUNT
 };
 

@@ -23,6 +23,7 @@ enum how {
     HOW_PREEMPTED,     /* the pre-emption signal came to a rank; value: signal */
     HOW_LAUNCHER,      /* the launcher itself failed; text: why */
     HOW_RAISED, /* a trainer has raised and waits in DGL's barrier at exit; text: since when */
+    HOW_CONNECT_TIMEOUT, /* text: the server, and who is not connected to it */
     HOW_COUNT
 };
 

@@ -108,6 +108,8 @@ static void give_plan(struct coord *c)
     message_pack_slice(&data, c->run.slice);
     keeper_link_send(&c->keeper, MESSAGE_PLAN, data.data, data.len);
     buf_free(&data);
+    if (c->run.slice->connect_timeout_ms > 0)
+        coord_tell_machines(c);
 }
 
 static void on_gate(struct coord *c, const int64_t result[2])

@@ -95,3 +95,15 @@ void coord_look_for_foreign(struct coord *c, int64_t now)
         listen_peers(ports, n, on_peer, c);
     free(ports);
 }
+
+void coord_tell_machines(struct coord *c)
+{
+    const struct hosts *hosts = &c->setup->meeting->announce.hosts;
+    struct buf data = {0};
+
+    pack_u32(&data, (uint32_t)hosts->n);
+    for (size_t i = 0; i < hosts->n; i++)
+        pack_u32(&data, hosts->items[i].address);
+    keeper_link_send(&c->keeper, MESSAGE_MACHINES, data.data, data.len);
+    buf_free(&data);
+}

@@ -211,7 +211,8 @@ static void say_end(struct root *root, const struct report *report)
 static bool is_worth_a_restart(const struct cause *cause)
 {
     return cause->how == HOW_EXITED || cause->how == HOW_SIGNALED || cause->how == HOW_LEFT_EARLY ||
-           cause->how == HOW_START_TIMEOUT || cause->how == HOW_RAISED;
+           cause->how == HOW_START_TIMEOUT || cause->how == HOW_CONNECT_TIMEOUT ||
+           cause->how == HOW_RAISED;
 }
 
 /* Twice as long each time, up to a minute or what the user wants. */

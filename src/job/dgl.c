@@ -5,8 +5,11 @@
  */
 #include "job/dgl.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
+
+#include "base/text.h"
 
 static bool is_like(const char *name, const char *pattern, size_t want)
 {
@@ -221,4 +224,12 @@ void dgl_env_make(struct strv *env, const struct job *job, int machine, int cpus
     strv_env_setf(env, "DGL_JOB_RESTART_COUNT=%d", job->attempt);
     override(env, own_env(&job->options, role));
     override(env, &job->options.extra_envs);
+}
+
+int dgl_env_clients(const struct strv *env)
+{
+    const char *text = strv_env_get(env, "DGL_NUM_CLIENT");
+    long n = text ? text_number(text, strlen(text), INT_MAX) : -1;
+
+    return n > 0 ? (int)n : 0;
 }

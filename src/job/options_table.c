@@ -83,6 +83,12 @@ const struct option_spec options_table[] = {
      .metavar = "SECONDS", .max = YEAR,
      .help = "How long the servers of all machines may take until all of them listen. 0: no "
              "limit."},
+    {"connect_timeout", OPTION_SECONDS, GROUP_TIME, AT(connect_timeout_ms), .fallback = "0",
+     .metavar = "SECONDS", .max = YEAR,
+     .help = "How long trainers and samplers may take, from the start of the trainers on, until "
+             "each is connected to each server. Then the job fails, and the launcher names the "
+             "server, who is missing, and a host outside the job that has taken a client's place. "
+             "0: no limit."},
     {"exit_timeout", OPTION_SECONDS, GROUP_TIME, AT(exit_timeout_ms), .fallback = "60",
      .metavar = "SECONDS", .max = YEAR,
      .help = "How long the servers may take to leave by themselves when all trainers have ended "

@@ -102,6 +102,7 @@ static void add_logs_and_times(struct slice *slice, const struct job *job)
     slice->log_required = o->run_dir && job->run_dir;
     slice->log_size = o->log_size;
     slice->start_timeout_ms = o->start_timeout_ms;
+    slice->connect_timeout_ms = o->connect_timeout_ms;
     slice->exit_timeout_ms = o->exit_timeout_ms;
     slice->kill_grace_ms = o->kill_grace_ms;
     slice->lost_timeout_ms = o->lost_timeout_ms;

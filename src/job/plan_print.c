@@ -179,6 +179,9 @@ static void put_unusual(const struct printer *p, const struct job *job)
 {
     const struct options *o = &job->options;
 
+    if (o->connect_timeout_ms && o->num_servers)
+        fprintf(p->out, "%-14sall clients at all servers within %g s\n", "connected",
+                (double)o->connect_timeout_ms / 1000);
     if (o->max_restarts)
         fprintf(p->out, "%-14s%d, the first after %g s\n", "restarts", o->max_restarts,
                 (double)o->restart_delay_ms / 1000);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "keeper/awaited.h"
 #include "keeper/clearing.h"
+#include "keeper/connected.h"
 #include "keeper/deaths.h"
 #include "keeper/doing.h"
 #include "keeper/failure.h"
@@ -50,13 +51,16 @@ static void enter_listening(struct machine *m)
 static void enter_trainers(struct machine *m)
 {
     starting_python_hook(m);
-    if (starting_all(m, false) == 0 && m->n == m->n_servers)
+    if (starting_all(m, false) != 0)
+        return;
+    connected_begin(m);
+    if (m->n == m->n_servers)
         state_add(m, EVENT_DONE);
 }
 
 static void enter_ended(struct machine *m)
 {
-    m->timers[TIMER_LEFT] = m->timers[TIMER_SAMPLERS] = CLOCK_NEVER;
+    m->timers[TIMER_LEFT] = m->timers[TIMER_SAMPLERS] = m->timers[TIMER_CLIENTS] = CLOCK_NEVER;
     link_send_u32(m, MESSAGE_REACHED, STAGE_ENDED);
 }
 
@@ -270,10 +274,10 @@ static void flush_overdue(struct machine *m)
 
 /* TIMER_SILENCE: awaited_tick looks in each turn. */
 static void (*const due[TIMER_COUNT])(struct machine *m) = {
-    [TIMER_PROBE] = starting_probe,      [TIMER_START] = starting_overdue,
-    [TIMER_JUDGE] = judge_due,           [TIMER_LEFT] = leaving_servers_overdue,
-    [TIMER_SAMPLERS] = samplers_overdue, [TIMER_STAGE] = stage_overdue,
-    [TIMER_FLUSH] = flush_overdue,
+    [TIMER_PROBE] = starting_probe,         [TIMER_START] = starting_overdue,
+    [TIMER_CLIENTS] = connected_look,       [TIMER_JUDGE] = judge_due,
+    [TIMER_LEFT] = leaving_servers_overdue, [TIMER_SAMPLERS] = samplers_overdue,
+    [TIMER_STAGE] = stage_overdue,          [TIMER_FLUSH] = flush_overdue,
 };
 
 static void shm_look(struct machine *m, int64_t now)

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/connected.h"
 #include "keeper/evidence.h"
 #include "keeper/failure.h"
 #include "keeper/link.h"
@@ -175,6 +176,7 @@ static int obey(struct machine *m, enum message_type type, const char *data, siz
 
     switch (type) {
     case MESSAGE_PLAN: return take_plan(m, data, len);
+    case MESSAGE_MACHINES: return connected_machines(m, &payload);
     case MESSAGE_GO: return take_go(m, &payload);
     case MESSAGE_STOP:
     case MESSAGE_CREDIT:

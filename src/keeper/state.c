@@ -75,8 +75,8 @@ bool state_take(struct machine *m, enum stage_event *what)
 
 void state_forget_timers(struct machine *m)
 {
-    static const enum timer timers[] = {TIMER_PROBE, TIMER_START, TIMER_LEFT, TIMER_SAMPLERS,
-                                        TIMER_STAGE};
+    static const enum timer timers[] = {TIMER_PROBE,   TIMER_START,    TIMER_LEFT,
+                                        TIMER_CLIENTS, TIMER_SAMPLERS, TIMER_STAGE};
 
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
         m->timers[timers[i]] = CLOCK_NEVER;
@@ -109,6 +109,7 @@ static void clear(struct machine *m)
     cause_free(m->cause);
     cause_free(m->suspect.cause);
     free(m->deaths);
+    clients_free(&m->connected.clients);
     watch_close(m->watch);
     oom_close(m->oom);
     if (m->hooked.fd >= 0)

@@ -12,11 +12,13 @@
 static int kind_order(enum how how)
 {
     static const int order[HOW_COUNT] = {
-        [HOW_PREEMPTED] = 0,    [HOW_SIGNALED] = 1,      [HOW_LAUNCHER] = 2,
-        [HOW_EXITED] = 3,       [HOW_LEFT_EARLY] = 3,    [HOW_EXEC_FAILED] = 3,
-        [HOW_CHECK_FAILED] = 3, [HOW_START_TIMEOUT] = 3, [HOW_TOLD_TO_STOP] = 4,
-        [HOW_PARENT_GONE] = 4,  [HOW_LOST] = 4,          [HOW_RAISED] = 3,
-        [HOW_NONE] = 5,
+        [HOW_PREEMPTED] = 0,    [HOW_SIGNALED] = 1,
+        [HOW_LAUNCHER] = 2,     [HOW_EXITED] = 3,
+        [HOW_LEFT_EARLY] = 3,   [HOW_EXEC_FAILED] = 3,
+        [HOW_CHECK_FAILED] = 3, [HOW_START_TIMEOUT] = 3,
+        [HOW_TOLD_TO_STOP] = 4, [HOW_PARENT_GONE] = 4,
+        [HOW_LOST] = 4,         [HOW_RAISED] = 3,
+        [HOW_NONE] = 5,         [HOW_CONNECT_TIMEOUT] = 3,
     };
 
     return (unsigned)how < HOW_COUNT ? order[how] : order[HOW_NONE];

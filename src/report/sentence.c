@@ -29,6 +29,7 @@ static const char *const hows[HOW_COUNT] = {
     [HOW_PREEMPTED] = "pre-empted",
     [HOW_LAUNCHER] = "launcher failed",
     [HOW_RAISED] = "raised",
+    [HOW_CONNECT_TIMEOUT] = "connect timeout",
 };
 
 const char *report_how(enum how how)
@@ -161,6 +162,10 @@ static bool add_without_process(struct buf *out, const struct cause *cause)
     case HOW_START_TIMEOUT:
         add_machine(out, cause);
         buf_addf(out, " was not ready in time");
+        break;
+    case HOW_CONNECT_TIMEOUT:
+        add_machine(out, cause);
+        buf_addf(out, " did not get all clients in time");
         break;
     default: return false;
     }

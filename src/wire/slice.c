@@ -30,6 +30,7 @@ static const struct field slice_fields[] = {
     NUMBER(private_shm, PRIVATE_SHM_OFF, PRIVATE_SHM_ON),
     NUMBER(shm_size, 0, INT64_MAX),
     NUMBER(start_timeout_ms, 0, FIELD_LARGEST),
+    NUMBER(connect_timeout_ms, 0, FIELD_LARGEST),
     NUMBER(exit_timeout_ms, 0, FIELD_LARGEST),
     NUMBER(kill_grace_ms, 0, FIELD_LARGEST),
     NUMBER(lost_timeout_ms, 0, FIELD_LARGEST),

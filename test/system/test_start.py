@@ -156,28 +156,6 @@ def test_start_timeout_names_the_late_of_all_machines(job):
     assert result.seconds > 11, "it was not stopped for long enough to see"
 
 
-SCANNER = "import socket, sys; s = socket.create_connection((sys.argv[1], 30050)); sys.stdin.read()"
-
-
-def test_a_foreign_connection_to_a_server_is_told(job, tmp_path):
-    """It comes from a machine that is not of the job: it takes a trainer's place, and DGL hangs.
-    The launcher does not report the job's own connections."""
-    said = tmp_path / "stderr"
-    it = job("server: serve", "trainer: dump up; connect; forever", machines=2)
-    with open(said, "w", encoding="utf-8") as it.stderr:
-        it.start().wait_for("up.trainer-0", "up.trainer-1")
-    with subprocess.Popen(it.cluster.words("on", "3", sys.executable, "-c", SCANNER,
-                                           it.cluster.ips[1]), stdin=subprocess.PIPE) as scanner:
-        try:
-            wait_until(lambda: "no machine of this job" in said.read_text(), "the warning",
-                       said.read_text)
-        finally:
-            scanner.stdin.close()
-    it.signal(signal.SIGTERM).finish()
-    told, = [line for line in said.read_text().splitlines() if "no machine of this job" in line]
-    assert it.cluster.ips[3] in told and "port 30050 on vm1" in told, told
-
-
 def test_a_listener_below_the_server_counts(solo):
     """DGL's server may be a grandchild, behind a shell or numactl."""
     it = solo()

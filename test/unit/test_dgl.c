@@ -55,6 +55,9 @@ START_TEST(server)
            "DGL_NUM_SERVER=2", "DGL_CONF_PATH=data/g.json", "DGL_IP_CONFIG=ip.txt",
            "DGL_GRAPH_FORMAT=csc,coo", "OMP_NUM_THREADS=4", "DGL_JOB_ID=20261124T104937Z-7-ab12",
            "DGL_JOB_DIR={job_dir}", "DGL_JOB_RESTART_COUNT=0");
+    ck_assert_int_eq(dgl_env_clients(&env), 24);
+    strv_env_set(&env, "DGL_NUM_CLIENT=many");
+    ck_assert_int_eq(dgl_env_clients(&env), 0);
 }
 END_TEST
 

@@ -165,6 +165,37 @@ START_TEST(test_start_timeout)
 }
 END_TEST
 
+/* A machine whose server accepts two clients, and a limit for them. */
+static void make_limited(const char *trainer_1)
+{
+    make_slice(1, 2, "trainer 0: connect; wait go", trainer_1, NULL);
+    strv_add(&slice->processes[0].env, "DGL_NUM_CLIENT=2");
+    slice->connect_timeout_ms = 1000;
+    start_keeper();
+    send_two(MESSAGE_MACHINES, 0, 0);
+    let_trainers_go();
+}
+
+START_TEST(test_connect_timeout)
+{
+    make_limited("trainer 1: forever");
+    finish();
+    ck_assert_int_eq(seen.failed->how, HOW_CONNECT_TIMEOUT);
+    ck_assert_int_eq(seen.failed->code, EXIT_START_TIME);
+    ck_assert_int_eq(seen.failed->role, ROLE_SERVER);
+    ck_assert_ptr_nonnull(strstr(seen.failed->text, "has 1 of 2 clients after 1 s"));
+}
+END_TEST
+
+/* All are connected, and stay for longer than the limit. */
+START_TEST(test_connected_in_time)
+{
+    make_limited("trainer 1: connect; sleep 2; touch go");
+    drain();
+    ck_assert_ptr_null(seen.failed);
+}
+END_TEST
+
 START_TEST(test_server_outstays)
 {
     make_slice(1, 1, "server: listen; ignore TERM; forever", "trainer: print x", NULL);
@@ -392,6 +423,8 @@ int main(void)
         test_a_server_in_a_container,
         test_servers_leave_while_trainers_run,
         test_start_timeout,
+        test_connect_timeout,
+        test_connected_in_time,
         test_server_outstays,
         test_told_to_stop,
         test_servers_are_stopped_last,

@@ -187,8 +187,8 @@ END_TEST
 START_TEST(golden_samplers)
 {
     MAKE("--num_servers=1", "--part_config=data/g.json", "--num_samplers=2",
-         "--sampler_cmd=python3 sample.py | cat", "--sampler_env", "S=1", "--", "python3",
-         "train.py");
+         "--sampler_cmd=python3 sample.py | cat", "--sampler_env", "S=1", "--connect_timeout=90",
+         "--", "python3", "train.py");
     compare_golden("plan-samplers.txt");
 }
 END_TEST
