@@ -30,8 +30,8 @@ void coord_heed(struct coord *c, struct cause *cause, int from);
 /* Rank `from` has sent an alarm: heeds it, or keeps it for the next attempt. */
 void coord_on_alarm(struct coord *c, int from, const struct buf *payload);
 
-/* Sends an alarm about this attempt to a rank, which need not be a neighbour. */
-void coord_send_alarm_to(struct coord *c, const struct cause *cause, int to);
+/* Appends the payload of an alarm about this attempt. */
+void coord_pack_alarm(const struct coord *c, const struct cause *cause, struct buf *data);
 
 /* Ends the grace here and everywhere, because rank `from` (-1: this one) says so. */
 void coord_hurry(struct coord *c, int from);

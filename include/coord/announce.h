@@ -1,9 +1,10 @@
-/* announce: what rank 0 tells all ranks first, before anyone knows its role: whether the job can be
- * tried at all, and the config files as rank 0 has read them.
+/* announce: what rank 0 tells all ranks before anyone knows its role: the config files as rank 0
+ * has read them, and what every rank must know of the options.
  */
 #ifndef COORD_ANNOUNCE_H
 #define COORD_ANNOUNCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -11,15 +12,12 @@
 #include "job/hosts.h"
 #include "job/job.h"
 
-enum { ANNOUNCE_CODE_LEAST = -1 };
-
 struct announce {
-    int code;                /* 0, or the exit code that all ranks leave with; rank 0 has said why;
-                              * -1: nothing is to be run (MEETING_DONE) */
     int log_level;           /* enum log_level */
     uint64_t key;            /* random, of this job */
     int preempt_signal;      /* 0: none */
     int64_t lost_timeout_ms; /* 0: off */
+    bool has_servers;        /* each machine */
     struct hosts hosts;
     struct buf ip_config;   /* the file's bytes */
     struct buf part_config; /* the file's bytes; empty when there is none */

@@ -9,6 +9,9 @@
  * is not to be waited for. Call it in each turn. */
 void coord_run_closing(struct coord *c, int64_t now);
 
+/* Another rank than 0 tells rank 0 this machine's outcome, with what failed here. */
+void coord_tell_outcome(struct coord *c);
+
 /* Tells the sleepers the code, sees keeper and scribe off, and leaves. */
 _Noreturn void coord_leave(struct coord *c, int code, enum leaving how);
 

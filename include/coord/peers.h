@@ -1,5 +1,6 @@
 /* peers: the other coordinators, as an interface that a program without MPI can implement too.
- * Two implementations: peers_mpi (the only user of mpi.h) and peers_solo (one machine, no MPI).
+ * Two implementations: peers_mpi (with peers_mpi_leave the only user of mpi.h) and peers_solo (one
+ * machine, no MPI).
  *
  * Life: open; the opening collectives, in the same order on all ranks; narrow to one rank a
  * machine; then messages and gates, none of which blocks; leave or abort, which do not return.
@@ -108,10 +109,5 @@ _Noreturn void peers_leave(struct peers *p, int code, bool outside);
 
 /* Ends all ranks that can still be reached, now. */
 _Noreturn void peers_abort(struct peers *p, int code);
-
-/* The binomial tree of alarms and heartbeats: rank's neighbours in a world of size ranks, parent
- * first. Writes at most PEERS_LINKS_MAX and returns how many. Pure. */
-enum { PEERS_LINKS_MAX = 32 };
-int peers_links(int rank, int size, int links[PEERS_LINKS_MAX]);
 
 #endif

@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 #include "base/silence.h"
-#include "coord/peers.h"
+#include "coord/tree.h"
 
 struct pulse {
-    int links[PEERS_LINKS_MAX];
-    struct silence silence[PEERS_LINKS_MAX]; /* of each neighbour */
+    int links[TREE_LINKS_MAX];
+    struct silence silence[TREE_LINKS_MAX]; /* of each neighbour */
     int n;
     int64_t timeout_ms; /* 0: off */
     int64_t next_beat;
@@ -32,6 +32,6 @@ int pulse_lost(struct pulse *pulse, int64_t now);
 
 /* When one is lost: all links whose neighbours have been silent for more than half the timeout.
  * They fell silent at the same time, since beats come four times as often. Returns how many. */
-int pulse_silent(const struct pulse *pulse, int64_t now, int silent[PEERS_LINKS_MAX]);
+int pulse_silent(const struct pulse *pulse, int64_t now, int silent[TREE_LINKS_MAX]);
 
 #endif

@@ -1,5 +1,6 @@
 /* state: what the coordinator of one machine knows. It belongs to coord and to the files that do
- * parts of its work: tell, alarm, messages, events, remains, foreign, attempt, preempt, closing.
+ * parts of its work: tell, relay, alarm, messages, events, remains, foreign, attempt, preempt,
+ * closing.
  */
 #ifndef COORD_STATE_H
 #define COORD_STATE_H
@@ -50,6 +51,7 @@ struct run {
 
     /* rank 0 alone */
     int code;              /* the job's, from REPORTED on */
+    int slices_to;         /* the rank that gets its slice next */
     int64_t next_ask;      /* when it asks those whose outcome is missing; 0: it has not yet */
     int64_t asked;         /* since when it does */
     int64_t complete_time; /* when all outcomes had come; 0 before */
@@ -69,8 +71,8 @@ struct coord {
     struct folder job_dir; /* of the keeper, as it has told last; all zero: none */
     struct remains remains;
     struct pulse pulse;
-    struct neighbour neighbours[PEERS_LINKS_MAX]; /* as pulse.links */
-    struct root *root;                            /* rank 0 only */
+    struct neighbour neighbours[TREE_LINKS_MAX]; /* as pulse.links */
+    struct root *root;                           /* rank 0 only */
 
     int attempt; /* from 0 */
     struct run run;
@@ -85,6 +87,10 @@ struct coord {
     int preempt_signal;   /* 0: none */
     int64_t preempt_ends; /* rank 0: when it stops the job; CLOCK_NEVER */
 
+    int uplink;                /* the next rank on the way to rank 0 (relay) */
+    int64_t sought;            /* when this rank last asked whether rank 0 lives */
+    bool seeks_again;          /* another rank has asked it since */
+    char *program;             /* the file that is the command's first word here; NULL: not known */
     int64_t root_heard, heard; /* rank 0, and anybody */
     int64_t
         asked; /* since when other ranks are asked whether this one is cut off; 0: they are not */
@@ -95,6 +101,9 @@ struct coord {
 
 /* This machine's part has come to that stage. */
 void coord_enter(struct coord *c, enum stage stage);
+
+/* The first gate of each attempt. A job without servers has one less. */
+enum stage coord_first_gate(const struct coord *c);
 
 /* Marks this machine as over, unless it is, although its keeper does not tell how its processes
  * ended. */

@@ -6,12 +6,22 @@
 
 #include "coord/state.h"
 
-/* Queues a message; data may be NULL. */
+/* Queues a message for that very rank, which is to be a neighbour unless the tree does not carry
+ * any more; data may be NULL. */
 void coord_send(struct coord *c, int to, enum message_type type, const struct buf *data);
 
 /* The same to all neighbours but `except` (-1: to all). */
 void coord_send_to_links(struct coord *c, enum message_type type, const struct buf *data,
                          int except);
+
+/* The same to those neighbours that are further from rank 0. */
+void coord_send_to_children(struct coord *c, enum message_type type, const struct buf *data);
+
+/* Another rank than 0 tells rank 0, along the tree (relay). */
+void coord_tell_root(struct coord *c, enum message_type type, const struct buf *data);
+
+/* Rank 0 tells another rank, along the tree. */
+void coord_tell_rank(struct coord *c, int to, enum message_type type, const struct buf *data);
 
 /* Sends every neighbour a sign of life. */
 void coord_send_beat(struct coord *c);

@@ -33,7 +33,7 @@ enum message_type {
     MESSAGE_FAILED,  /* cause */
     MESSAGE_LEFT,    /* cause HOW_LEFT_EARLY: all servers of this machine have left with 0 */
     MESSAGE_OUTPUT,  /* whole prefixed lines, raw bytes (also rank -> rank 0) */
-    MESSAGE_OUTCOME, /* outcome (also rank -> rank 0) */
+    MESSAGE_OUTCOME, /* outcome (rank -> rank 0: u32 attempt before it) */
     MESSAGE_PONG,    /* empty */
     MESSAGE_NOTICE,  /* raw text: for the user (rank -> rank 0: a whole line as it is printed) */
     /* between coordinators */
@@ -44,6 +44,12 @@ enum message_type {
     MESSAGE_HERE,    /* asks for a sign of life: BEAT answers it */
     MESSAGE_BEAT,    /* u32 machine, text host: a sign of life */
     MESSAGE_FOREIGN, /* rank -> rank 0: u32 address of a stranger, u32 port of the server it uses */
+    MESSAGE_UP,      /* towards rank 0: u32 rank whose it is, u32 type, payload */
+    MESSAGE_DOWN,    /* away from rank 0: u32 rank that it is for, u32 type, payload */
+    MESSAGE_ROLL,    /* from rank 0 to all: whose outcome is missing? ALARM's payload, or empty */
+    MESSAGE_SIGN,    /* towards rank 0: u32 rank that lives */
+    MESSAGE_SEEK,    /* towards rank 0: does it live? */
+    MESSAGE_ROOT_LIVES, /* away from rank 0: it does */
     /* keeper -> coordinator */
     MESSAGE_FOLDER, /* folder: the coordinator removes it if the keeper is killed */
     /* coordinator -> keeper */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "coord/relay.h"
 #include "coord/tell.h"
 #include "wire/pack.h"
 #include "wire/outcome.h"
@@ -27,7 +28,7 @@ void coord_stop(struct coord *c, enum ends reason, bool hurry)
     buf_free(&data);
 }
 
-static void pack_alarm(const struct coord *c, const struct cause *cause, struct buf *data)
+void coord_pack_alarm(const struct coord *c, const struct cause *cause, struct buf *data)
 {
     struct cause *brief = cause_copy(cause);
 
@@ -41,17 +42,8 @@ static void send_alarm(struct coord *c, const struct cause *cause, int except)
 {
     struct buf data = {0};
 
-    pack_alarm(c, cause, &data);
+    coord_pack_alarm(c, cause, &data);
     coord_send_to_links(c, MESSAGE_ALARM, &data, except);
-    buf_free(&data);
-}
-
-void coord_send_alarm_to(struct coord *c, const struct cause *cause, int to)
-{
-    struct buf data = {0};
-
-    pack_alarm(c, cause, &data);
-    coord_send(c, to, MESSAGE_ALARM, &data);
     buf_free(&data);
 }
 
@@ -67,8 +59,10 @@ static void note_lost(struct coord *c, const struct cause *cause)
 {
     c->run.lost_time = clock_ms();
     c->run.lost_machine = cause->machine;
-    if (!c->root)
-        coord_send(c, 0, MESSAGE_HERE, NULL); /* if it does not answer, this machine is cut off */
+    if (c->root)
+        return;
+    coord_go_round(c, cause->machine);
+    coord_seek_root(c); /* if it does not answer, this machine is cut off */
 }
 
 /* Raises this rank's end by a cause, and stops. True: other ranks may not know of it yet. */

@@ -27,7 +27,8 @@ void announce_make(struct announce *a, const struct job *job)
 {
     *a = (struct announce){.log_level = level_of(&job->options),
                            .preempt_signal = job->options.preempt_signal,
-                           .lost_timeout_ms = job->options.lost_timeout_ms};
+                           .lost_timeout_ms = job->options.lost_timeout_ms,
+                           .has_servers = job->options.num_servers};
     if (getrandom(&a->key, sizeof(a->key), 0) != (ssize_t)sizeof(a->key))
         a->key = (uint64_t)(uintptr_t)a; /* still of this process; the user is checked as well */
     copy_hosts(&a->hosts, &job->hosts);
@@ -43,11 +44,11 @@ static void pack_bytes(struct buf *out, const struct buf *bytes)
 
 void announce_pack(struct buf *out, const struct announce *a)
 {
-    pack_u32(out, (uint32_t)a->code);
     pack_u32(out, (uint32_t)a->log_level);
     pack_i64(out, (int64_t)a->key);
     pack_u32(out, (uint32_t)a->preempt_signal);
     pack_i64(out, a->lost_timeout_ms);
+    pack_u32(out, a->has_servers);
     pack_u32(out, (uint32_t)a->hosts.n);
     for (size_t i = 0; i < a->hosts.n; i++) {
         pack_u32(out, a->hosts.items[i].address);
@@ -83,9 +84,8 @@ static void unpack_bytes(struct unpack *u, struct buf *bytes)
 /* What decides how a rank goes on. */
 static bool is_in_range(const struct announce *a)
 {
-    return a->code >= ANNOUNCE_CODE_LEAST && a->code <= UINT8_MAX && a->log_level >= LOG_QUIET &&
-           a->log_level <= LOG_VERBOSE && a->preempt_signal >= 0 && a->preempt_signal < NSIG &&
-           a->lost_timeout_ms >= 0 && a->hosts.n <= HOSTS_MAX;
+    return a->log_level >= LOG_QUIET && a->log_level <= LOG_VERBOSE && a->preempt_signal >= 0 &&
+           a->preempt_signal < NSIG && a->lost_timeout_ms >= 0 && a->hosts.n <= HOSTS_MAX;
 }
 
 int announce_unpack(struct announce *a, const struct buf *data, struct err *err)
@@ -94,11 +94,11 @@ int announce_unpack(struct announce *a, const struct buf *data, struct err *err)
     uint32_t n;
 
     *a = (struct announce){0};
-    a->code = (int)unpack_u32(&u);
     a->log_level = (int)unpack_u32(&u);
     a->key = (uint64_t)unpack_i64(&u);
     a->preempt_signal = (int)unpack_u32(&u);
     a->lost_timeout_ms = unpack_i64(&u);
+    a->has_servers = unpack_u32(&u);
     n = unpack_count(&u, 8);
     a->hosts.items = mem_calloc(n, sizeof(*a->hosts.items));
     a->hosts.n = n;

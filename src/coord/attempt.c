@@ -15,7 +15,13 @@
 #include "keeper/spawn.h"
 
 /* Nothing of it is allocated. */
-static const struct run no_run = {.gate = STAGE_SERVERS, .lost_machine = -1, .master = {.fd = -1}};
+static const struct run no_run = {.lost_machine = -1, .master = {.fd = -1}, .slices_to = 1};
+
+static void begin(struct coord *c)
+{
+    c->run = no_run;
+    c->run.gate = coord_first_gate(c);
+}
 
 static void clear(struct run *run)
 {
@@ -24,7 +30,6 @@ static void clear(struct run *run)
     cause_free(run->alarm);
     outcome_clear(&run->outcome);
     masterport_release(&run->master);
-    *run = no_run;
 }
 
 /* Less than lost_timeout, because this rank sends no heartbeat while it checks. */
@@ -48,17 +53,17 @@ static char *find_program(const struct slice *slice)
 
 static void tell_program(struct coord *c)
 {
-    char *program = find_program(c->run.slice);
     struct buf text = {0};
 
-    if (program && c->root) {
-        root_program(c->root, 0, program);
-    } else if (program) {
-        buf_addf(&text, "%s", program);
-        coord_send(c, 0, MESSAGE_PROGRAM, &text);
+    free(c->program);
+    c->program = find_program(c->run.slice);
+    if (c->program && c->root) {
+        root_program(c->root, 0, c->program);
+    } else if (c->program) {
+        buf_addf(&text, "%s", c->program);
+        coord_tell_root(c, MESSAGE_PROGRAM, &text);
     }
     buf_free(&text);
-    free(program);
 }
 
 static int check_in_time(struct slice *slice, const struct announce *announce, struct err *err)
@@ -88,7 +93,7 @@ void coord_on_slice(struct coord *c, struct slice *slice)
 
 void coord_begin_first(struct coord *c)
 {
-    c->run = no_run;
+    begin(c);
     c->preempt_ends = CLOCK_NEVER;
     c->start_at = clock_ms();
 }
@@ -110,6 +115,7 @@ void coord_begin_next(struct coord *c)
     if (c->root)
         c->start_at = clock_ms() + root_next_attempt(c->root);
     clear(&c->run);
+    begin(c);
     c->attempt++;
     c->next_alarm = NULL;
     c->next_slice = NULL;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "coord/alarm.h"
+#include "coord/relay.h"
 #include "coord/report_files.h"
 #include "coord/root_end.h"
 #include "coord/tell.h"
@@ -29,41 +30,61 @@ enum {
     ANSWER_MS = 1500,        /* for a sign of life, when the job as a whole ends */
     PATIENCE_MS = 5000,      /* for one after a failure: the machine may be overloaded */
     ASK_EVERY_MS = 500,
+    CALLED_MOST = 32, /* ranks that rank 0 calls directly at a time */
     ASK_ROOT_MS = 5000,
     SENT_MS = 200,        /* for LEAVE to get out of this rank */
     SCRIBE_EXIT_MS = 1000 /* for a scribe whose file system may hang */
 };
 
+/* Has rank r's outcome come, and that of the rank which is to pass on what it is told? */
+static bool is_reached(const struct coord *c, int r)
+{
+    return root_lacks(c->root, r) == CLOCK_NEVER &&
+           root_lacks(c->root, tree_parent(r)) == CLOCK_NEVER;
+}
+
 /* Rank 0 tells all ranks, since MPI_Abort does not end them in the same way everywhere. */
 static void tell_to_leave(struct coord *c, int code)
 {
-    int64_t end = clock_ms() + SENT_MS;
     struct buf data = {0};
+    int called = 0;
 
     pack_u32(&data, (uint32_t)code);
-    for (int r = 1; r < c->peers->size; r++)
+    coord_send_to_children(c, MESSAGE_LEAVE, &data);
+    for (int r = 1; r < c->peers->size && called < CALLED_MOST; r++) {
+        if (is_reached(c, r))
+            continue;
         coord_send(c, r, MESSAGE_LEAVE, &data);
+        called++;
+    }
     buf_free(&data);
+}
+
+static void await_sent(struct coord *c)
+{
+    int64_t end = clock_ms() + SENT_MS;
+
     while (!peers_all_sent(c->peers) && clock_ms() < end)
         poll(NULL, 0, 1);
 }
 
 _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
 {
-    if (c->root) {
+    if (c->root)
         console_pump(root_console(c->root));
-        root_close(c->root);
-        c->root = NULL;
-    }
     log_set_sink(NULL, NULL);
     coord_see_keeper_off(c);
     scribe_leave(c->setup->scribe, SCRIBE_EXIT_MS);
     if (c->setup->meeting->sleepers)
         sleepers_dismiss(c->setup->meeting->sleepers, code);
+    if (how == LEAVE_ALONE && c->root)
+        tell_to_leave(c, code);
+    if (how == LEAVE_AT_ONCE || how == LEAVE_ALONE)
+        await_sent(c);
+    if (c->root)
+        root_close(c->root);
     if (how == LEAVE_AT_ONCE)
         _exit(code);
-    if (how == LEAVE_ALONE && !c->peers->rank)
-        tell_to_leave(c, code);
     if (how == LEAVE_ALONE)
         peers_abort(c->peers, code);
     peers_leave(c->peers, code, ends_job(c->run.ends));
@@ -86,22 +107,35 @@ static const struct cause *known_cause(struct coord *c)
     return c->run.cause ? c->run.cause : c->run.alarm;
 }
 
-static void send_outcome(struct coord *c)
+/* The cause goes with the outcome, with its age as of now. */
+static void add_cause(struct coord *c)
+{
+    c->run.outcome.rank = c->peers->rank;
+    known_cause(c);
+    if (!c->run.cause)
+        return;
+    cause_free(c->run.outcome.cause);
+    c->run.outcome.cause = cause_copy(c->run.cause);
+}
+
+void coord_tell_outcome(struct coord *c)
 {
     struct buf data = {0};
 
-    c->run.outcome.rank = c->peers->rank;
-    known_cause(c);
-    if (c->run.cause) {
-        cause_free(c->run.outcome.cause);
-        c->run.outcome.cause = cause_copy(c->run.cause);
-    }
+    add_cause(c);
+    pack_u32(&data, (uint32_t)c->attempt);
+    message_pack_outcome(&data, &c->run.outcome);
+    coord_tell_root(c, MESSAGE_OUTCOME, &data);
+    buf_free(&data);
+}
+
+static void send_outcome(struct coord *c)
+{
     if (c->root) {
+        add_cause(c);
         root_outcome(c->root, 0, &c->run.outcome);
     } else {
-        message_pack_outcome(&data, &c->run.outcome);
-        coord_send(c, 0, MESSAGE_OUTCOME, &data);
-        buf_free(&data);
+        coord_tell_outcome(c);
     }
     coord_enter(c, STAGE_SENT);
 }
@@ -182,26 +216,36 @@ static bool output_goes_first(const struct coord *c, int64_t now)
     return ends_stops(c->run.ends) || now - console_progress(console) < PAUSE_MS;
 }
 
-/* Sends the alarm too, since the rank that should have passed it on may be stopped. */
-static void ask(struct coord *c, int rank)
+/* Those that have given no sign since then are called directly, since a rank on the way may be
+ * stopped. A lower rank comes first: it passes the roll on to those behind it. */
+static void call_silent(struct coord *c, int64_t since, const struct buf *roll)
 {
-    const struct cause *cause = known_cause(c);
+    int called = 0;
 
-    coord_send(c, rank, MESSAGE_HERE, NULL);
-    if (cause)
-        coord_send_alarm_to(c, cause, rank);
+    for (int r = 1; r < c->peers->size && called < CALLED_MOST; r++) {
+        if (root_lacks(c->root, r) >= since)
+            continue;
+        coord_send(c, r, MESSAGE_ROLL, roll);
+        called++;
+    }
 }
 
-static void ask_for_signs(struct coord *c, int64_t now)
+static void call_roll(struct coord *c, int64_t now)
 {
+    const struct cause *cause = known_cause(c);
+    struct buf roll = {0};
+
     if (now < c->run.next_ask)
         return;
-    if (!c->run.next_ask)
+    if (cause)
+        coord_pack_alarm(c, cause, &roll);
+    coord_send_to_children(c, MESSAGE_ROLL, &roll);
+    if (c->run.next_ask)
+        call_silent(c, now - ASK_EVERY_MS, &roll);
+    else
         c->run.asked = now;
     c->run.next_ask = now + ASK_EVERY_MS;
-    for (int r = 1; r < c->peers->size; r++)
-        if (root_lacks(c->root, r) != CLOCK_NEVER)
-            ask(c, r);
+    buf_free(&roll);
 }
 
 /* After a failure rank 0 waits only for machines that give a sign of life. True: none of those
@@ -212,7 +256,7 @@ static bool rest_is_silent(struct coord *c, int64_t now, bool late)
 
     if (!ends_stops(c->run.ends))
         return false;
-    ask_for_signs(c, now);
+    call_roll(c, now);
     if (!c->pulse.timeout_ms && !late) /* --lost_timeout 0: silence alone means nothing */
         return false;
     for (int r = 1; r < c->peers->size; r++) {
@@ -300,11 +344,19 @@ static _Noreturn void leave_alone(struct coord *c, enum leaving how)
     coord_leave(c, cause ? cause->code : EXIT_LAUNCHER, how);
 }
 
-/* A machine is lost, and rank 0 has not answered since: then this machine is the one. */
-static bool is_cut_off(const struct coord *c, int64_t now)
+/* A machine is lost, and rank 0 has not answered since: then this machine is the one. Whoever
+ * should have passed the question on may be stopped; so this rank asks rank 0 itself in the end. */
+static bool is_cut_off(struct coord *c, int64_t now)
 {
-    return c->run.ends >= ENDS_PEER_LOST && c->root_heard <= c->run.lost_time &&
-           now - c->run.lost_time > ANSWER_MS;
+    int64_t waited = now - c->run.lost_time;
+
+    if (c->run.ends < ENDS_PEER_LOST || c->root_heard > c->run.lost_time)
+        return false;
+    if (waited > ANSWER_MS / 2 && c->uplink) {
+        coord_leave_parent(c);
+        coord_seek_root(c);
+    }
+    return waited > ANSWER_MS;
 }
 
 /* The keeper has neither ended them nor said that it cannot. It is killed, since another attempt
@@ -329,7 +381,7 @@ static bool root_is_late(struct coord *c, int64_t now)
     if (now <= closing_deadline(c))
         return false;
     if (now >= c->run.next_ask_root) {
-        coord_send(c, 0, MESSAGE_HERE, NULL);
+        coord_seek_root(c);
         c->run.next_ask_root = now + ASK_ROOT_MS;
     }
     return now - end > REPORT_MS;
@@ -352,7 +404,7 @@ static void leave_in_time(struct coord *c, bool late)
  * one. So it waits for a gate of this attempt, unless none may open. */
 static bool may_send_outcome(const struct coord *c, bool late)
 {
-    return c->root || c->attempt == 0 || c->run.gate > STAGE_SERVERS || late ||
+    return c->root || c->attempt == 0 || c->run.gate > coord_first_gate(c) || late ||
            c->run.ends >= ENDS_PEER_LOST;
 }
 

@@ -17,6 +17,7 @@
 #include "coord/events.h"
 #include "coord/messages.h"
 #include "coord/preempt.h"
+#include "coord/relay.h"
 #include "coord/root_end.h"
 #include "coord/signals.h"
 #include "coord/tell.h"
@@ -27,31 +28,43 @@
 enum {
     POLL_MIN_MS = 2,   /* right after something has happened */
     POLL_MAX_MS = 100, /* while nothing happens: 0.05 % of a core under Open MPI [measured] */
-    MAX_SLEEPER_POLL = 1024
+    MAX_SLEEPER_POLL = 1024,
+    SLICES_AT_ONCE = 64
 };
 
 /* ---- the plan ---- */
 
-/* Rank 0 sends each rank its own slice, and only that. */
+static struct slice *slice_of(const struct coord *c, int rank)
+{
+    const struct meeting *meeting = c->setup->meeting;
+
+    return plan_slice(c->setup->job, meeting->machine_of[rank], &meeting->seats[rank]);
+}
+
+/* Rank 0 sends each rank its own slice, and only that; so many at a time as the network takes. */
 static void send_slices(struct coord *c)
 {
-    struct slice *own = NULL;
+    int end = c->run.slices_to + SLICES_AT_ONCE;
 
-    for (int r = 0; r < c->peers->size; r++) {
-        struct slice *slice = plan_slice(c->setup->job, c->setup->meeting->machine_of[r],
-                                         &c->setup->meeting->seats[r]);
+    for (; c->run.slices_to < end && c->run.slices_to < c->peers->size; c->run.slices_to++) {
+        struct slice *slice = slice_of(c, c->run.slices_to);
         struct buf data = {0};
 
-        if (r == 0) {
-            own = slice;
-            continue;
-        }
         message_pack_slice(&data, slice);
-        coord_send(c, r, MESSAGE_SLICE, &data);
+        coord_tell_rank(c, c->run.slices_to, MESSAGE_SLICE, &data);
         buf_free(&data);
         slice_free(slice);
     }
-    coord_on_slice(c, own);
+}
+
+static void hand_out_plan(struct coord *c, int64_t now)
+{
+    if (now < c->start_at || ends_stops(c->run.ends))
+        return;
+    if (c->run.slices_to < c->peers->size && peers_all_sent(c->peers))
+        send_slices(c);
+    if (!c->run.slice)
+        coord_on_slice(c, slice_of(c, 0));
 }
 
 static void go(struct coord *c, enum stage stage, int master_port)
@@ -112,6 +125,18 @@ static void give_plan(struct coord *c)
         coord_tell_machines(c);
 }
 
+static void begin(struct coord *c, enum stage stage, int master_port)
+{
+    if (c->root)
+        root_phase(c->root, stage);
+    if (stage == STAGE_SERVERS)
+        give_plan(c);
+    coord_enter(c, stage);
+    go(c, stage, master_port);
+    if (stage == STAGE_DRAIN)
+        masterport_release(&c->run.master);
+}
+
 static void on_gate(struct coord *c, const int64_t result[2])
 {
     enum stage opened = c->run.gate;
@@ -126,16 +151,15 @@ static void on_gate(struct coord *c, const int64_t result[2])
     c->run.gate = course_next_gate(opened);
     if (result[0])
         coord_stop(c, ENDS_FAILED, false);
-    if (ends_stops(c->run.ends))
-        return;
-    if (c->root)
-        root_phase(c->root, opened);
-    if (opened == STAGE_SERVERS)
-        give_plan(c);
-    coord_enter(c, opened);
-    go(c, opened, (int)result[1]);
-    if (opened == STAGE_DRAIN)
-        masterport_release(&c->run.master);
+    if (!ends_stops(c->run.ends))
+        begin(c, opened, (int)result[1]);
+}
+
+/* Where no machine has servers, what comes before the gate TRAINERS starts nothing. */
+static bool needs_no_gate(const struct coord *c)
+{
+    return !c->setup->meeting->announce.has_servers && c->run.stage == STAGE_IDLE && c->run.slice &&
+           !ends_stops(c->run.ends);
 }
 
 static bool run_gates(struct coord *c)
@@ -143,6 +167,8 @@ static bool run_gates(struct coord *c)
     int64_t result[2];
     int passed;
 
+    if (needs_no_gate(c))
+        begin(c, STAGE_SERVERS, 0);
     if (!c->run.gate_entered && ready_for_gate(c))
         enter_gate(c);
     if (!c->run.gate_entered || c->run.ends >= ENDS_PEER_LOST)
@@ -192,14 +218,14 @@ static void on_time(struct coord *c, int64_t now)
         c->asked = 0;
     else if (c->run.ends < ENDS_PEER_LOST)
         coord_on_silence(c, silent);
+    coord_pass_on_seeking(c, now);
     look_after_keeper(c, now);
     coord_look_for_foreign(c, now);
     coord_hear_scribe(c);
     coord_end_remains(c, now);
     if (!c->root)
         return;
-    if (!c->run.slice && now >= c->start_at && !ends_stops(c->run.ends))
-        send_slices(c);
+    hand_out_plan(c, now);
     if (now >= c->preempt_ends)
         coord_preempt_is_over(c);
     cause = root_tick(c->root, now);
@@ -259,7 +285,7 @@ static void give_credit(void *arg, int from, size_t len)
 
     pack_u32(&data, (uint32_t)len);
     if (from)
-        coord_send(c, from, MESSAGE_CREDIT, &data);
+        coord_tell_rank(c, from, MESSAGE_CREDIT, &data);
     else if (c->keeper.keeper.fd >= 0)
         keeper_link_send(&c->keeper, MESSAGE_CREDIT, data.data, data.len);
     buf_free(&data);
@@ -289,6 +315,7 @@ _Noreturn void coord_run(const struct coord_setup *setup)
                       .parent = setup->parent,
                       .peers = setup->peers,
                       .keeper = {.keeper = setup->keeper},
+                      .uplink = tree_parent(setup->peers->rank),
                       .last_event = clock_ms()};
     const struct announce *announce = &setup->meeting->announce;
 
@@ -299,12 +326,10 @@ _Noreturn void coord_run(const struct coord_setup *setup)
     silence_start(&c.keeper_silence, announce->lost_timeout_ms, clock_ms());
     pulse_start(&c.pulse, c.peers->rank, c.peers->size, announce->lost_timeout_ms, clock_ms());
     coord_send_beat(&c); /* connects the links now, with or without a heartbeat */
-    if (setup->job) {
+    if (setup->job)
         open_root(&c);
-    } else {
+    else
         log_set_sink(coord_say_through_root, &c);
-        coord_send(&c, 0, MESSAGE_NOTICE, NULL); /* makes the connection for output now */
-    }
     for (;;) {
         bool any = wait_and_look(&c);
 

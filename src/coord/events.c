@@ -119,7 +119,7 @@ static void describe_silence(const struct coord *c, int link, const int *silent,
 void coord_on_silence(struct coord *c, int link)
 {
     int64_t now = clock_ms();
-    int silent[PEERS_LINKS_MAX], n = pulse_silent(&c->pulse, now, silent);
+    int silent[TREE_LINKS_MAX], n = pulse_silent(&c->pulse, now, silent);
     bool hears_none = n == c->pulse.n && n > 1;
     struct cause *cause;
 

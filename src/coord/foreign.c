@@ -61,7 +61,7 @@ static void on_peer(void *arg, int port, uint32_t address)
     if (c->root)
         coord_on_for_root(c, 0, MESSAGE_FOREIGN, &data);
     else
-        coord_send(c, 0, MESSAGE_FOREIGN, &data);
+        coord_tell_root(c, MESSAGE_FOREIGN, &data);
     buf_free(&data);
 }
 

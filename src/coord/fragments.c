@@ -24,6 +24,10 @@ enum lane fragments_lane(enum message_type type)
     case MESSAGE_ALARM:
     case MESSAGE_HURRY:
     case MESSAGE_PREEMPT:
+    case MESSAGE_ROLL:
+    case MESSAGE_SIGN:
+    case MESSAGE_SEEK:
+    case MESSAGE_ROOT_LIVES:
     case MESSAGE_LEAVE: return LANE_URGENT;
     default: return LANE_BULK;
     }

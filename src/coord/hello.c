@@ -36,15 +36,23 @@ int hello_check(const struct hello *all, size_t n, struct err *err)
     return 0;
 }
 
-void hello_sign(struct buf *out, const struct build *own)
+void hello_sign(struct buf *out, const struct build *own, int code)
 {
-    buf_add(out, own, sizeof(*own));
+    struct opening opening = {*own, code};
+
+    buf_add(out, &opening, sizeof(opening));
 }
 
-int hello_verify(struct buf *in, const struct build *own, struct err *err)
+bool hello_verify(struct buf *in, const struct build *own, int *code)
 {
-    if (in->len < sizeof(*own) || memcmp(in->data, own, sizeof(*own)) != 0)
-        return err_set(err, EXIT_MACHINE, "%s", "");
-    buf_consume(in, sizeof(*own));
-    return 0;
+    struct opening opening = {.code = EXIT_MACHINE};
+
+    if (in->len >= sizeof(opening))
+        memcpy(&opening, in->data, sizeof(opening));
+    *code = opening.code >= OPENING_CODE_LEAST && opening.code <= UINT8_MAX ? opening.code
+                                                                            : EXIT_MACHINE;
+    if (memcmp(&opening.build, own, sizeof(*own)) != 0)
+        return false;
+    buf_consume(in, sizeof(opening));
+    return true;
 }

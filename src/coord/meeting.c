@@ -10,9 +10,8 @@
 #include "base/mem.h"
 #include "coord/hello.h"
 
-/* What rank 0 tells each rank; travels as bytes. */
+/* What rank 0 tells each rank besides a code; travels as bytes. */
 struct assignment {
-    int32_t code; /* not 0: leave with it, rank 0 has said why */
     int32_t machine;
     int32_t sleeps;
     int32_t n_sleepers;   /* of this machine, for the elected rank */
@@ -20,55 +19,36 @@ struct assignment {
     int32_t extra_ranks;  /* how many sleep, in the whole job */
 };
 
-/* Tells rank 0 this rank's build. Where another build is, rank 0 says so, and *code is for all. */
-static int greet(struct peers *peers, const struct hello *own, int *code, struct err *err)
-{
-    struct hello *all = NULL;
-    struct err why = {0};
-    int rc;
+_Static_assert(sizeof(struct seat) <= sizeof(((struct hello *)0)->more), "room for a seat");
+_Static_assert(sizeof(struct assignment) <= sizeof(((struct answer *)0)->more), "room for it");
 
-    if (peers->rank == 0)
-        all = mem_calloc((size_t)peers->size, sizeof(*all));
-    rc = peers_collect(peers, own, sizeof(*own), all, err);
-    if (!rc && all && hello_check(all, (size_t)peers->size, &why)) {
-        log_error("%s", why.text);
-        *code = why.code;
-    }
-    free(all);
-    return rc;
-}
-
+/* Rank 0's announcement. -1 with err->code to leave with. *same: it is of this rank's build, and
+ * was read. */
 static int announce_to_all(struct meeting *meeting, struct peers *peers, const struct job *job,
-                           int code, struct err *err)
+                           int code, const struct build *own, bool *same, struct err *err)
 {
+    struct announce *announce = &meeting->announce;
     struct buf data = {0};
-    struct hello own;
     int rc;
-
-    hello_make(&own, sizeof(struct seat), sizeof(struct assignment));
-    if (greet(peers, &own, &code, err))
-        return -1;
 
     if (job)
-        announce_make(&meeting->announce, job);
-    meeting->announce.code = code;
-    hello_sign(&data, &own.build);
-    if (peers->rank == 0)
-        announce_pack(&data, &meeting->announce);
+        announce_make(announce, job);
+    hello_sign(&data, own, code);
+    if (!peers->rank && !code)
+        announce_pack(&data, announce);
     rc = peers_broadcast(peers, &data, err);
-    if (!rc && peers->rank)
-        rc = hello_verify(&data, &own.build, err) || announce_unpack(&meeting->announce, &data, err)
-                 ? -1
-                 : 0;
+    *same = !rc && hello_verify(&data, own, &code);
+    if (!rc && code)
+        rc = err_set(err, code, "%s", "");
+    if (!rc && *same && peers->rank)
+        rc = announce_unpack(announce, &data, err);
     buf_free(&data);
-    if (!rc && meeting->announce.code)
-        rc = err_set(err, meeting->announce.code, "%s", "");
     return rc;
 }
 
 /* Rank 0: the assignments of all ranks from their seats. */
 static void assign_all(const struct meeting *meeting, const struct seat *seats, size_t n,
-                       const int *machine_of, struct assignment *all)
+                       const int *machine_of, struct answer *all)
 {
     int *counts = mem_calloc(meeting->announce.hosts.n, sizeof(*counts));
     int extra = 0;
@@ -79,12 +59,15 @@ static void assign_all(const struct meeting *meeting, const struct seat *seats, 
         counts[seats[r].line]++;
         extra++;
     }
-    for (size_t r = 0; r < n; r++)
-        all[r] = (struct assignment){.machine = seats[r].line,
-                                     .sleeps = machine_of[r] < 0,
-                                     .n_sleepers = counts[seats[r].line],
-                                     .root_machine = seats[0].line,
-                                     .extra_ranks = extra};
+    for (size_t r = 0; r < n; r++) {
+        struct assignment assignment = {.machine = seats[r].line,
+                                        .sleeps = machine_of[r] < 0,
+                                        .n_sleepers = counts[seats[r].line],
+                                        .root_machine = seats[0].line,
+                                        .extra_ranks = extra};
+
+        memcpy(all[r].more, &assignment, sizeof(assignment));
+    }
     free(counts);
 }
 
@@ -105,47 +88,60 @@ static void keep_elected(struct meeting *meeting, const struct seat *seats, size
     meeting->extra_ranks = (int)(n - kept);
 }
 
-/* Rank 0: elects, or tells everybody to leave. all: peers->size assignments. */
-static void decide(struct meeting *meeting, const struct seat *seats, size_t n,
-                   const struct launch *launch, struct assignment *all, struct err *err)
+/* Rank 0: elects, or tells everybody to leave. */
+static void decide(struct meeting *meeting, const struct hello *hellos, size_t n,
+                   const struct launch *launch, struct answer *answers, struct err *err)
 {
     int *machine_of = mem_calloc(n, sizeof(*machine_of));
+    struct seat *seats = mem_calloc(n, sizeof(*seats));
 
-    if (placement_elect(&meeting->announce.hosts, seats, n, launch->by, machine_of, err)) {
+    for (size_t r = 0; r < n; r++)
+        memcpy(&seats[r], hellos[r].more, sizeof(seats[r]));
+    if (hello_check(hellos, n, err) ||
+        placement_elect(&meeting->announce.hosts, seats, n, launch->by, machine_of, err)) {
         for (size_t r = 0; r < n; r++)
-            all[r].code = err->code;
+            answers[r].code = err->code;
     } else {
-        assign_all(meeting, seats, n, machine_of, all);
+        assign_all(meeting, seats, n, machine_of, answers);
         keep_elected(meeting, seats, n, machine_of);
     }
     free(machine_of);
+    free(seats);
 }
 
-static int take_seats(struct meeting *meeting, struct peers *peers, const struct launch *launch,
-                      struct assignment *mine, struct err *err)
+static void take_seat(struct meeting *meeting, const struct launch *launch, struct hello *own)
 {
-    size_t n = (size_t)peers->size;
-    struct seat seat, *seats = NULL;
-    struct assignment *all = NULL;
-    struct err why = {0};
-    int rc;
+    struct seat seat;
 
     placement_look(&seat, &meeting->announce.hosts);
     seat.cpus = launch->cpus;
     memcpy(meeting->host, seat.host, sizeof(meeting->host));
-    if (peers->rank == 0) {
-        seats = mem_calloc(n, sizeof(*seats));
-        all = mem_calloc(n, sizeof(*all));
+    memcpy(own->more, &seat, sizeof(seat));
+}
+
+static int get_role(struct meeting *meeting, struct peers *peers, const struct launch *launch,
+                    const struct hello *own, struct assignment *mine, struct err *err)
+{
+    size_t n = (size_t)peers->size;
+    struct answer answer = {0}, *answers = NULL;
+    struct hello *hellos = NULL;
+    struct err why = {0};
+    int rc;
+
+    if (!peers->rank) {
+        hellos = mem_calloc(n, sizeof(*hellos));
+        answers = mem_calloc(n, sizeof(*answers));
     }
-    rc = peers_collect(peers, &seat, sizeof(seat), seats, err);
-    if (!rc && seats && all)
-        decide(meeting, seats, n, launch, all, &why);
+    rc = peers_collect(peers, own, sizeof(*own), hellos, err);
+    if (!rc && hellos && answers)
+        decide(meeting, hellos, n, launch, answers, &why);
     if (!rc)
-        rc = peers_deal(peers, all, sizeof(*all), mine, err);
-    free(seats);
-    free(all);
-    if (!rc && mine->code)
-        rc = err_set(err, mine->code, "%s", why.text);
+        rc = peers_deal(peers, answers, sizeof(*answers), &answer, err);
+    free(hellos);
+    free(answers);
+    memcpy(mine, answer.more, sizeof(*mine));
+    if (!rc && answer.code)
+        rc = err_set(err, answer.code, "%s", why.text);
     return rc;
 }
 
@@ -168,10 +164,16 @@ int meeting_hold(struct meeting *meeting, struct peers *peers, const struct job 
                  const struct launch *launch, struct err *err)
 {
     struct assignment mine = {0};
+    struct hello own;
+    bool same;
 
     *meeting = (struct meeting){.one_each = launch->one_each};
-    if (announce_to_all(meeting, peers, job, code, err) ||
-        take_seats(meeting, peers, launch, &mine, err))
+    hello_make(&own, sizeof(struct seat), sizeof(struct assignment));
+    if (announce_to_all(meeting, peers, job, code, &own.build, &same, err))
+        return -1;
+    if (same)
+        take_seat(meeting, launch, &own);
+    if (get_role(meeting, peers, launch, &own, &mine, err))
         return -1;
     log_set_level(meeting->announce.log_level);
     meeting->machine = mine.machine;

@@ -10,6 +10,7 @@
 #include "coord/alarm.h"
 #include "coord/attempt.h"
 #include "coord/preempt.h"
+#include "coord/relay.h"
 #include "coord/remains.h"
 #include "coord/tell.h"
 #include "wire/pack.h"
@@ -53,9 +54,22 @@ static void on_foreign(struct coord *c, int from, const struct buf *payload)
         root_foreign(c->root, from, address, port);
 }
 
+/* One of an earlier attempt came late, behind a rank that had been stopped. */
+static void on_outcome(struct coord *c, int from, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+    int attempt = (int)unpack_u32(&u);
+    struct outcome outcome = {0};
+
+    if (!u.bad && attempt != c->attempt)
+        return;
+    if (u.bad || message_unpack_outcome(u.at, u.left, &outcome))
+        fail_unreadable(c, "an outcome that came from another rank cannot be read");
+    root_outcome(c->root, from, &outcome);
+}
+
 void coord_on_for_root(struct coord *c, int from, enum message_type type, struct buf *payload)
 {
-    struct outcome outcome = {0};
     struct waiting waiting;
     struct cause *cause;
 
@@ -79,11 +93,7 @@ void coord_on_for_root(struct coord *c, int from, enum message_type type, struct
         if (cause)
             root_left(c->root, from, cause);
         break;
-    case MESSAGE_OUTCOME:
-        if (message_unpack_outcome(payload->data, payload->len, &outcome))
-            fail_unreadable(c, "an outcome that came from another rank cannot be read");
-        root_outcome(c->root, from, &outcome);
-        break;
+    case MESSAGE_OUTCOME: on_outcome(c, from, payload); break;
     default: break;
     }
 }
@@ -115,7 +125,7 @@ static void on_keeper(struct coord *c, enum message_type type, struct buf *paylo
         if (c->root)
             coord_on_for_root(c, 0, type, payload);
         else
-            coord_send(c, 0, type, payload);
+            coord_tell_root(c, type, payload);
     }
 }
 
@@ -195,8 +205,9 @@ static void on_leave(struct coord *c, int from, const struct buf *payload)
     struct unpack u = {.at = payload->data, .left = payload->len};
     uint32_t code = unpack_u32(&u);
 
-    if (from != 0 || u.bad || code > UINT8_MAX)
+    if ((from && from != tree_parent(c->peers->rank)) || u.bad || code > UINT8_MAX)
         return;
+    coord_send_to_children(c, MESSAGE_LEAVE, payload);
     c->leave_code = (int)code;
     coord_stop(c, ENDS_ABANDONED, false);
 }
@@ -204,6 +215,10 @@ static void on_leave(struct coord *c, int from, const struct buf *payload)
 static void on_peer(struct coord *c, struct peers_message *message)
 {
     switch (message->type) {
+    case MESSAGE_ROLL: coord_on_roll(c, message->from, &message->data); break;
+    case MESSAGE_SIGN: coord_on_sign(c, &message->data); break;
+    case MESSAGE_SEEK: coord_on_seek(c, message->from); break;
+    case MESSAGE_ROOT_LIVES: coord_on_root_lives(c, message->from); break;
     case MESSAGE_BEAT: on_beat(c, message->from, &message->data); break;
     case MESSAGE_HERE: coord_answer_here(c, message->from); break;
     case MESSAGE_ALARM: coord_on_alarm(c, message->from, &message->data); break;
@@ -223,6 +238,21 @@ static void on_peer(struct coord *c, struct peers_message *message)
     }
 }
 
+/* What has come from a neighbour may be another rank's. */
+static void on_message(struct coord *c, struct peers_message *message)
+{
+    if (message->type == MESSAGE_UP) {
+        if (!coord_on_up(c, &message->from, &message->type, &message->data))
+            return;
+        root_heard(c->root, message->from, c->heard);
+    } else if (message->type == MESSAGE_DOWN) {
+        message->from = 0;
+        if (!coord_on_down(c, &message->type, &message->data))
+            return;
+    }
+    on_peer(c, message);
+}
+
 bool coord_pump_peers(struct coord *c)
 {
     struct peers_message message;
@@ -237,7 +267,7 @@ bool coord_pump_peers(struct coord *c)
         if (c->root)
             root_heard(c->root, message.from, c->heard);
         any |= message.type != MESSAGE_BEAT;
-        on_peer(c, &message);
+        on_message(c, &message);
         buf_free(&message.data);
     }
     if (rc < 0 && c->run.ends < ENDS_PEER_LOST)

@@ -1,4 +1,4 @@
-/* peers: what both implementations share: the calls through the table, and the tree. */
+/* peers: what both implementations share: the calls through the table. */
 #include "coord/peers.h"
 
 #include <poll.h>
@@ -91,16 +91,4 @@ _Noreturn void peers_leave(struct peers *p, int code, bool outside)
 _Noreturn void peers_abort(struct peers *p, int code)
 {
     p->ops->abort(p, code);
-}
-
-int peers_links(int rank, int size, int links[PEERS_LINKS_MAX])
-{
-    int lowest = rank ? rank & -rank : size;
-    int n = 0;
-
-    if (rank)
-        links[n++] = rank - lowest;
-    for (int64_t step = 1; step < lowest && rank + step < size; step *= 2)
-        links[n++] = (int)(rank + step);
-    return n;
 }

@@ -1,54 +1,26 @@
-/* peers_mpi: the only file that includes mpi.h. Knows MPI and bytes, nothing of the job.
+/* peers_mpi: MPI and bytes, nothing of the job. Only this file and peers_mpi_leave include mpi.h.
  *
  * Messages are received by MPI_Improbe, so that no receive is ever posted that would have to be
  * cancelled (MPICH's Finalize was seen to hang on those). fragments.c cuts messages, bounds them
  * and puts them in order. Nothing here waits in an MPI call while the job runs: requests are
  * tested.
  */
-#include <fcntl.h>
-#include <mpi.h>
+#include "coord/peers_mpi.h"
+
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/time.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/watchdog.h"
 #include "coord/fragments.h"
-#include "coord/peers.h"
+#include "coord/tree.h"
 
 enum {
-    TAG_FIRST = 1,    /* of the lanes */
-    LEAVE_MS = 10000, /* for Finalize, or until rank 0's MPI_Abort ends another rank */
-    ABORT_MS = 50,    /* for MPI_Abort, which by then has told all that can be reached */
-    FOLLOW_MS = 80    /* Open MPI: until rank 0's MPI_Abort ends another rank */
-};
-
-enum mpi_kind { KIND_OPEN_MPI, KIND_MPICH /* and its kin: Intel MPI, MVAPICH */ };
-
-/* Requests under way; the arrays are as long as MPI_Testsome wants them. */
-struct requests {
-    MPI_Request *request;
-    struct fragment **fragment; /* what each is about */
-    int *done;
-    MPI_Status *status;
-    int n, room;
-};
-
-struct mpi {
-    struct peers peers;
-    MPI_Comm comm;
-    enum mpi_kind kind;
-    bool several; /* ranks on a machine */
-    struct outgoing *outgoing;
-    struct incoming *incoming;
-    struct requests sends, receives;
-    MPI_Request gate;
-    int64_t gate_value[2], gate_result[2];
-    char version[MPI_MAX_LIBRARY_VERSION_STRING];
+    TAG_OPENING = 0,
+    TAG_FIRST = 1, /* of the lanes */
+    BLOCK = 8192   /* the first of a broadcast; MPICH takes a tree up to 12 KiB */
 };
 
 static struct mpi *of(struct peers *p)
@@ -63,6 +35,11 @@ static int mpi_error(struct err *err, const char *call, int rc)
 
     MPI_Error_string(rc, text, &len);
     return err_set(err, EXIT_LAUNCHER, "%s failed: %s", call, text);
+}
+
+static size_t min(size_t a, size_t b)
+{
+    return a < b ? a : b;
 }
 
 /* ---- opening ---- */
@@ -85,41 +62,100 @@ static int finish(MPI_Request *request, const char *call, int rc, struct err *er
     return mpi_error(err, call, rc);
 }
 
+static int broadcast_bytes(struct mpi *m, void *bytes, size_t len, struct err *err)
+{
+    MPI_Request request = MPI_REQUEST_NULL;
+    int rc = MPI_Ibcast(bytes, (int)len, MPI_BYTE, 0, m->comm, &request);
+
+    return finish(&request, "MPI_Ibcast", rc, err);
+}
+
+/* The first block tells the length, and has the first bytes: mostly they are all. */
 static int mpi_broadcast(struct peers *p, struct buf *data, struct err *err)
 {
-    struct mpi *m = of(p);
-    MPI_Request request = MPI_REQUEST_NULL;
-    int64_t len = (int64_t)data->len;
-    int rc;
+    struct {
+        int64_t len;
+        char bytes[BLOCK - sizeof(int64_t)];
+    } first = {.len = (int64_t)data->len};
+    size_t now = min(data->len, sizeof(first.bytes));
 
-    rc = MPI_Ibcast(&len, sizeof(len), MPI_BYTE, 0, m->comm, &request);
-    if (finish(&request, "MPI_Ibcast", rc, err))
+    if (now)
+        memcpy(first.bytes, data->data, now);
+    if (broadcast_bytes(of(p), &first, sizeof(first), err))
         return -1;
     if (p->rank) {
         data->len = 0;
-        buf_reserve(data, (size_t)len);
-        data->len = (size_t)len;
+        buf_reserve(data, (size_t)first.len);
+        data->len = (size_t)first.len;
+        now = min(data->len, sizeof(first.bytes));
+        memcpy(data->data, first.bytes, now);
     }
-    rc = MPI_Ibcast(data->data, (int)len, MPI_BYTE, 0, m->comm, &request);
-    return finish(&request, "MPI_Ibcast", rc, err);
+    return now == data->len ? 0 : broadcast_bytes(of(p), data->data + now, data->len - now, err);
+}
+
+static int receive_bytes(struct mpi *m, void *bytes, size_t len, int from, struct err *err)
+{
+    MPI_Request request = MPI_REQUEST_NULL;
+    int rc = MPI_Irecv(bytes, (int)len, MPI_BYTE, from, TAG_OPENING, m->comm, &request);
+
+    return finish(&request, "MPI_Irecv", rc, err);
+}
+
+static int send_bytes(struct mpi *m, const void *bytes, size_t len, int to, struct err *err)
+{
+    MPI_Request request = MPI_REQUEST_NULL;
+    int rc = MPI_Isend(bytes, (int)len, MPI_BYTE, to, TAG_OPENING, m->comm, &request);
+
+    return finish(&request, "MPI_Isend", rc, err);
+}
+
+/* Carries size bytes of each rank between it and rank 0, up or down the tree. The ranks below one
+ * follow it without a gap, and so do their bytes. MPI_Igather and MPI_Iscatter would give rank 0 a
+ * connection to each rank (Open MPI, libnbc) [measured]. bytes: of this rank and all below it. */
+static int carry(struct mpi *m, bool up, char *bytes, size_t size, struct err *err)
+{
+    int rank = m->peers.rank, world = m->peers.size, links[TREE_LINKS_MAX];
+    int n = tree_links(rank, world, links), first = rank ? 1 : 0, rc = 0;
+    size_t own = (size_t)tree_size(rank, world) * size;
+
+    if (!up && rank)
+        rc = receive_bytes(m, bytes, own, links[0], err);
+    for (int i = n; i-- > first && !rc;) {
+        char *part = bytes + (size_t)(links[i] - rank) * size;
+        size_t len = (size_t)tree_size(links[i], world) * size;
+
+        rc = up ? receive_bytes(m, part, len, links[i], err)
+                : send_bytes(m, part, len, links[i], err);
+    }
+    if (up && rank && !rc)
+        rc = send_bytes(m, bytes, own, links[0], err);
+    return rc;
 }
 
 static int mpi_collect(struct peers *p, const void *mine, size_t size, void *all, struct err *err)
 {
-    MPI_Request request = MPI_REQUEST_NULL;
-    int rc =
-        MPI_Igather(mine, (int)size, MPI_BYTE, all, (int)size, MPI_BYTE, 0, of(p)->comm, &request);
+    char *bytes = all ? all : mem_calloc((size_t)tree_size(p->rank, p->size), size);
+    int rc;
 
-    return finish(&request, "MPI_Igather", rc, err);
+    memcpy(bytes, mine, size);
+    rc = carry(of(p), true, bytes, size, err);
+    if (!all)
+        free(bytes);
+    return rc;
 }
 
 static int mpi_deal(struct peers *p, const void *all, size_t size, void *mine, struct err *err)
 {
-    MPI_Request request = MPI_REQUEST_NULL;
-    int rc =
-        MPI_Iscatter(all, (int)size, MPI_BYTE, mine, (int)size, MPI_BYTE, 0, of(p)->comm, &request);
+    size_t n = (size_t)tree_size(p->rank, p->size);
+    char *bytes = mem_calloc(n, size);
+    int rc;
 
-    return finish(&request, "MPI_Iscatter", rc, err);
+    if (all)
+        memcpy(bytes, all, n * size);
+    rc = carry(of(p), false, bytes, size, err);
+    memcpy(mine, bytes, size);
+    free(bytes);
+    return rc;
 }
 
 static void mpi_stay(struct peers *p)
@@ -324,92 +360,6 @@ static int mpi_gate_passed(struct peers *p, int64_t result[2])
     return done;
 }
 
-/* ---- the end ---- */
-
-static volatile sig_atomic_t leave_code;
-
-static void leave_late(int signal)
-{
-    (void)signal;
-    _exit(leave_code);
-}
-
-/* Ends this rank with code after so many milliseconds, whatever call it is in. */
-static void be_gone_within(int ms, int code)
-{
-    struct itimerval timer = {.it_value = {ms / 1000, ms % 1000 * 1000L}};
-
-    leave_code = code;
-    signal(SIGALRM, leave_late);
-    setitimer(ITIMER_REAL, &timer, NULL);
-}
-
-static _Noreturn void mpi_abort(struct peers *p, int code)
-{
-    (void)p;
-    launch_await_output();
-    be_gone_within(ABORT_MS, code); /* a machine that is cut off waits in it for ever */
-    MPI_Abort(MPI_COMM_WORLD, code);
-    _exit(code);
-}
-
-/* MPICH says "Abort(0) on node 0" on stderr even after a good end. All of ours has been said. */
-static void let_go_of_stderr(void)
-{
-    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-    if (null >= 0)
-        dup2(null, STDERR_FILENO);
-}
-
-/* Rank 0 aborts, the others wait for their end. */
-static _Noreturn void leave_by_one_abort(struct peers *p, int world_rank, int code)
-{
-    if (of(p)->kind == KIND_MPICH)
-        let_go_of_stderr();
-    if (world_rank == 0)
-        mpi_abort(p, code);
-    be_gone_within(of(p)->kind == KIND_MPICH ? LEAVE_MS : FOLLOW_MS, code);
-    for (;;)
-        pause();
-}
-
-/* After a signal from outside MPICH's mpirun returns the code if all ranks abort with it
- * [measured]. Open MPI's was seen to hang after several aborts at once (2 of 11 runs with
- * odls_base_sigkill_timeout 0; 0 of 10 when rank 0 alone does). */
-static _Noreturn void leave_after_signal(struct peers *p, int world_rank, int code)
-{
-    if (of(p)->kind == KIND_MPICH)
-        mpi_abort(p, code);
-    leave_by_one_abort(p, world_rank, code);
-}
-
-/* Open MPI must be finalized (its mpirun takes a rank that left without it for a failure), and its
- * mpirun returns sooner when rank 0 alone carries a code out: 2.4-3.1 s instead of 3.8-4.6 s with
- * version 4.1. MPICH 4.0.2's Finalize hangs after collectives on three machines or more, so that
- * its ranks leave without it, each with the code, since its mpirun combines them. But where it runs
- * several ranks on a machine, the first that leaves so has the others killed (255 or 9 in 12 of 12
- * runs, 5 ranks on each of 4 machines), and MPI_Abort gives the code, 0 included (12 of 12).
- * [measured]
- */
-static _Noreturn void mpi_leave(struct peers *p, int code, bool outside)
-{
-    int world_rank = 0;
-
-    MPI_Comm_rank(MPI_COMM_WORLD, &world_rank);
-    if (outside && code)
-        leave_after_signal(p, world_rank, code);
-    if (of(p)->kind == KIND_MPICH && of(p)->several)
-        leave_by_one_abort(p, world_rank, code);
-    if (of(p)->kind == KIND_MPICH) {
-        launch_finalize();
-        _exit(code);
-    }
-    be_gone_within(LEAVE_MS, world_rank ? 0 : code);
-    MPI_Finalize();
-    exit(world_rank ? 0 : code);
-}
-
 /* ---- open ---- */
 
 static const struct peers_ops mpi_ops = {
@@ -423,8 +373,8 @@ static const struct peers_ops mpi_ops = {
     .all_sent = mpi_all_sent,
     .gate_enter = mpi_gate_enter,
     .gate_passed = mpi_gate_passed,
-    .leave = mpi_leave,
-    .abort = mpi_abort,
+    .leave = peers_mpi_leave,
+    .abort = peers_mpi_abort,
 };
 
 /* Asked at run time, since MPICH, Intel MPI and MVAPICH share an ABI. */

@@ -3,7 +3,7 @@
 
 void pulse_start(struct pulse *pulse, int rank, int size, int64_t timeout_ms, int64_t now)
 {
-    pulse->n = peers_links(rank, size, pulse->links);
+    pulse->n = tree_links(rank, size, pulse->links);
     pulse->timeout_ms = timeout_ms;
     pulse->next_beat = now;
     for (int i = 0; i < pulse->n; i++)
@@ -36,7 +36,7 @@ int pulse_lost(struct pulse *pulse, int64_t now)
     return lost;
 }
 
-int pulse_silent(const struct pulse *pulse, int64_t now, int silent[PEERS_LINKS_MAX])
+int pulse_silent(const struct pulse *pulse, int64_t now, int silent[TREE_LINKS_MAX])
 {
     int n = 0;
 

@@ -366,7 +366,8 @@ struct cause *root_tick(struct root *root, int64_t now)
 
 void root_outcome(struct root *root, int from, struct outcome *outcome)
 {
-    if (root->settle_from) { /* too late: the report may borrow from the one that is there */
+    /* again, by another way, or too late: the report may borrow from the one that is there */
+    if (root->has_come[from] || root->settle_from) {
         outcome_clear(outcome);
         return;
     }

@@ -9,6 +9,11 @@ void coord_enter(struct coord *c, enum stage stage)
     c->run.stage = course_enter(c->run.stage, stage);
 }
 
+enum stage coord_first_gate(const struct coord *c)
+{
+    return c->setup->meeting->announce.has_servers ? STAGE_SERVERS : STAGE_TRAINERS;
+}
+
 void coord_abandon(struct coord *c)
 {
     if (c->run.stage >= STAGE_OVER)

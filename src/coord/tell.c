@@ -17,12 +17,49 @@ void coord_send_to_links(struct coord *c, enum message_type type, const struct b
             coord_send(c, c->pulse.links[i], type, data);
 }
 
+void coord_send_to_children(struct coord *c, enum message_type type, const struct buf *data)
+{
+    coord_send_to_links(c, type, data, c->peers->rank ? tree_parent(c->peers->rank) : -1);
+}
+
+/* Sends by rank `by`: whose or for whom it is stands before it. */
+static void send_wrapped(struct coord *c, int by, enum message_type how, int rank,
+                         enum message_type type, const struct buf *data)
+{
+    struct buf wrapped = {0};
+
+    pack_u32(&wrapped, (uint32_t)rank);
+    pack_u32(&wrapped, type);
+    if (data)
+        buf_add(&wrapped, data->data, data->len);
+    coord_send(c, by, how, &wrapped);
+    buf_free(&wrapped);
+}
+
+void coord_tell_root(struct coord *c, enum message_type type, const struct buf *data)
+{
+    if (!c->uplink)
+        coord_send(c, 0, type, data);
+    else
+        send_wrapped(c, c->uplink, MESSAGE_UP, c->peers->rank, type, data);
+}
+
+void coord_tell_rank(struct coord *c, int to, enum message_type type, const struct buf *data)
+{
+    int next = tree_next(0, to);
+
+    if (next == to)
+        coord_send(c, to, type, data);
+    else
+        send_wrapped(c, next, MESSAGE_DOWN, to, type, data);
+}
+
 void coord_say_through_root(void *arg, const char *line)
 {
     struct buf text = {0};
 
     buf_addf(&text, "%s", line);
-    coord_send(arg, 0, MESSAGE_NOTICE, &text);
+    coord_tell_root(arg, MESSAGE_NOTICE, &text);
     buf_free(&text);
 }
 

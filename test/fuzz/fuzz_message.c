@@ -172,7 +172,6 @@ static void take_folder(const char *data, size_t len)
 
 static void check_announce(const struct announce *a)
 {
-    FUZZ_CHECK(a->code >= ANNOUNCE_CODE_LEAST && a->code <= 255);
     FUZZ_CHECK(a->log_level >= LOG_QUIET && a->log_level <= LOG_VERBOSE);
     FUZZ_CHECK(a->preempt_signal >= 0 && a->preempt_signal < 65 && a->lost_timeout_ms >= 0);
     FUZZ_CHECK(a->hosts.n <= HOSTS_MAX);

@@ -76,3 +76,18 @@ def test_a_stall_of_5_s_is_borne_and_the_others_are_heard(job, tmp_path):
     lines = shown.read_text().splitlines()
     assert len(lines) == 400001
     assert sum(line.startswith("[vm2 trainer 2] ") for line in lines) == 400000
+
+
+def test_a_failure_behind_a_rank_that_stands_still_is_the_first_cause(job):
+    """Rank 2 passes on what rank 3 tells rank 0, and is itself taken for lost later."""
+    it = job("server: serve", "trainer 3: connect; dump up; wait die; exit 7",
+             "trainer: connect; dump up; forever", kill_grace=1, lost_timeout=4)
+    it.start().wait_for(*(f"up.trainer-{k}" for k in range(4)))
+    stop_rank(it, 2)
+    (it.workspace / "die").touch()
+    result = it.finish()
+    assert result.code == 7, result.said
+    assert "trainer 3 on vm3" in result.err and "exited with code 7" in result.err, result.said
+    assert "vm3 gives no sign of life" not in result.err, result.said
+    assert [machine["host"] for machine in result.report["attempts"][-1]["machines"]
+            if machine["processes"]] == ["vm0", "vm1", "vm3"], result.said

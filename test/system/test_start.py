@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from cluster import Listener
+from cluster import Listener, read_bytes
+from job import open_files
 from patience import load, wait_until
 
 
@@ -175,13 +176,26 @@ def test_a_restart_on_the_same_ports_works_at_once(solo):
         assert result.code == 0, result.said
 
 
+def hosts_connected_to(pid):
+    sockets = {path[len("socket:["):-1] for path in open_files(pid) if path.startswith("socket:[")}
+    rows = [line.split() for line in read_bytes(f"/proc/{pid}/net/tcp").decode().splitlines()[1:]]
+    return {row[2].split(":")[0] for row in rows if row[3] == "01" and row[9] in sockets}
+
+
 def test_sixteen_machines(clusters, mpi, tmp_path):
+    """Rank 0 has the connections of the tree and of MPI's own collectives alone. MPICH connects all
+    ranks itself."""
     from conftest import build_of
     from job import Job
     it = Job(clusters(16), build_of(mpi), mpi, tmp_path / "w", machines=16)
-    result = it.run()
+    it.script = ["server: serve", "trainer: connect; dump up; wait go"]
+    it.start().wait_for(*(f"up.trainer-{k}" for k in range(16)))
+    connected = hosts_connected_to(it.rank_on(0))
+    (it.workspace / "go").touch()
+    result = it.finish()
     assert result.code == 0, result.said
     assert len(result.processes()) == 32
+    assert mpi == "mpich" or len(connected) <= 5, connected  # four ranks, and mpirun's daemon
 
 
 def test_it_starts_at_once(solo):

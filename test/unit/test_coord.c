@@ -15,12 +15,13 @@
 #include "coord/pulse.h"
 #include "coord/signals.h"
 #include "coord/sleepers.h"
+#include "coord/tree.h"
 #include "unit.h"
 
 static bool has_link(int rank, int size, int to)
 {
-    int links[PEERS_LINKS_MAX];
-    int n = peers_links(rank, size, links);
+    int links[TREE_LINKS_MAX];
+    int n = tree_links(rank, size, links);
 
     for (int i = 0; i < n; i++)
         if (links[i] == to)
@@ -36,8 +37,8 @@ START_TEST(links_are_a_tree)
         int size = sizes[s], total = 0;
 
         for (int rank = 0; rank < size; rank++) {
-            int links[PEERS_LINKS_MAX];
-            int n = peers_links(rank, size, links);
+            int links[TREE_LINKS_MAX];
+            int n = tree_links(rank, size, links);
 
             total += n;
             for (int i = 0; i < n; i++) {
@@ -55,10 +56,28 @@ END_TEST
 
 START_TEST(links_are_few)
 {
-    int links[PEERS_LINKS_MAX];
+    int links[TREE_LINKS_MAX];
 
-    ck_assert_int_eq(peers_links(0, 65536, links), 16);
-    ck_assert_int_eq(peers_links(0, 1 << 30, links), 30);
+    ck_assert_int_eq(tree_links(0, 65536, links), 16);
+    ck_assert_int_eq(tree_links(0, 1 << 30, links), 30);
+}
+END_TEST
+
+START_TEST(a_message_finds_its_way_along_the_links)
+{
+    enum { SIZE = 100 };
+
+    for (int from = 0; from < SIZE; from++) {
+        for (int to = 0; to < SIZE; to++) {
+            int at = from, hops = 0;
+
+            while (at != to) {
+                ck_assert(has_link(at, SIZE, tree_next(at, to)));
+                at = tree_next(at, to);
+                ck_assert_int_le(++hops, 14);
+            }
+        }
+    }
 }
 END_TEST
 
@@ -93,7 +112,7 @@ END_TEST
 START_TEST(who_fell_silent_together_is_counted)
 {
     struct pulse pulse;
-    int silent[PEERS_LINKS_MAX];
+    int silent[TREE_LINKS_MAX];
 
     pulse_start(&pulse, 0, 5, 1000, 0); /* neighbours 1, 2, 4 */
     for (int64_t t = 0; t <= 700; t += 100)
@@ -201,23 +220,19 @@ START_TEST(announcements_out_of_range_are_refused)
 {
     struct announce a = an_announce();
 
-    for (int i = 0; i < 10; i++) {
+    ck_assert(arrives(&a));
+    for (int i = 0; i < 6; i++) {
         struct announce b = a;
-        bool wanted = i < 2;
 
         switch (i) {
-        case 0: b.code = -1; break; /* MEETING_DONE */
-        case 1: b.code = 255; break;
-        case 2: b.code = -2; break;
-        case 3: b.code = 256; break;
-        case 4: b.log_level = -1; break;
-        case 5: b.log_level = 3; break;
-        case 6: b.preempt_signal = 65; break;
-        case 7: b.lost_timeout_ms = -1; break;
-        case 8: a.hosts.items[1].port = 0; break;
-        case 9: a.hosts.items[1].port = 65536; break;
+        case 0: b.log_level = -1; break;
+        case 1: b.log_level = 3; break;
+        case 2: b.preempt_signal = 65; break;
+        case 3: b.lost_timeout_ms = -1; break;
+        case 4: a.hosts.items[1].port = 0; break;
+        case 5: a.hosts.items[1].port = 65536; break;
         }
-        ck_assert_msg(arrives(&b) == wanted, "%d", i);
+        ck_assert_msg(!arrives(&b), "%d", i);
     }
     announce_free(&a);
 }
@@ -368,10 +383,10 @@ START_TEST(a_sleeper_without_its_elected_rank_leaves)
 }
 END_TEST
 
-UNIT_MAIN("coord", links_are_a_tree, links_are_few, silence_is_lost_and_a_word_is_not,
-          own_absence_is_no_silence, who_fell_silent_together_is_counted,
-          beats_come_in_quarters_and_may_be_off, launchers_are_told_apart,
-          singletons_are_refused_with_the_remedy, only_hydra_is_told_to_abort,
-          announcement_arrives_as_sent, announcements_out_of_range_are_refused,
-          sleepers_leave_with_the_code_and_pass_signals_on,
+UNIT_MAIN("coord", links_are_a_tree, links_are_few, a_message_finds_its_way_along_the_links,
+          silence_is_lost_and_a_word_is_not, own_absence_is_no_silence,
+          who_fell_silent_together_is_counted, beats_come_in_quarters_and_may_be_off,
+          launchers_are_told_apart, singletons_are_refused_with_the_remedy,
+          only_hydra_is_told_to_abort, announcement_arrives_as_sent,
+          announcements_out_of_range_are_refused, sleepers_leave_with_the_code_and_pass_signals_on,
           a_sleeper_without_its_elected_rank_leaves, a_parent_that_is_asked_for)

@@ -82,7 +82,6 @@ END_TEST
 START_TEST(another_build_is_named_and_refused)
 {
     struct hello all[3];
-    struct buf bytes = {0};
     struct err err = {0};
 
     for (int r = 0; r < 3; r++)
@@ -93,15 +92,29 @@ START_TEST(another_build_is_named_and_refused)
     ck_assert_int_eq(hello_check(all, 3, &err), -1);
     ck_assert_int_eq(err.code, EXIT_MACHINE);
     ck_assert_ptr_nonnull(strstr(err.text, "vm2 runs another build"));
-    hello_sign(&bytes, &all[0].build);
+}
+END_TEST
+
+START_TEST(the_opening_has_a_code_that_each_build_can_read)
+{
+    struct hello own, other;
+    struct buf bytes = {0};
+    int code;
+
+    hello_make(&own, 100, 20);
+    hello_make(&other, 100, 24);
+    hello_sign(&bytes, &own.build, 5);
     buf_add(&bytes, "x", 1);
-    ck_assert_int_eq(hello_verify(&bytes, &all[2].build, &err), -1);
-    ck_assert_int_eq(hello_verify(&bytes, &all[1].build, &err), 0);
+    ck_assert(!hello_verify(&bytes, &other.build, &code));
+    ck_assert_int_eq(code, 5);
+    ck_assert(hello_verify(&bytes, &own.build, &code));
+    ck_assert_int_eq(code, 5);
     ck_assert_uint_eq(bytes.len, 1);
-    ck_assert_int_eq(hello_verify(&bytes, &all[1].build, &err), -1);
+    ck_assert(!hello_verify(&bytes, &own.build, &code));
+    ck_assert_int_eq(code, EXIT_MACHINE);
     buf_free(&bytes);
 }
 END_TEST
 
 UNIT_MAIN("start", the_limit_of_open_files_is_raised, an_early_signal_waits_for_its_meaning,
-          another_build_is_named_and_refused)
+          another_build_is_named_and_refused, the_opening_has_a_code_that_each_build_can_read)

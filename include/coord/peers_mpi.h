@@ -1,0 +1,40 @@
+/* peers_mpi: what peers_mpi and peers_mpi_leave share. */
+#ifndef COORD_PEERS_MPI_H
+#define COORD_PEERS_MPI_H
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "coord/fragments.h"
+#include "coord/peers.h"
+
+enum mpi_kind { KIND_OPEN_MPI, KIND_MPICH /* and its kin: Intel MPI, MVAPICH */ };
+
+/* Requests under way; the arrays are as long as MPI_Testsome wants them. */
+struct requests {
+    MPI_Request *request;
+    struct fragment **fragment; /* what each is about */
+    int *done;
+    MPI_Status *status;
+    int n, room;
+};
+
+struct mpi {
+    struct peers peers;
+    MPI_Comm comm;
+    enum mpi_kind kind;
+    bool several; /* ranks on a machine */
+    struct outgoing *outgoing;
+    struct incoming *incoming;
+    struct requests sends, receives;
+    MPI_Request gate;
+    int64_t gate_value[2], gate_result[2];
+    char version[MPI_MAX_LIBRARY_VERSION_STRING];
+};
+
+/* Two of struct peers_ops; see peers.h. */
+_Noreturn void peers_mpi_leave(struct peers *p, int code, bool outside);
+_Noreturn void peers_mpi_abort(struct peers *p, int code);
+
+#endif
