@@ -18,8 +18,9 @@ void text_harmless_ends(struct buf *out, const char *text, size_t most);
 /* As text_harmless, but each line break is kept and followed by `indent`. */
 void text_harmless_lines(struct buf *out, const char *text, const char *indent, size_t most);
 
-/* A copy where each byte that is no UTF-8 has become U+FFFD; the caller frees. NULL is NULL. */
-char *text_utf8(const char *text);
+/* Appends what stands between the quotes of a JSON string: valid UTF-8, each byte that is none as
+ * U+FFFD, and control characters, '"' and '\\' escaped. NULL is "". */
+void text_json(struct buf *out, const char *text);
 
 /* Appends valid UTF-8 with HTML's five characters as entities and control characters, but for tab
  * and line break, as U+FFFD. NULL is "". */

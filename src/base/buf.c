@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,9 +32,20 @@ void buf_add(struct buf *b, const void *data, size_t len)
 
 void buf_addf(struct buf *b, const char *format, ...)
 {
+    enum { MOSTLY = 64 }; /* bytes that most texts need less than */
+    char *to = buf_reserve(b, MOSTLY);
+    size_t room = b->capacity - b->len;
     char *text;
     va_list args;
+    int len;
 
+    va_start(args, format);
+    len = vsnprintf(to, room, format, args);
+    va_end(args);
+    if (len >= 0 && (size_t)len < room) {
+        b->len += (size_t)len;
+        return;
+    }
     va_start(args, format);
     text = mem_vprintf(format, args);
     va_end(args);

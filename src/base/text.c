@@ -126,21 +126,33 @@ void text_harmless_lines(struct buf *out, const char *text, const char *indent, 
     }
 }
 
-char *text_utf8(const char *text)
+/* How many bytes at the front of text stand in JSON as they are: printable ASCII. */
+static size_t json_plain(const char *text)
 {
-    struct buf out = {0};
-    uint32_t c;
+    size_t n = 0;
 
-    if (!text)
-        return NULL;
-    while (*text) {
-        size_t len = decode(text, &c);
+    while (text[n] >= ' ' && text[n] <= '~' && text[n] != '"' && text[n] != '\\')
+        n++;
+    return n;
+}
 
-        buf_add(&out, len ? text : REPLACEMENT, len ? len : 3);
+void text_json(struct buf *out, const char *text)
+{
+    while (text && *text) {
+        uint32_t c = 0;
+        size_t plain = json_plain(text);
+        size_t len = plain ? plain : decode(text, &c);
+
+        if (!len)
+            buf_add(out, REPLACEMENT, 3);
+        else if (!plain && (c == '"' || c == '\\'))
+            buf_addf(out, "\\%c", (char)c);
+        else if (!plain && c < ' ')
+            buf_addf(out, "\\u%04x", c);
+        else
+            buf_add(out, text, len);
         text += len ? len : 1;
     }
-    buf_add(&out, "", 1);
-    return out.data;
 }
 
 void text_html(struct buf *out, const char *text)

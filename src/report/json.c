@@ -1,59 +1,119 @@
-/* json: report.json, made by cJSON. A test compares it with doc/report.schema.json. */
+/* json: report.json, written as it goes along, since a tree of it would need some hundred MB for ten
+ * thousand machines. A test compares it with doc/report.schema.json.
+ */
 #include "report/json.h"
 
-#include <cjson/cJSON.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "report/hint.h"
 #include "report/sentence.h"
 
-static void add_text(cJSON *object, const char *name, const char *text)
-{
-    char *valid = text_utf8(text);
+/* Each value stands in a line of its own, but for what a flat object or array holds. */
+struct writer {
+    struct buf *out;
+    int depth;
+    int flat;      /* the depth from which on all stands in one line; 0: none yet */
+    bool has_more; /* a value stands before the next one, at the same depth */
+};
 
-    if (valid)
-        cJSON_AddStringToObject(object, name, valid);
-    else
-        cJSON_AddNullToObject(object, name);
-    free(valid);
+static void add(struct writer *w, const char *text)
+{
+    buf_add(w->out, text, strlen(text));
+}
+
+static void break_line(struct writer *w)
+{
+    enum { INDENT = 2 };
+    size_t blanks = (size_t)w->depth * INDENT;
+
+    if (w->flat)
+        return;
+    memset(buf_reserve(w->out, blanks + 1), ' ', blanks + 1);
+    w->out->data[w->out->len] = '\n';
+    w->out->len += blanks + 1;
+}
+
+/* Begins a value. name: of a member; NULL: in an array. */
+static void begin(struct writer *w, const char *name)
+{
+    if (w->has_more)
+        add(w, w->flat ? ", " : ",");
+    break_line(w);
+    w->has_more = true;
+    if (!name)
+        return;
+    add(w, "\"");
+    add(w, name);
+    add(w, "\": ");
+}
+
+/* An object or array; bracket opens it. */
+static void enter(struct writer *w, const char *name, const char *bracket)
+{
+    begin(w, name);
+    add(w, bracket);
+    w->depth++;
+    w->has_more = false;
+}
+
+/* The same, in one line. */
+static void enter_flat(struct writer *w, const char *name, const char *bracket)
+{
+    enter(w, name, bracket);
+    w->flat = w->depth;
+}
+
+static void leave(struct writer *w, const char *bracket)
+{
+    w->depth--;
+    if (w->has_more)
+        break_line(w);
+    if (w->depth < w->flat)
+        w->flat = 0;
+    add(w, bracket);
+    w->has_more = true;
+}
+
+static void add_text(struct writer *w, const char *name, const char *text)
+{
+    begin(w, name);
+    if (!text) {
+        add(w, "null");
+        return;
+    }
+    add(w, "\"");
+    text_json(w->out, text);
+    add(w, "\"");
+}
+
+static void add_bool(struct writer *w, const char *name, bool value)
+{
+    begin(w, name);
+    add(w, value ? "true" : "false");
 }
 
 /* Adds a number, or null where it is less than least, which means unknown or never. */
-static void add_number(cJSON *object, const char *name, int64_t value, int64_t least)
+static void add_number(struct writer *w, const char *name, int64_t value, int64_t least)
 {
+    begin(w, name);
     if (value >= least)
-        cJSON_AddNumberToObject(object, name, (double)value);
+        buf_addf(w->out, "%lld", (long long)value);
     else
-        cJSON_AddNullToObject(object, name);
+        add(w, "null");
 }
 
-static void add_seconds(cJSON *object, const char *name, int64_t ms)
+static void add_seconds(struct writer *w, const char *name, int64_t ms)
 {
-    if (ms >= 0)
-        cJSON_AddNumberToObject(object, name, (double)ms / 1000);
+    begin(w, name);
+    if (ms < 0)
+        add(w, "null");
     else
-        cJSON_AddNullToObject(object, name);
-}
-
-static void add_item(cJSON *array, const char *text)
-{
-    char *valid = text_utf8(text);
-
-    cJSON_AddItemToArray(array, cJSON_CreateString(valid));
-    free(valid);
-}
-
-static void add_texts(cJSON *object, const char *name, const struct strv *texts, size_t most)
-{
-    cJSON *array = cJSON_AddArrayToObject(object, name);
-
-    for (size_t i = texts->n > most ? texts->n - most : 0; i < texts->n; i++)
-        add_item(array, texts->items[i]);
+        buf_addf(w->out, "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
 }
 
 /* Adds the cause's own text too, which has no other field. */
-static void add_hint(cJSON *object, const struct cause *cause)
+static void add_hint(struct writer *w, const struct cause *cause)
 {
     const char *hint = report_hint(cause);
     struct buf text = {0};
@@ -64,7 +124,7 @@ static void add_hint(cJSON *object, const struct cause *cause)
         buf_addf(&text, "%s", hint);
     if (text.len)
         buf_add(&text, "", 1);
-    add_text(object, "hint", text.data);
+    add_text(w, "hint", text.data);
     buf_free(&text);
 }
 
@@ -78,119 +138,121 @@ static int64_t cause_exit_code(const struct cause *cause)
     }
 }
 
-static void add_cause(cJSON *attempt, const struct cause *cause)
+static void add_last_lines(struct writer *w, const struct strv *lines)
+{
+    enter(w, "last_lines", "[");
+    for (size_t i = lines->n > CAUSE_LINES ? lines->n - CAUSE_LINES : 0; i < lines->n; i++)
+        add_text(w, NULL, lines->items[i]);
+    leave(w, "]");
+}
+
+static void add_cause(struct writer *w, const struct cause *cause)
 {
     bool by_signal = cause && (cause->how == HOW_SIGNALED || cause->how == HOW_TOLD_TO_STOP ||
                                cause->how == HOW_PREEMPTED);
-    cJSON *object;
 
     if (!cause) {
-        cJSON_AddNullToObject(attempt, "cause");
+        add_text(w, "cause", NULL);
         return;
     }
-    object = cJSON_AddObjectToObject(attempt, "cause");
-    add_text(object, "host", cause->host);
-    add_number(object, "machine", cause->machine, 0);
-    add_text(object, "role", role_name(cause->role));
-    add_number(object, "id", cause->id, 0);
-    add_number(object, "pid", cause->pid, 1);
-    add_text(object, "how", report_how(cause->how));
-    add_number(object, "exit_code", cause_exit_code(cause), 0);
-    add_number(object, "signal", by_signal ? cause->value : 0, 1);
-    add_seconds(object, "age_s", cause->age_ms > 0 ? cause->age_ms : 0);
-    add_text(object, "exception", report_exception(cause));
-    add_texts(object, "last_lines", &cause->last_lines, CAUSE_LINES);
-    add_hint(object, cause);
+    enter(w, "cause", "{");
+    add_text(w, "host", cause->host);
+    add_number(w, "machine", cause->machine, 0);
+    add_text(w, "role", role_name(cause->role));
+    add_number(w, "id", cause->id, 0);
+    add_number(w, "pid", cause->pid, 1);
+    add_text(w, "how", report_how(cause->how));
+    add_number(w, "exit_code", cause_exit_code(cause), 0);
+    add_number(w, "signal", by_signal ? cause->value : 0, 1);
+    add_seconds(w, "age_s", cause->age_ms > 0 ? cause->age_ms : 0);
+    add_text(w, "exception", report_exception(cause));
+    add_last_lines(w, &cause->last_lines);
+    add_hint(w, cause);
+    leave(w, "}");
 }
 
-static void add_phases(cJSON *attempt, const struct report *report)
+static void add_phases(struct writer *w, const struct report *report)
 {
-    cJSON *phases = cJSON_AddArrayToObject(attempt, "phases");
-
+    enter(w, "phases", "[");
     for (int i = 0; i < report->n_phases; i++) {
-        cJSON *phase = cJSON_CreateObject();
-
-        add_text(phase, "name", report->phases[i].name);
-        add_seconds(phase, "start_s", report->phases[i].start_ms);
-        add_seconds(phase, "end_s", report->phases[i].end_ms);
-        cJSON_AddItemToArray(phases, phase);
+        enter_flat(w, NULL, "{");
+        add_text(w, "name", report->phases[i].name);
+        add_seconds(w, "start_s", report->phases[i].start_ms);
+        add_seconds(w, "end_s", report->phases[i].end_ms);
+        leave(w, "}");
     }
+    leave(w, "]");
 }
 
-static cJSON *make_process(const struct process_outcome *process)
+static void add_process(struct writer *w, const struct process_outcome *process)
 {
-    cJSON *object = cJSON_CreateObject();
-
-    add_text(object, "role", role_name(process->role));
-    add_number(object, "id", process->id, 0);
-    add_number(object, "pid", process->pid, 1);
-    add_seconds(object, "start_s", process->start_ms);
-    add_seconds(object, "ready_s", process->ready_ms);
-    add_seconds(object, "end_s", process->end_ms);
-    add_number(object, "exit_code", process->exit_code, 0);
-    add_number(object, "signal", process->signal, 1);
-    add_number(object, "max_rss_kb", process->max_rss_kb, 0);
-    add_seconds(object, "user_s", process->user_ms);
-    add_seconds(object, "sys_s", process->sys_ms);
-    add_text(object, "log", process->log);
-    return object;
+    enter_flat(w, NULL, "{");
+    add_text(w, "role", role_name(process->role));
+    add_number(w, "id", process->id, 0);
+    add_number(w, "pid", process->pid, 1);
+    add_seconds(w, "start_s", process->start_ms);
+    add_seconds(w, "ready_s", process->ready_ms);
+    add_seconds(w, "end_s", process->end_ms);
+    add_number(w, "exit_code", process->exit_code, 0);
+    add_number(w, "signal", process->signal, 1);
+    add_number(w, "max_rss_kb", process->max_rss_kb, 0);
+    add_seconds(w, "user_s", process->user_ms);
+    add_seconds(w, "sys_s", process->sys_ms);
+    add_text(w, "log", process->log);
+    leave(w, "}");
 }
 
-static cJSON *make_machine(const struct outcome *outcome)
+static void add_machine(struct writer *w, const struct outcome *outcome)
 {
-    cJSON *object = cJSON_CreateObject();
-    cJSON *processes, *warnings;
-
-    add_number(object, "machine", outcome->machine, 0);
-    add_number(object, "rank", outcome->rank, 0);
-    add_text(object, "host", outcome->host);
-    add_text(object, "ip", outcome->ip);
-    add_number(object, "port", outcome->port, 1);
-    add_number(object, "cpus", outcome->cpus, 1);
-    processes = cJSON_AddArrayToObject(object, "processes");
+    enter(w, NULL, "{");
+    add_number(w, "machine", outcome->machine, 0);
+    add_number(w, "rank", outcome->rank, 0);
+    add_text(w, "host", outcome->host);
+    add_text(w, "ip", outcome->ip);
+    add_number(w, "port", outcome->port, 1);
+    add_number(w, "cpus", outcome->cpus, 1);
+    enter(w, "processes", "[");
     for (int i = 0; i < outcome->n_processes; i++)
-        cJSON_AddItemToArray(processes, make_process(&outcome->processes[i]));
-    warnings = cJSON_AddArrayToObject(object, "warnings");
+        add_process(w, &outcome->processes[i]);
+    leave(w, "]");
+    enter(w, "warnings", "[");
     for (size_t i = 0; i < outcome->warnings.n; i++)
-        add_item(warnings, outcome->warnings.items[i].text);
-    return object;
+        add_text(w, NULL, outcome->warnings.items[i].text);
+    leave(w, "]");
+    leave(w, "}");
 }
 
-static cJSON *make_attempt(const struct report *report)
+static void add_attempt(struct writer *w, const struct report *report)
 {
-    cJSON *attempt = cJSON_CreateObject();
-    cJSON *machines;
-
-    add_number(attempt, "attempt", report->attempt, 0);
-    add_seconds(attempt, "start_s", report->start_ms);
-    add_cause(attempt, report->cause);
-    add_phases(attempt, report);
-    machines = cJSON_AddArrayToObject(attempt, "machines");
+    enter(w, NULL, "{");
+    add_number(w, "attempt", report->attempt, 0);
+    add_seconds(w, "start_s", report->start_ms);
+    add_cause(w, report->cause);
+    add_phases(w, report);
+    enter(w, "machines", "[");
     for (int i = 0; i < report->n_outcomes; i++)
-        cJSON_AddItemToArray(machines, make_machine(&report->outcomes[i]));
-    return attempt;
+        add_machine(w, &report->outcomes[i]);
+    leave(w, "]");
+    leave(w, "}");
 }
 
 void report_json(struct buf *out, const struct report *report)
 {
-    cJSON *root = cJSON_CreateObject();
-    cJSON *attempts;
-    char *text;
+    struct writer w = {.out = out, .depth = 1};
 
-    add_text(root, "version", report->version);
-    add_text(root, "job_id", report->job_id);
-    cJSON_AddBoolToObject(root, "complete", report->complete);
-    add_text(root, "command", report->command);
-    add_number(root, "exit_code", report->exit_code, 0);
-    add_text(root, "started_at", report->started_at);
-    add_seconds(root, "wall_s", report->wall_ms);
-    attempts = cJSON_AddArrayToObject(root, "attempts");
+    buf_add(out, "{", 1);
+    add_text(&w, "version", report->version);
+    add_text(&w, "job_id", report->job_id);
+    add_bool(&w, "complete", report->complete);
+    add_text(&w, "command", report->command);
+    add_number(&w, "exit_code", report->exit_code, 0);
+    add_text(&w, "started_at", report->started_at);
+    add_seconds(&w, "wall_s", report->wall_ms);
+    enter(&w, "attempts", "[");
     for (int i = 0; i < report->n_earlier; i++)
-        cJSON_AddItemToArray(attempts, make_attempt(&report->earlier[i]));
-    cJSON_AddItemToArray(attempts, make_attempt(report));
-    text = cJSON_Print(root);
-    if (text)
-        buf_addf(out, "%s\n", text);
-    cJSON_free(text);
-    cJSON_Delete(root);
+        add_attempt(&w, &report->earlier[i]);
+    add_attempt(&w, report);
+    leave(&w, "]");
+    leave(&w, "}");
+    buf_add(out, "\n", 1);
 }

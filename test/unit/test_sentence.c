@@ -44,15 +44,12 @@ START_TEST(text_for_json_is_valid)
                                            {"\xF4\x90\x80\x80",
                                             "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
                                             "\xEF\xBF\xBD"},
-                                           {"\xE2\x82", "\xEF\xBF\xBD\xEF\xBF\xBD"}};
+                                           {"\xE2\x82", "\xEF\xBF\xBD\xEF\xBF\xBD"},
+                                           {"a\"b\\c\n\x01\x7f/", "a\\\"b\\\\c\\u000a\\u0001\x7f/"}};
 
-    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-        char *text = text_utf8(pairs[i][0]);
-
-        ck_assert_str_eq(text, pairs[i][1]);
-        free(text);
-    }
-    ck_assert_ptr_null(text_utf8(NULL));
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+        CHECK_TEXT(pairs[i][1], text_json(&out, pairs[i][0]));
+    CHECK_TEXT("", text_json(&out, NULL));
 }
 END_TEST
 
