@@ -1,4 +1,6 @@
-/* attempts: reports of earlier attempts, owned. */
+/* attempts: reports of earlier attempts, owned. Of all machines one is kept, so that the report of a
+ * large job that is started again and again does not grow by all of them each time.
+ */
 #include "coord/attempts.h"
 
 #include <stdlib.h>
@@ -27,6 +29,23 @@ static void make_room(struct attempts *attempts)
             (size_t)attempts->n * sizeof(*attempts->items));
 }
 
+/* Keeps the outcome of the machine where the cause came about, and clears all others. */
+static void keep_one(struct report *kept, const struct report *report)
+{
+    struct outcome *all = (struct outcome *)report->outcomes;
+    struct outcome *one = mem_calloc(1, sizeof(*one));
+
+    kept->outcomes = one;
+    kept->n_outcomes = 0;
+    for (int i = 0; i < report->n_outcomes; i++) {
+        if (report->cause && all[i].machine == report->cause->machine && !kept->n_outcomes++)
+            *one = all[i];
+        else
+            outcome_clear(&all[i]);
+    }
+    free(all);
+}
+
 void attempts_keep(struct attempts *attempts, const struct report *report)
 {
     struct report *kept;
@@ -41,6 +60,7 @@ void attempts_keep(struct attempts *attempts, const struct report *report)
     kept->cause = report->cause ? cause_copy(report->cause) : NULL;
     kept->earlier = NULL;
     kept->n_earlier = 0;
+    keep_one(kept, report);
 }
 
 void attempts_free(struct attempts *attempts)

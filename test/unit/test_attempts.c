@@ -7,31 +7,42 @@
 
 static const struct phase phases[] = {{"servers", 0, 5}, {"trainers", 5, 9}};
 
-/* An attempt that failed with this code; its parts are the test's to give away. */
+enum { MACHINES = 3 };
+
+/* The end of an attempt on three machines; its outcomes are the test's to give away. */
 static struct report make(int attempt, struct cause *cause)
 {
-    struct outcome *outcomes = mem_calloc(1, sizeof(*outcomes));
+    struct outcome *outcomes = mem_calloc(MACHINES, sizeof(*outcomes));
 
-    outcomes[0].host = mem_strdup("vm0");
+    for (int i = 0; i < MACHINES; i++) {
+        outcomes[i].machine = i;
+        outcomes[i].host = mem_printf("vm%d", i);
+        warnings_add(&outcomes[i].warnings, "a warning", 1);
+    }
     return (struct report){.attempt = attempt,
                            .phases = phases,
                            .n_phases = 2,
                            .outcomes = outcomes,
-                           .n_outcomes = 1,
+                           .n_outcomes = MACHINES,
                            .cause = cause};
 }
 
-START_TEST(what_is_kept_is_a_copy)
+START_TEST(of_the_machines_the_causes_is_kept)
 {
     struct attempts attempts = {0};
-    struct cause cause = {.how = HOW_EXITED, .host = "vm1", .value = 3, .code = 3};
-    struct report report = make(0, &cause);
+    struct cause cause = {.how = HOW_EXITED, .machine = 1, .host = "vm1", .value = 3, .code = 3};
+    struct report report = make(0, &cause), nowhere;
 
     attempts_keep(&attempts, &report);
     cause.value = 4;
     ck_assert_int_eq(attempts.n, 1);
     ck_assert_int_eq(attempts.items[0].cause->value, 3);
-    ck_assert_str_eq(attempts.items[0].outcomes[0].host, "vm0");
+    ck_assert_int_eq(attempts.items[0].n_outcomes, 1);
+    ck_assert_str_eq(attempts.items[0].outcomes[0].host, "vm1");
+    cause.machine = -1;
+    nowhere = make(1, &cause);
+    attempts_keep(&attempts, &nowhere);
+    ck_assert_int_eq(attempts.items[1].n_outcomes, 0);
     ck_assert_int_eq(attempts.items[0].phases[1].end_ms, 9);
     attempts_free(&attempts);
     ck_assert_int_eq(attempts.n, 0);
@@ -54,4 +65,4 @@ START_TEST(the_newest_are_kept)
 }
 END_TEST
 
-UNIT_MAIN("attempts", what_is_kept_is_a_copy, the_newest_are_kept)
+UNIT_MAIN("attempts", of_the_machines_the_causes_is_kept, the_newest_are_kept)
