@@ -49,6 +49,10 @@ void root_program(struct root *root, int from, const char *path);
  * address: a warning, once for each, unless some machine of the job has it. */
 void root_foreign(struct root *root, int from, uint32_t address, uint32_t port);
 
+/* A whole line for the user, as it is to be printed. Not printed at once where others have said the
+ * same (notices.h). */
+void root_notice(struct root *root, int from, const char *line);
+
 /* All its servers have left with 0 while trainers run. Takes the cause over. */
 void root_left(struct root *root, int from, struct cause *cause);
 
@@ -61,6 +65,10 @@ void root_heard(struct root *root, int from, int64_t now);
 /* When it was last heard, if its outcome is still to come; else CLOCK_NEVER. */
 int64_t root_lacks(const struct root *root, int from);
 
+/* The ranks whose outcome is still to come, in any order: *n of them. Borrowed, until the next
+ * outcome. */
+const int *root_missing(const struct root *root, int *n);
+
 /* Have all outcomes come, except that of machine `lost` (-1: none)? */
 bool root_complete(const struct root *root, int lost);
 
@@ -71,6 +79,9 @@ char *root_in_run_dir(const struct root *root, const char *name);
 
 /* Sets the clocks of a new attempt. */
 void root_begin_attempt(struct root *root);
+
+/* Prints what root_notice has kept back. */
+void root_tell_notices(struct root *root);
 
 /* The phase that runs ends now. */
 void root_end_phases(struct root *root);

@@ -4,6 +4,7 @@
 #define COORD_ROOT_STATE_H
 
 #include "coord/attempts.h"
+#include "coord/notices.h"
 #include "coord/root.h"
 #include "report/report.h"
 
@@ -22,6 +23,9 @@ struct root {
     struct outcome *outcomes; /* by rank; of the ranks that have_come */
     int64_t *came;            /* when */
     bool *has_come;
+    int *missing; /* ranks whose outcome has not come, in any order: n_missing of them */
+    int n_missing;
+    int *missing_at;         /* by rank: where in missing */
     int64_t *heard;          /* when something last came from the rank */
     struct waiting *waiting; /* by rank */
     int64_t *waiting_came;   /* when */
@@ -30,6 +34,7 @@ struct root {
     char *program; /* of the first rank that told; NULL: none has */
     int program_from;
     bool program_warned;
+    struct notices notices;
     uint32_t foreign[ROOT_FOREIGN_MOST]; /* addresses that were warned of */
     int n_foreign;
     bool *has_left;

@@ -4,8 +4,10 @@
 
 #include "base/buf.h"
 #include "report/report.h"
+#include "report/rows.h"
 
-/* Appends an <svg> element; the page around it defines the classes of its colours. */
-void timeline_svg(struct buf *out, const struct report *report);
+/* Appends an <svg> element with these rows of the report; the page around it defines the classes of
+ * its colours. */
+void timeline_svg(struct buf *out, const struct report *report, const struct rows *rows);
 
 #endif

@@ -85,7 +85,7 @@ void coord_on_for_root(struct coord *c, int from, enum message_type type, struct
         break;
     case MESSAGE_NOTICE:
         if (payload->len)
-            console_say(root_console(c->root), text_of(payload));
+            root_notice(c->root, from, text_of(payload));
         break;
     case MESSAGE_FOREIGN: on_foreign(c, from, payload); break;
     case MESSAGE_LEFT:

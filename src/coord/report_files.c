@@ -74,7 +74,7 @@ void root_write_last_words(struct root *root, const struct report *report)
     root->last_words_written = path != NULL;
     if (!path)
         return;
-    report_warnings(&text, report, SIZE_MAX, NULL);
+    report_each_warning(&text, report);
     if (report->cause)
         report_cause_block(&text, report->cause);
     if (text.len)

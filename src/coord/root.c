@@ -135,8 +135,29 @@ static int phase_of(enum stage stage)
     return 0;
 }
 
+static void expect_all(struct root *root)
+{
+    root->n_missing = root->size;
+    for (int r = 0; r < root->size; r++) {
+        root->has_come[r] = false;
+        root->missing[r] = root->missing_at[r] = r;
+    }
+}
+
+/* The last of the missing takes its place. */
+static void expect_no_more(struct root *root, int from)
+{
+    int last = root->missing[--root->n_missing];
+
+    root->missing[root->missing_at[from]] = last;
+    root->missing_at[last] = root->missing_at[from];
+    root->has_come[from] = true;
+}
+
 void root_begin_attempt(struct root *root)
 {
+    expect_all(root);
+    notices_free(&root->notices);
     root->attempt_start = clock_ms();
     root->next_waiting = root->attempt_start + ROOT_WAITING_EVERY_MS;
     root->waiting_changed = false;
@@ -144,6 +165,11 @@ void root_begin_attempt(struct root *root)
     root->n_left = 0;
     for (int i = 0; i < ROOT_PHASES; i++)
         root->phases[i] = (struct phase){.name = phases[i].name, .start_ms = -1, .end_ms = -1};
+}
+
+void root_tell_notices(struct root *root)
+{
+    notices_tell(&root->notices, CLOCK_NEVER, say_line, root->console);
 }
 
 void root_end_phases(struct root *root)
@@ -167,6 +193,8 @@ struct root *root_open(struct job *job, const struct meeting *meeting, int size,
     root->outcomes = mem_calloc(n, sizeof(*root->outcomes));
     root->came = mem_calloc(n, sizeof(*root->came));
     root->has_come = mem_calloc(n, sizeof(*root->has_come));
+    root->missing = mem_calloc(n, sizeof(*root->missing));
+    root->missing_at = mem_calloc(n, sizeof(*root->missing_at));
     root->heard = mem_calloc(n, sizeof(*root->heard));
     root->waiting = mem_calloc(n, sizeof(*root->waiting));
     root->waiting_came = mem_calloc(n, sizeof(*root->waiting_came));
@@ -194,7 +222,10 @@ void root_close(struct root *root)
     free(root->outcomes);
     free(root->came);
     free(root->has_come);
+    free(root->missing);
+    free(root->missing_at);
     free(root->heard);
+    notices_free(&root->notices);
     free(root->waiting);
     free(root->waiting_came);
     free(root->has_left);
@@ -331,6 +362,12 @@ static void tick_waiting(struct root *root, int64_t now)
         say_waiting(root, ROLE_TRAINER, now);
 }
 
+void root_notice(struct root *root, int from, const char *line)
+{
+    if (notices_take(&root->notices, root->meeting->seats[from].host, line, clock_ms()))
+        console_say(root->console, line);
+}
+
 void root_left(struct root *root, int from, struct cause *cause)
 {
     int64_t exit_timeout = root->job->options.exit_timeout_ms;
@@ -354,6 +391,7 @@ void root_left(struct root *root, int from, struct cause *cause)
 struct cause *root_tick(struct root *root, int64_t now)
 {
     tick_waiting(root, now);
+    notices_tell(&root->notices, now, say_line, root->console);
     if (now < root->left_deadline || root->phases[phase_of(STAGE_DRAIN)].start_ms >= 0)
         return NULL;
     root->left_deadline = CLOCK_NEVER;
@@ -375,7 +413,8 @@ void root_outcome(struct root *root, int from, struct outcome *outcome)
     root->outcomes[from] = *outcome;
     *outcome = (struct outcome){0};
     root->outcomes[from].rank = from;
-    root->has_come[from] = true;
+    if (!root->has_come[from])
+        expect_no_more(root, from);
     root->came[from] = clock_ms();
 }
 
@@ -389,10 +428,14 @@ int64_t root_lacks(const struct root *root, int from)
     return root->has_come[from] ? CLOCK_NEVER : root->heard[from];
 }
 
+const int *root_missing(const struct root *root, int *n)
+{
+    *n = root->n_missing;
+    return root->missing;
+}
+
 bool root_complete(const struct root *root, int lost)
 {
-    for (int r = 0; r < root->size; r++)
-        if (!root->has_come[r] && root->meeting->machine_of[r] != lost)
-            return false;
-    return true;
+    return root->n_missing == 0 || (root->n_missing == 1 && lost >= 0 &&
+                                    root->meeting->machine_of[root->missing[0]] == lost);
 }

@@ -168,22 +168,29 @@ static void say_other_checks(struct root *root, const struct cause *first)
         log_error("%.*s", (int)text.len, text.data);
         buf_free(&text);
     }
+    if (said > SAID)
+        log_error("and %d more machines lack something", said - SAID);
 }
 
 /* Says who else was not ready when one machine's servers had no time left. */
 static void say_others_waiting(struct root *root, const struct cause *first)
 {
+    enum { SAID = 8 };
+    int said = 0;
+
     for (int r = 0; r < root->size; r++) {
         const struct waiting *waiting = &root->waiting[r];
         struct buf text = {0};
 
-        if (!waiting->left || root->meeting->machine_of[r] == first->machine)
+        if (!waiting->left || root->meeting->machine_of[r] == first->machine || said++ >= SAID)
             continue;
         report_awaited(&text, waiting, NULL, 0);
         log_error("%s was not ready in time either: %.*s", root->meeting->seats[r].host,
                   (int)text.len, text.data);
         buf_free(&text);
     }
+    if (said > SAID)
+        log_error("and %d more machines were not ready in time", said - SAID);
 }
 
 static void say_end(struct root *root, const struct report *report)
@@ -274,6 +281,7 @@ void root_conclude(struct root *root, const struct cause *known, bool may_restar
     const struct cause *cause = root_first_cause(root, known);
     struct report report;
 
+    root_tell_notices(root);
     root->cause = cause;
     root->complete = root_complete(root, -1);
     age_warnings(root);
@@ -313,21 +321,25 @@ void root_amend(struct root *root, const struct cause *cause)
 
 void root_say_silent(struct root *root, const struct cause *cause)
 {
+    enum { NAMED = 8 };
     int lost = cause && cause->how == HOW_LOST ? cause->machine : -1;
+    int said = 0;
 
     if (cause && is_own_loss(root, cause))
         return;
     for (int r = 0; r < root->size; r++)
-        if (!root->has_come[r] && root->meeting->machine_of[r] != lost)
+        if (!root->has_come[r] && root->meeting->machine_of[r] != lost && said++ < NAMED)
             log_warning("%s gives no sign of life; the job ends without it",
                         root->meeting->seats[r].host);
+    if (said > NAMED)
+        log_warning("and %d more machines give none; the job ends without them", said - NAMED);
 }
 
 static void forget_attempt(struct root *root)
 {
     for (int r = 0; r < root->size; r++) {
         root->outcomes[r] = (struct outcome){0}; /* kept by the attempts */
-        root->has_come[r] = root->has_left[r] = false;
+        root->has_left[r] = false;
         root->waiting[r] = (struct waiting){0};
     }
     cause_free(root->left);

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "report/hint.h"
+#include "report/rows.h"
 #include "report/sentence.h"
 #include "report/signal.h"
 #include "report/timeline.h"
@@ -161,19 +162,22 @@ static void add_earlier(struct buf *out, const struct report *report)
 
 static void add_warnings(struct buf *out, const struct report *report)
 {
-    size_t n;
-    struct warned *all = report_all_warnings(report, &n);
+    size_t n, more;
+    struct warned *first = report_first_warnings(report, &n, &more);
 
     for (size_t i = 0; i < n; i++) {
         buf_addf(out, i ? "<li>" : "<h2>Warnings</h2>\n<ul>\n<li>");
-        text_html(out, all[i].outcome->host);
+        text_html(out, first[i].outcome->host);
         buf_addf(out, ": ");
-        text_html(out, all[i].warning->text);
+        text_html(out, first[i].warning->text);
         buf_addf(out, "</li>\n");
     }
+    if (more)
+        buf_addf(out, "<li class=\"dim\">and %zu more like these; report.json has all</li>\n",
+                 more);
     if (n)
         buf_addf(out, "</ul>\n");
-    free(all);
+    free(first);
 }
 
 static void add_seconds_cell(struct buf *out, int64_t ms)
@@ -235,43 +239,69 @@ static void add_machine(struct buf *out, const struct outcome *outcome)
         buf_addf(out, ", rank %d</span></th></tr>\n", outcome->rank);
     else
         buf_addf(out, "</span> <span class=\"bad\">has not reported</span></th></tr>\n");
-    for (int i = 0; i < outcome->n_processes; i++)
-        add_process(out, outcome, &outcome->processes[i]);
 }
 
-static void add_table(struct buf *out, const struct report *report)
+/* Says which part of a large job is shown. */
+static void add_part(struct buf *out, const struct rows *rows)
 {
-    buf_addf(out, "<h2>Machines and processes</h2>\n<div class=\"wide\"><table>\n<thead><tr>"
+    if (rows->processes < rows->all_processes)
+        buf_addf(out,
+                 "<p class=\"dim\">%d of %d processes are shown: what failed, the last to be "
+                 "ready, the last to end, and the first. report.json has all.</p>\n",
+                 rows->processes, rows->all_processes);
+    if (rows->machines < rows->all_machines)
+        buf_addf(out,
+                 "<p class=\"dim\">%d of %d machines are shown. report.json has all.</p>\n",
+                 rows->machines, rows->all_machines);
+}
+
+static void add_table(struct buf *out, const struct rows *rows)
+{
+    buf_addf(out, "<h2>Machines and processes</h2>\n");
+    add_part(out, rows);
+    buf_addf(out, "<div class=\"wide\"><table>\n<thead><tr>"
                   "<th>process</th><th class=\"n\">pid</th><th class=\"n\">started, s</th>"
                   "<th class=\"n\">ready, s</th><th class=\"n\">ended, s</th><th>result</th>"
                   "<th class=\"n\">peak memory, MiB</th><th class=\"n\">CPU user, s</th>"
                   "<th class=\"n\">CPU system, s</th><th>log</th></tr></thead>\n<tbody>\n");
-    for (int i = 0; i < report->n_outcomes; i++)
-        add_machine(out, &report->outcomes[i]);
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct row *row = &rows->items[i];
+
+        if (i == 0 || row->outcome != row[-1].outcome)
+            add_machine(out, row->outcome);
+        if (row->process)
+            add_process(out, row->outcome, row->process);
+    }
     buf_addf(out, "</tbody>\n</table></div>\n");
 }
 
-static void add_timeline(struct buf *out, const struct report *report)
+static void add_timeline(struct buf *out, const struct report *report, const struct rows *rows)
 {
     buf_addf(out, "<h2>Timeline</h2>\n<p class=\"dim\">"
                   "<span class=\"key\" style=\"background:var(--server)\"></span>server"
                   "<span class=\"key\" style=\"background:var(--trainer)\"></span>trainer, sampler"
                   "<span class=\"key\" style=\"background:var(--bad)\"></span>failed"
                   "<span class=\"key\" style=\"background:var(--stopped)\"></span>stopped by "
-                  "dgl-mpilaunch &nbsp; | ready</p>\n<div class=\"wide\">\n");
-    timeline_svg(out, report);
+                  "dgl-mpilaunch &nbsp; | ready</p>\n");
+    add_part(out, rows);
+    buf_addf(out, "<div class=\"wide\">\n");
+    timeline_svg(out, report, rows);
     buf_addf(out, "</div>\n");
 }
 
 void report_html(struct buf *out, const struct report *report)
 {
+    struct rows rows;
+
+    rows_choose(&rows, report);
     buf_add(out, head, strlen(head));
     add_headline(out, report);
     if (report->cause)
         add_cause(out, report->cause);
     add_earlier(out, report);
     add_warnings(out, report);
-    add_timeline(out, report);
-    add_table(out, report);
+    add_timeline(out, report, &rows);
+    add_table(out, &rows);
     buf_addf(out, "</body>\n</html>\n");
+    rows_free(&rows);
 }

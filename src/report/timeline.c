@@ -32,15 +32,6 @@ static int64_t whole_span(const struct report *report)
     return span;
 }
 
-static int count_processes(const struct report *report)
-{
-    int n = 0;
-
-    for (int i = 0; i < report->n_outcomes; i++)
-        n += report->outcomes[i].n_processes;
-    return n;
-}
-
 static double place(int64_t ms, int64_t span)
 {
     return LABEL_WIDTH + (double)ms * PLOT_WIDTH / (double)span;
@@ -102,7 +93,7 @@ static const char *bar_class(const struct process_outcome *process)
 {
     if (process->stopped)
         return "stopped";
-    if (process->signal || process->exit_code > 0)
+    if (rows_is_failed(process))
         return "failed";
     return process->role == ROLE_SERVER ? "server" : "trainer";
 }
@@ -137,10 +128,10 @@ static void add_row(struct buf *out, const struct outcome *outcome,
     buf_addf(out, " %s %d</title></g>\n", role_name(process->role), process->id);
 }
 
-void timeline_svg(struct buf *out, const struct report *report)
+void timeline_svg(struct buf *out, const struct report *report, const struct rows *rows)
 {
     int64_t span = whole_span(report);
-    int height = HEAD_HEIGHT + count_processes(report) * ROW_HEIGHT + 4;
+    int height = HEAD_HEIGHT + rows->processes * ROW_HEIGHT + 4;
     int y = HEAD_HEIGHT;
 
     buf_addf(out,
@@ -149,8 +140,11 @@ void timeline_svg(struct buf *out, const struct report *report)
              PLOT_END + 30, height);
     add_phases(out, report, span, height);
     add_ticks(out, span, height);
-    for (int i = 0; i < report->n_outcomes; i++)
-        for (int k = 0; k < report->outcomes[i].n_processes; k++, y += ROW_HEIGHT)
-            add_row(out, &report->outcomes[i], &report->outcomes[i].processes[k], span, y);
+    for (size_t i = 0; i < rows->n; i++) {
+        if (!rows->items[i].process)
+            continue;
+        add_row(out, rows->items[i].outcome, rows->items[i].process, span, y);
+        y += ROW_HEIGHT;
+    }
     buf_addf(out, "</svg>\n");
 }

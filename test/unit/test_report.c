@@ -10,6 +10,7 @@
 #include "report/json.h"
 #include "report/report.h"
 #include "report/summary.h"
+#include "report/warnings.h"
 #include "sample.h"
 #include "unit.h"
 
@@ -47,6 +48,62 @@ START_TEST(the_summary_counts_and_warns)
                "dgl-mpilaunch: warning: vm1: four\n"
                "dgl-mpilaunch: warning: vm0: six\n",
                report_summary(&out, &report, NULL, NULL));
+}
+END_TEST
+
+/* A report on n machines with a warning and p processes each, the latter in ps. */
+static struct report make_many(int n, int p, struct process_outcome *ps)
+{
+    struct outcome *outcomes = mem_calloc((size_t)n, sizeof(*outcomes));
+    struct report report = sample_good;
+
+    for (int i = 0; i < n; i++) {
+        outcomes[i] = (struct outcome){.machine = i, .rank = i, .host = mem_printf("node%d", i)};
+        outcomes[i].processes = ps + i * p;
+        outcomes[i].n_processes = p;
+        for (int k = 0; k < p; k++)
+            ps[i * p + k] = (struct process_outcome){.role = ROLE_TRAINER, .id = i * p + k};
+        warnings_add(&outcomes[i].warnings, "trainer 7 has no hook on a machine", 1000 - i);
+    }
+    report.outcomes = outcomes;
+    report.n_outcomes = n;
+    return report;
+}
+
+static void free_many(struct report *report)
+{
+    for (int i = 0; i < report->n_outcomes; i++) {
+        ((struct outcome *)report->outcomes)[i].processes = NULL;
+        ((struct outcome *)report->outcomes)[i].n_processes = 0;
+        outcome_clear((struct outcome *)&report->outcomes[i]);
+    }
+    free((void *)report->outcomes);
+}
+
+START_TEST(what_many_machines_say_is_said_four_times)
+{
+    struct process_outcome ps[300];
+    struct report report = make_many(300, 1, ps);
+
+    CHECK_TEXT("dgl-mpilaunch: warning: node0: trainer 7 has no hook on a machine\n"
+               "dgl-mpilaunch: warning: node1: trainer 7 has no hook on a machine\n"
+               "dgl-mpilaunch: warning: node2: trainer 7 has no hook on a machine\n"
+               "dgl-mpilaunch: warning: node3: trainer 7 has no hook on a machine\n"
+               "dgl-mpilaunch: and 296 more warnings like these\n",
+               report_warnings(&out, &report, SIZE_MAX, NULL));
+    free((void *)report.outcomes[299].warnings.items[0].text);
+    report.outcomes[299].warnings.items[0].text = mem_strdup("something else");
+    CHECK_TEXT("dgl-mpilaunch: warning: node0: trainer 7 has no hook on a machine\n"
+               "dgl-mpilaunch: and 299 more warnings, in 'log'\n",
+               report_warnings(&out, &report, 2, "log"));
+    CHECK_TEXT("dgl-mpilaunch: warning: node0: trainer 7 has no hook on a machine\n"
+               "dgl-mpilaunch: warning: node1: trainer 7 has no hook on a machine\n"
+               "dgl-mpilaunch: warning: node2: trainer 7 has no hook on a machine\n"
+               "dgl-mpilaunch: warning: node3: trainer 7 has no hook on a machine\n"
+               "dgl-mpilaunch: warning: node299: something else\n"
+               "dgl-mpilaunch: and 295 more warnings, in 'log'\n",
+               report_warnings(&out, &report, 6, "log"));
+    free_many(&report);
 }
 END_TEST
 
@@ -308,17 +365,52 @@ START_TEST(the_page_needs_nothing_from_outside)
 }
 END_TEST
 
+static int count(const char *page, const char *what)
+{
+    int n = 0;
+
+    for (const char *at = page; (at = strstr(at, what)); at++)
+        n++;
+    return n;
+}
+
 START_TEST(the_timeline_has_a_bar_for_each_process)
 {
     char *page = html_of(&sample_bad);
-    int bars = 0;
 
-    for (const char *at = page; (at = strstr(at, "rx=\"2\"/>")); at++)
-        bars++;
-    ck_assert_int_eq(bars, 4);
+    ck_assert_int_eq(count(page, "rx=\"2\"/>"), 4);
     ck_assert_ptr_nonnull(strstr(page, "<rect class=\"failed\""));
     ck_assert_ptr_nonnull(strstr(page, "<rect class=\"stopped\""));
     free(page);
+}
+END_TEST
+
+START_TEST(the_page_shows_a_part_of_a_large_job)
+{
+    enum { MACHINES = 300, EACH = 10, LAST = MACHINES * EACH - 1 };
+    struct process_outcome *ps = mem_calloc(MACHINES * EACH, sizeof(*ps));
+    struct report report = make_many(MACHINES, EACH, ps);
+    struct cause cause = {.how = HOW_EXITED, .role = ROLE_TRAINER, .id = LAST - 1, .value = 1};
+    char *page;
+
+    report.cause = &cause;
+    for (int i = 1500; i < LAST; i++) /* more than are shown; the cause is the last of them */
+        ps[i].exit_code = 1;
+    ps[LAST].ready_ms = ps[LAST].end_ms = 5000;
+    page = html_of(&report);
+    ck_assert_int_eq(count(page, "rx=\"2\"/>"), 1000);
+    ck_assert_int_eq(count(page, "<rect class=\"failed\""), 501);
+    ck_assert_int_eq(count(page, "<tr><td>trainer "), 1000);
+    ck_assert_int_eq(count(page, "<tr><td>trainer 2998<"), 1);
+    ck_assert_int_eq(count(page, "<tr><td>trainer 2999<"), 1);
+    ck_assert_int_eq(count(page, "<tr><td>trainer 497<"), 1);
+    ck_assert_int_eq(count(page, "1000 of 3000 processes are shown"), 2);
+    ck_assert_int_eq(count(page, "<tr class=\"machine\">"), 101);
+    ck_assert_int_eq(count(page, "101 of 300 machines are shown"), 2);
+    ck_assert_int_eq(count(page, "and 296 more like these; report.json has all"), 1);
+    free(page);
+    free_many(&report);
+    free(ps);
 }
 END_TEST
 
@@ -365,4 +457,5 @@ UNIT_MAIN("report", earlier_attempts_are_listed, the_summary_counts_and_warns,
           the_json_of_machines_has_its_values, the_json_hint_carries_the_text_of_the_cause,
           seconds_have_three_decimals_as_written, the_page_escapes_all_foreign_text,
           the_page_needs_nothing_from_outside, the_timeline_has_a_bar_for_each_process,
-          an_empty_report_is_written_too)
+          an_empty_report_is_written_too, what_many_machines_say_is_said_four_times,
+          the_page_shows_a_part_of_a_large_job)

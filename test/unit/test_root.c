@@ -1,10 +1,12 @@
 /* test_root: whom rank 0 says it waits for, and when, by a clock that is made up. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "coord/notices.h"
 #include "coord/root.h"
 #include "report/awaited.h"
 #include "unit.h"
@@ -126,5 +128,66 @@ START_TEST(many_are_counted)
 }
 END_TEST
 
-UNIT_MAIN("root", late_servers_are_named_each_10_s,
+static void come(struct root *root, int from)
+{
+    struct outcome outcome = {.machine = from, .rank = from};
+
+    root_outcome(root, from, &outcome);
+}
+
+START_TEST(the_missing_are_known)
+{
+    struct root *root = open_root();
+    const int *missing;
+    int n;
+
+    ck_assert(!root_complete(root, -1));
+    come(root, 1);
+    come(root, 1);
+    missing = root_missing(root, &n);
+    ck_assert_int_eq(n, 2);
+    ck_assert_int_eq(missing[0] + missing[1], 0 + 2);
+    ck_assert(!root_complete(root, 2));
+    come(root, 0);
+    ck_assert(root_complete(root, 2));
+    ck_assert(!root_complete(root, 1));
+    ck_assert(!root_complete(root, -1));
+    come(root, 2);
+    ck_assert(root_complete(root, -1));
+    ck_assert_ptr_nonnull(root_missing(root, &n));
+    ck_assert_int_eq(n, 0);
+    root_close(root);
+}
+END_TEST
+
+START_TEST(what_many_machines_say_is_folded)
+{
+    struct notices notices = {0};
+    char line[80], host[20];
+
+    for (int i = 0; i < 1000; i++) {
+        snprintf(host, sizeof(host), i % 2 ? "vm%d" : "gpu-%x", i);
+        snprintf(line, sizeof(line), "dgl-mpilaunch: warning: %s: no log files\n", host);
+        ck_assert(notices_take(&notices, host, line, 100) == (i < KINDS_SAID));
+    }
+    ck_assert(notices_take(&notices, "vm1", "dgl-mpilaunch: another on vm1\n", 100));
+    notices_tell(&notices, 200, hear, NULL);
+    said_is("");
+    notices_tell(&notices, 2100, hear, NULL);
+    said_is("dgl-mpilaunch: 996 more lines like this: warning: gpu-4: no log files\n");
+    ck_assert(!notices_take(&notices, host, line, 3000));
+    notices_tell(&notices, CLOCK_NEVER, hear, NULL);
+    said_is(line);
+    notices_tell(&notices, CLOCK_NEVER, hear, NULL);
+    said_is("");
+    for (int i = 0; i < 10000; i++) { /* all of another kind */
+        snprintf(line, sizeof(line), "%c%c%c\n", 'a' + i / 676, 'a' + i / 26 % 26, 'a' + i % 26);
+        notices_take(&notices, "vm0", line, 0);
+    }
+    ck_assert_int_eq(notices.kinds.count, KINDS_MOST);
+    notices_free(&notices);
+}
+END_TEST
+
+UNIT_MAIN("root", the_missing_are_known, what_many_machines_say_is_folded, late_servers_are_named_each_10_s,
           a_trainer_that_does_not_end_is_named_each_minute, many_are_counted)
