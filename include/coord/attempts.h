@@ -13,8 +13,8 @@ struct attempts {
     int n;
 };
 
-/* Keeps of a report its numbers, its cause, its phases, and the outcome of the cause's machine. Takes
- * over its outcomes, array and contents. */
+/* Keeps of a report its numbers, its cause, its phases, and the outcome of the cause's machine.
+ * Takes over its outcomes, array and contents. */
 void attempts_keep(struct attempts *attempts, const struct report *report);
 
 void attempts_free(struct attempts *attempts);

@@ -1,6 +1,6 @@
 /* notices: lines for the user that come from other machines. Of those that say the same but for the
- * machine and numbers the first KINDS_SAID are printed, and then, from time to time, one more with how
- * many there were. Rank 0's.
+ * machine and numbers the first KINDS_SAID are printed, and then, from time to time, one more with
+ * how many there were. Rank 0's.
  */
 #ifndef COORD_NOTICES_H
 #define COORD_NOTICES_H

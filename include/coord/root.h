@@ -17,7 +17,8 @@
 
 struct root;
 
-/* size: coordinators. credit is called when len console bytes of a rank have left. Makes the run
+/* size: coordinators. credit is called when len console bytes of a rank have left, a quarter of its
+ * credit at least. Makes the run
  * folder; one that cannot be made is dropped: a default one with a warning, an explicit one with
  * err (EXIT_USAGE). job, meeting and scribe stay the caller's and must live longer; scribe, which
  * writes the report, may be NULL where nothing is written. Never NULL. */

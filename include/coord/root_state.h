@@ -20,6 +20,9 @@ struct root {
     const struct meeting *meeting;
     int size;
     struct console *console;
+    void (*credit)(void *arg, int from, size_t len);
+    void *credit_arg;
+    size_t *owed; /* by rank: bytes that have left the console, and no credit was given for */
     struct outcome *outcomes; /* by rank; of the ranks that have_come */
     int64_t *came;            /* when */
     bool *has_come;

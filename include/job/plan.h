@@ -13,6 +13,13 @@
 /* Variables that get the interface of the machine's address where they are not set. */
 #define PLAN_INTERFACE_NAMES "GLOO_SOCKET_IFNAME", "TP_SOCKET_IFNAME"
 
+enum {
+    PLAN_CREDIT_PARTS = 4,      /* credit comes back by such a part of it at least */
+    PLAN_CREDIT_MOST = 1 << 20, /* console bytes of one machine */
+    PLAN_CREDIT_ALL = 40 << 20  /* of all machines; at rank 0 what says whose they are comes to it,
+                                   8 bytes for 13 or more: 64 MiB (console.c) */
+};
+
 /* One process to run. */
 struct process_plan {
     enum role role;
@@ -61,6 +68,10 @@ struct slice {
 struct slice *plan_slice(const struct job *job, int machine, const struct seat *seat);
 
 void slice_free(struct slice *slice);
+
+/* How many bytes of output, prefixes included, each of so many machines may have on their way to
+ * the console, besides a last line. */
+int64_t plan_credit(int machines);
 
 /* The text that a process of that role hands to a shell; NULL: it runs argv. */
 const char *slice_command(const struct slice *slice, enum role role);

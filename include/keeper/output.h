@@ -18,7 +18,6 @@
 #include "keeper/logs.h"
 
 enum {
-    OUTPUT_CREDIT = 1 << 20, /* console bytes, prefixes included, under way at start */
     /* How long a process with a log file may be held up for credit, until the console has caught up
      * with all of it again: a burst is shown whole, a slow reader costs lines and not time. */
     OUTPUT_PATIENCE_MS = 1000,
@@ -39,6 +38,8 @@ struct output_sink {
     int patience_ms;   /* OUTPUT_PATIENCE_MS; 0: none */
     struct logs *logs; /* the log files are written by; NULL only without log_dir */
     int64_t log_size;  /* bytes, then a log file is rotated; 0: never */
+    int64_t credit;    /* so many console bytes, prefixes included, and one more line may be under
+                          way */
 };
 
 /* host stands in prefixes and log names, the number of an attempt after the first (0) in log names.

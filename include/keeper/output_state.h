@@ -29,7 +29,8 @@ struct output {
     struct stream *streams;
     int n, next; /* next: whose turn is first */
     int64_t credit;
-    int64_t starved; /* since when credit has not been full again, once it was short; or never */
+    int64_t starved; /* since when the console has not caught up again, once credit was short;
+                        or never */
     bool muted;
     struct buf batch;
     int64_t settle_from; /* 0: not yet */

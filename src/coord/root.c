@@ -18,6 +18,7 @@
 #include "base/watchdog.h"
 #include "coord/root_state.h"
 #include "coord/rundir.h"
+#include "job/plan.h"
 #include "report/report.h"
 #include "report/awaited.h"
 
@@ -100,6 +101,20 @@ static void say_line(void *arg, const char *line)
     console_say(arg, line);
 }
 
+/* Credit goes back by the quarter, so that a machine that prints little costs no message for it.
+ * One that has used up all its credit always gets some when its lines have left. */
+static void on_written(void *arg, int from, size_t len)
+{
+    struct root *root = arg;
+    size_t owed = root->owed[from] + len;
+
+    root->owed[from] = 0;
+    if (owed >= (size_t)plan_credit(root->size) / PLAN_CREDIT_PARTS)
+        root->credit(root->credit_arg, from, owed);
+    else
+        root->owed[from] = owed;
+}
+
 static char *command_text(const struct options *options)
 {
     struct buf text = {0};
@@ -157,6 +172,7 @@ static void expect_no_more(struct root *root, int from)
 void root_begin_attempt(struct root *root)
 {
     expect_all(root);
+    memset(root->owed, 0, (size_t)root->size * sizeof(*root->owed)); /* keepers begin with all */
     notices_free(&root->notices);
     root->attempt_start = clock_ms();
     root->next_waiting = root->attempt_start + ROOT_WAITING_EVERY_MS;
@@ -193,6 +209,7 @@ struct root *root_open(struct job *job, const struct meeting *meeting, int size,
     root->outcomes = mem_calloc(n, sizeof(*root->outcomes));
     root->came = mem_calloc(n, sizeof(*root->came));
     root->has_come = mem_calloc(n, sizeof(*root->has_come));
+    root->owed = mem_calloc(n, sizeof(*root->owed));
     root->missing = mem_calloc(n, sizeof(*root->missing));
     root->missing_at = mem_calloc(n, sizeof(*root->missing_at));
     root->heard = mem_calloc(n, sizeof(*root->heard));
@@ -203,7 +220,9 @@ struct root *root_open(struct job *job, const struct meeting *meeting, int size,
     root->command = command_text(&job->options);
     clock_utc_extended(root->started_at, sizeof(root->started_at));
     root_begin_attempt(root);
-    root->console = console_open(credit, arg);
+    root->credit = credit;
+    root->credit_arg = arg;
+    root->console = console_open(on_written, root);
     log_set_sink(say_line, root->console);
     make_run_dir(root, err);
     return root;
@@ -222,6 +241,7 @@ void root_close(struct root *root)
     free(root->outcomes);
     free(root->came);
     free(root->has_come);
+    free(root->owed);
     free(root->missing);
     free(root->missing_at);
     free(root->heard);

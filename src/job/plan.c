@@ -160,6 +160,13 @@ struct slice *plan_slice(const struct job *job, int machine, const struct seat *
     return slice;
 }
 
+int64_t plan_credit(int machines)
+{
+    int64_t share = PLAN_CREDIT_ALL / machines;
+
+    return share < PLAN_CREDIT_MOST ? share : PLAN_CREDIT_MOST;
+}
+
 const char *slice_command(const struct slice *slice, enum role role)
 {
     return role == ROLE_SAMPLER ? slice->sampler_command : slice->command;

@@ -15,12 +15,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "job/plan.h"
 #include "keeper/output_state.h"
 
 enum {
-    PIECE = LOGS_PIECE,             /* bytes read from a stream in its turn */
-    DRAIN_MAX = 1 << 20,            /* the largest pipe that an ordinary user may have */
-    RESUME_FROM = OUTPUT_CREDIT / 4 /* after a gap, so that gaps are few and long */
+    PIECE = LOGS_PIECE, /* bytes read from a stream in its turn */
+    DRAIN_MAX = 1 << 20 /* the largest pipe that an ordinary user may have */
 };
 
 struct output *output_open(const char *host, const char *log_dir, int attempt,
@@ -32,7 +32,7 @@ struct output *output_open(const char *host, const char *log_dir, int attempt,
     o->log_dir = mem_strdup(log_dir);
     o->sink = *sink;
     o->attempt = attempt;
-    o->credit = OUTPUT_CREDIT;
+    o->credit = sink->credit;
     o->starved = o->settle_ends = CLOCK_NEVER;
     return o;
 }
@@ -123,12 +123,23 @@ static bool is_patient(const struct output *o)
     return o->starved == CLOCK_NEVER || clock_ms() - o->starved < o->sink.patience_ms;
 }
 
-/* May this line be sent? Otherwise it is counted, or waits. */
-static bool allowed(struct output *o, struct stream *s, size_t len)
+/* After a gap so much must be there, so that gaps are few and long. */
+static bool may_resume(const struct output *o)
 {
-    int64_t wanted = s->hidden > 0 ? RESUME_FROM : (int64_t)cost_of(s, len);
+    return o->credit >= o->sink.credit / PLAN_CREDIT_PARTS;
+}
 
-    if (o->credit >= wanted) {
+/* Has the console caught up with all? Of the last part nobody tells. */
+static bool is_caught_up(const struct output *o)
+{
+    return o->credit > o->sink.credit - o->sink.credit / PLAN_CREDIT_PARTS;
+}
+
+/* May a line be sent? Otherwise it is counted, or waits. The last one may take more than there is:
+ * a line that is longer than all credit need not wait for ever, while others' short ones go. */
+static bool allowed(struct output *o, struct stream *s)
+{
+    if (s->hidden > 0 ? may_resume(o) : o->credit > 0) {
         tell_hidden(o, s);
         return true;
     }
@@ -183,7 +194,7 @@ static void show_bar(struct output *o, struct stream *s, int64_t now)
     if (!s->is_bar || s->shown == s->held.len || now < s->bar_at)
         return;
     s->bar_at = now + OUTPUT_BAR_MS;
-    if (o->muted || s->hidden > 0 || o->credit < (int64_t)cost_of(s, state.len))
+    if (o->muted || s->hidden > 0 || o->credit <= 0)
         return; /* a later one will do */
     emit(o, s, s->held.data, state.len);
     s->shown = s->held.len;
@@ -210,7 +221,7 @@ static void show(struct output *o, struct stream *s, bool last)
     while (next_line(s->held.data + at, s->held.len - at, last, &line)) {
         bool is_news = at > 0 || !is_shown(s, &line);
 
-        if (is_news && !o->muted && allowed(o, s, line.len))
+        if (is_news && !o->muted && allowed(o, s))
             emit(o, s, s->held.data + at + line.at, line.len);
         if (s->waits)
             break;
@@ -324,12 +335,14 @@ void output_tick(struct output *o, int64_t now)
 void output_credit(struct output *o, uint32_t bytes)
 {
     o->credit += bytes;
-    if (o->credit >= OUTPUT_CREDIT)
+    if (o->credit > o->sink.credit)
+        o->credit = o->sink.credit; /* some was for an earlier attempt's lines */
+    if (is_caught_up(o))
         o->starved = CLOCK_NEVER;
     for (int i = 0; i < o->n; i++) {
         struct stream *s = &o->streams[(o->next + i) % o->n];
 
-        if (s->hidden > 0 && o->credit >= RESUME_FROM)
+        if (s->hidden > 0 && may_resume(o))
             tell_hidden(o, s);
         if (s->waits)
             show(o, s, s->fd < 0);

@@ -48,8 +48,13 @@ static void output_warn(void *arg, const char *sentence)
 
 static void open_output(struct machine *m)
 {
-    struct output_sink sink = {output_send,        output_warn, m,
-                               OUTPUT_PATIENCE_MS, &m->logs,    m->slice->log_size};
+    struct output_sink sink = {.send = output_send,
+                               .warn = output_warn,
+                               .arg = m,
+                               .patience_ms = OUTPUT_PATIENCE_MS,
+                               .logs = &m->logs,
+                               .log_size = m->slice->log_size,
+                               .credit = plan_credit(m->slice->machines)};
 
     m->output = output_open(m->slice->host, m->slice->log_dir, m->slice->attempt, &sink);
 }

@@ -33,7 +33,8 @@ static void show(struct marks *marks, int i)
 static void show_cause(struct marks *marks, const struct cause *cause)
 {
     for (int i = 0; cause && i < marks->n; i++)
-        if (marks->items[i].process->role == cause->role && marks->items[i].process->id == cause->id)
+        if (marks->items[i].process->role == cause->role &&
+            marks->items[i].process->id == cause->id)
             show(marks, i);
 }
 

@@ -1,5 +1,6 @@
 /* test_console: rank 0's console before readers that read, pause, are gone, or have no room. */
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,7 +170,91 @@ START_TEST(console_survives_a_reader_that_is_gone)
 }
 END_TEST
 
-UNIT_MAIN("console", console_never_blocks_and_gives_credit_when_read,
-          console_survives_a_reader_that_is_gone,
+static void count_by_sender(void *arg, int from, size_t len)
+{
+    ((size_t *)arg)[from] += len;
+}
+
+static size_t memory_in_use(void)
+{
+    struct mallinfo2 info = mallinfo2();
+
+    return info.uordblks + info.hblkhd;
+}
+
+/* Two machines print lines of a few bytes, and nobody reads: what is queued takes no more than
+ * twice its bytes. Then it is read, and each machine gets its own back. */
+START_TEST(short_lines_cost_little_and_are_given_back)
+{
+    enum { LINES = 100000, LINE = 13 };
+    static const char line[2][LINE + 1] = {"[a trainer 0\n", "[b trainer 1\n"};
+    int out[2], saved = dup(STDOUT_FILENO);
+    size_t written[2] = {0, 0}, got = 0, before;
+    char *read_back = mem_calloc(LINES, LINE);
+    struct console *c;
+
+    ck_assert_int_eq(pipe(out), 0);
+    fflush(NULL);
+    dup2(out[1], STDOUT_FILENO);
+    c = console_open(count_by_sender, written);
+    before = memory_in_use();
+    for (int i = 0; i < LINES; i++)
+        console_output(c, i % 2, line[i % 2], LINE);
+    dup2(saved, STDOUT_FILENO);
+    ck_assert_uint_lt(memory_in_use() - before, 2 * LINES * LINE);
+    while (got < LINES * LINE) {
+        ssize_t n;
+
+        console_pump(c);
+        n = read(out[0], read_back + got, LINES * LINE - got);
+        ck_assert_int_gt(n, 0);
+        got += (size_t)n;
+    }
+    ck_assert(!console_pending(c));
+    ck_assert_uint_eq(written[0], LINES / 2 * LINE);
+    ck_assert_uint_eq(written[1], LINES / 2 * LINE);
+    for (int i = 0; i < LINES; i++)
+        ck_assert_mem_eq(read_back + i * LINE, line[i % 2], LINE);
+    console_close(c);
+    free(read_back);
+}
+END_TEST
+
+/* What is dropped is given back to nobody, what comes after it is. */
+START_TEST(output_that_comes_after_a_drop_is_given_back)
+{
+    enum { LINES = 20000, LINE = 13 };
+    int out[2], saved = dup(STDOUT_FILENO);
+    size_t written[2] = {0, 0}, got = 0, dropped, before;
+    char *read_back = mem_calloc(LINES, LINE);
+    struct console *c;
+
+    ck_assert_int_eq(pipe2(out, O_NONBLOCK), 0);
+    fflush(NULL);
+    dup2(out[1], STDOUT_FILENO);
+    c = console_open(count_by_sender, written);
+    dup2(saved, STDOUT_FILENO);
+    for (int i = 0; i < LINES; i++)
+        console_output(c, 0, "[a trainer 0\n", LINE);
+    console_pump(c);
+    dropped = console_drop_output(c);
+    before = written[0];
+    console_output(c, 1, "[b trainer 1\n", LINE);
+    for (ssize_t n; (n = read(out[0], read_back + got, LINES * LINE - got)) > 0; console_pump(c))
+        got += (size_t)n;
+    ck_assert(!console_pending(c));
+    ck_assert_uint_eq(got, (LINES - dropped + 1) * LINE);
+    ck_assert_mem_eq(read_back + got - LINE, "[b trainer 1\n", LINE);
+    ck_assert_uint_eq(written[1], LINE);
+    ck_assert_uint_ge(written[0], before);
+    ck_assert_uint_le(written[0], got - LINE);
+    console_close(c);
+    free(read_back);
+}
+END_TEST
+
+UNIT_MAIN("console", short_lines_cost_little_and_are_given_back,
+          output_that_comes_after_a_drop_is_given_back,
+          console_never_blocks_and_gives_credit_when_read, console_survives_a_reader_that_is_gone,
           our_own_lines_do_not_wait_for_the_reader_of_the_output,
           output_that_a_full_disk_refuses_is_told_once)

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "job/plan.h"
 #include "keeper/output.h"
 #include "scribe_rig.h"
 
@@ -35,7 +36,7 @@ static void on_warn(void *arg, const char *sentence)
     warnings++;
 }
 
-static const struct output_sink sink = {on_send, on_warn, NULL, 0, &logs, 0};
+static const struct output_sink sink = {on_send, on_warn, NULL, 0, &logs, 0, PLAN_CREDIT_MOST};
 
 /* What was handed to the scribe is written. */
 static void settle(struct output *o)
@@ -123,6 +124,8 @@ START_TEST(test_long_line_is_cut)
 }
 END_TEST
 
+enum { LINE = 200 /* bytes of a line of a flood, at most */ };
+
 /* As many bytes as the pipe takes, in numbered lines; returns how many lines went in. */
 static int flood(int fd, int from)
 {
@@ -149,7 +152,7 @@ START_TEST(test_log_is_complete_and_console_counts)
     }
     close(fd);
     pump(o);
-    ck_assert_uint_le(shown.len, OUTPUT_CREDIT);
+    ck_assert_uint_lt(shown.len, PLAN_CREDIT_MOST + LINE);
     ck_assert_uint_le(largest, OUTPUT_BATCH);
     ck_assert(output_finish(o, false));
     settle(o);
@@ -182,7 +185,7 @@ START_TEST(test_credit_comes_back)
     shown.len = 0;
     output_credit(o, 1000); /* too little to make a new start */
     ck_assert_uint_eq(shown.len, 0);
-    output_credit(o, OUTPUT_CREDIT / 2);
+    output_credit(o, PLAN_CREDIT_MOST / 2);
     buf_add(&shown, "", 1);
     ck_assert_ptr_nonnull(strstr(shown.data, "not shown here, see vm_0:"));
     shown.len = 0;
@@ -197,7 +200,7 @@ END_TEST
 /* With a log file too, but only for a while. */
 START_TEST(test_patience)
 {
-    struct output_sink patient = {on_send, on_warn, NULL, 200, &logs, 0};
+    struct output_sink patient = {on_send, on_warn, NULL, 200, &logs, 0, PLAN_CREDIT_MOST};
     struct output *o = output_open("vm0", folder, 0, &patient);
     struct pollfd entries[1];
     int fd = add(o, 1), n = 0;
@@ -208,7 +211,7 @@ START_TEST(test_patience)
     }
     ck_assert_uint_eq(output_poll(o, entries), 0);
     ck_assert(output_deadline(o) != CLOCK_NEVER);
-    output_credit(o, OUTPUT_CREDIT);
+    output_credit(o, PLAN_CREDIT_MOST);
     ck_assert_uint_eq(output_poll(o, entries), 1);
     for (int i = 0; i < 200; i++) {
         n = flood(fd, n);
@@ -243,12 +246,47 @@ START_TEST(test_back_pressure)
     close(fd);
     ck_assert(!output_finish(o, false));
     before = shown.len;
-    ck_assert_uint_le(before, OUTPUT_CREDIT);
+    ck_assert_uint_lt(before, PLAN_CREDIT_MOST + LINE);
     for (int i = 0; i < 100 && !output_finish(o, false); i++)
         output_credit(o, 10000);
     for (size_t i = 0; i < shown.len; i++)
         lines += shown.data[i] == '\n';
     ck_assert_int_eq(lines, n);
+    output_close(o);
+}
+END_TEST
+
+/* With many machines there is less credit than the longest line needs. All lines come whole, and
+ * none waits for ever. */
+START_TEST(test_a_line_longer_than_the_credit)
+{
+    enum { CREDIT = 100, LONG = 300 };
+    struct output_sink small = sink;
+    struct output *o;
+    char line[LONG + 2] = "";
+    int fd;
+
+    small.credit = CREDIT;
+    o = output_open("vm0", NULL, 0, &small);
+    fd = add(o, 1);
+    print(o, fd, "short\n");
+    shown_is("[vm0 trainer 1] short\n");
+    memset(line, 'x', LONG);
+    line[LONG] = '\n';
+    print(o, fd, line);
+    ck_assert_uint_eq(shown.len, strlen("[vm0 trainer 1] ") + LONG + 1);
+    shown.len = 0;
+    print(o, fd, "behind it\n");
+    output_credit(o, 22 + 16 + LONG + 1 - CREDIT); /* as much as is owed */
+    shown_is("");
+    output_credit(o, 1);
+    shown_is("[vm0 trainer 1] behind it\n");
+    output_credit(o, 1000); /* more than there was */
+    print(o, fd, line);
+    print(o, fd, "waits\n");
+    ck_assert_uint_eq(shown.len, strlen("[vm0 trainer 1] ") + LONG + 1);
+    shown.len = 0;
+    close(fd);
     output_close(o);
 }
 END_TEST
@@ -433,6 +471,7 @@ END_TEST
 
 UNIT_MAIN_WITH("output", setup, teardown, UNIT(test_lines), UNIT(test_long_line_is_cut),
                UNIT(test_log_is_complete_and_console_counts), UNIT(test_credit_comes_back),
-               UNIT(test_patience), UNIT(test_back_pressure), UNIT(test_given_up),
+               UNIT(test_patience), UNIT(test_back_pressure),
+               UNIT(test_a_line_longer_than_the_credit), UNIT(test_given_up),
                UNIT(test_log_not_writable), UNIT(test_disk_full), UNIT(test_last_lines),
                UNIT(test_progress_bar), UNIT(test_long_progress_bar), UNIT(test_mute))

@@ -50,6 +50,15 @@ static void make_job(const char *const *more)
 #define MAKE(...) make_job((const char *const[]){__VA_ARGS__, NULL})
 #define DGL       "--num_servers=2", "--part_config=data/g.json"
 
+START_TEST(the_credit_is_shared)
+{
+    ck_assert_int_eq(plan_credit(1), 1 << 20);
+    ck_assert_int_eq(plan_credit(40), 1 << 20);
+    ck_assert_int_eq(plan_credit(10000), 4194);
+    ck_assert_int_eq(plan_credit(HOSTS_MAX), 640);
+}
+END_TEST
+
 START_TEST(slice)
 {
     struct seat seat = {.host = "node2", .interface = "eth1", .line = 1, .cpus = 16};
@@ -201,5 +210,6 @@ START_TEST(golden_alone)
 }
 END_TEST
 
-UNIT_MAIN_WITH("plan", NULL, NULL, UNIT(slice), UNIT(processes), UNIT(words), UNIT(alone),
-               UNIT(golden_dgl), UNIT(golden_samplers), UNIT(golden_alone))
+UNIT_MAIN_WITH("plan", NULL, NULL, UNIT(the_credit_is_shared), UNIT(slice), UNIT(processes),
+               UNIT(words), UNIT(alone), UNIT(golden_dgl), UNIT(golden_samplers),
+               UNIT(golden_alone))

@@ -1,13 +1,16 @@
 /* test_root: whom rank 0 says it waits for, and when, by a clock that is made up. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "coord/notices.h"
 #include "coord/root.h"
+#include "job/plan.h"
 #include "report/awaited.h"
 #include "unit.h"
 
@@ -135,6 +138,37 @@ static void come(struct root *root, int from)
     root_outcome(root, from, &outcome);
 }
 
+static void count_credit(void *arg, int from, size_t len)
+{
+    ((size_t *)arg)[from] += len;
+}
+
+START_TEST(credit_comes_back_by_the_quarter)
+{
+    enum { LEN = 1000 };
+    int saved = dup(STDOUT_FILENO), nowhere = open("/dev/null", O_WRONLY);
+    size_t given[MACHINES] = {0};
+    char *line = mem_calloc(LEN, 1);
+    struct err err = {0};
+    struct root *root;
+
+    fflush(NULL);
+    dup2(nowhere, STDOUT_FILENO);
+    root = root_open(&job, &meeting, MACHINES, NULL, count_credit, given, &err);
+    dup2(saved, STDOUT_FILENO);
+    memset(line, '\n', LEN);
+    for (int i = 0; i < PLAN_CREDIT_MOST / LEN; i++) {
+        console_output(root_console(root), 1, line, LEN);
+        console_output(root_console(root), 2, line, i < 10 ? LEN : 0);
+        console_pump(root_console(root));
+    }
+    ck_assert_uint_gt(given[1], PLAN_CREDIT_MOST / 4 * 3);
+    ck_assert_uint_eq(given[2], 0);
+    root_close(root);
+    free(line);
+}
+END_TEST
+
 START_TEST(the_missing_are_known)
 {
     struct root *root = open_root();
@@ -189,5 +223,6 @@ START_TEST(what_many_machines_say_is_folded)
 }
 END_TEST
 
-UNIT_MAIN("root", the_missing_are_known, what_many_machines_say_is_folded, late_servers_are_named_each_10_s,
+UNIT_MAIN("root", credit_comes_back_by_the_quarter, the_missing_are_known,
+          what_many_machines_say_is_folded, late_servers_are_named_each_10_s,
           a_trainer_that_does_not_end_is_named_each_minute, many_are_counted)
