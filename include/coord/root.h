@@ -17,11 +17,11 @@
 
 struct root;
 
-/* size: coordinators. credit is called when len console bytes of a rank have left, a quarter of its
- * credit at least. Makes the run
- * folder; one that cannot be made is dropped: a default one with a warning, an explicit one with
- * err (EXIT_USAGE). job, meeting and scribe stay the caller's and must live longer; scribe, which
- * writes the report, may be NULL where nothing is written. Never NULL. */
+/* size: coordinators. credit is called when len console bytes of a rank have left, at least one of
+ * the PLAN_CREDIT_PARTS of its credit. Makes the run folder; one that cannot be made is dropped: a
+ * default one with a warning, an explicit one with err (EXIT_USAGE). job, meeting and scribe stay
+ * the caller's and must live longer; scribe, which writes the report, may be NULL where nothing is
+ * written. Never NULL. */
 struct root *root_open(struct job *job, const struct meeting *meeting, int size,
                        struct scribe *scribe, void (*credit)(void *arg, int from, size_t len),
                        void *arg, struct err *err);

@@ -14,7 +14,7 @@
 #define PLAN_INTERFACE_NAMES "GLOO_SOCKET_IFNAME", "TP_SOCKET_IFNAME"
 
 enum {
-    PLAN_CREDIT_PARTS = 4,      /* credit comes back by such a part of it at least */
+    PLAN_CREDIT_PARTS = 64,     /* credit comes back by such a part of it at least */
     PLAN_CREDIT_MOST = 1 << 20, /* console bytes of one machine */
     PLAN_CREDIT_ALL = 40 << 20  /* of all machines; at rank 0 what says whose they are comes to it,
                                    8 bytes for 13 or more: 64 MiB (console.c) */

@@ -26,7 +26,7 @@ enum { STREAM_OUT, STREAM_ERR };
 
 enum {
     BLOCK = 65536,
-    GIVE = 32768 /* bytes that have left before their sender is told, while more of it waits */
+    GIVE = 16384 /* bytes that have left before their sender is told, while more of it waits */
 };
 
 struct block {

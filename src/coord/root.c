@@ -101,8 +101,8 @@ static void say_line(void *arg, const char *line)
     console_say(arg, line);
 }
 
-/* Credit goes back by the quarter, so that a machine that prints little costs no message for it.
- * One that has used up all its credit always gets some when its lines have left. */
+/* Credit goes back in parts of some size, so that a machine that prints little costs no message for
+ * it. One that has used up all its credit always gets some when its lines have left. */
 static void on_written(void *arg, int from, size_t len)
 {
     struct root *root = arg;

@@ -19,8 +19,9 @@
 #include "keeper/output_state.h"
 
 enum {
-    PIECE = LOGS_PIECE, /* bytes read from a stream in its turn */
-    DRAIN_MAX = 1 << 20 /* the largest pipe that an ordinary user may have */
+    PIECE = LOGS_PIECE,  /* bytes read from a stream in its turn */
+    DRAIN_MAX = 1 << 20, /* the largest pipe that an ordinary user may have */
+    RESUME_PART = 4 /* of all credit: must be there after a gap, so that gaps are few and long */
 };
 
 struct output *output_open(const char *host, const char *log_dir, int attempt,
@@ -123,10 +124,9 @@ static bool is_patient(const struct output *o)
     return o->starved == CLOCK_NEVER || clock_ms() - o->starved < o->sink.patience_ms;
 }
 
-/* After a gap so much must be there, so that gaps are few and long. */
 static bool may_resume(const struct output *o)
 {
-    return o->credit >= o->sink.credit / PLAN_CREDIT_PARTS;
+    return o->credit >= o->sink.credit / RESUME_PART;
 }
 
 /* Has the console caught up with all? Of the last part nobody tells. */
