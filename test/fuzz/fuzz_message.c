@@ -144,14 +144,19 @@ static void check_slice(const struct slice *s)
 
 static void take_slice(const char *data, size_t len)
 {
-    struct slice *slice = message_unpack_slice(data, len);
-    struct buf packed = {0};
+    struct slice *slice = message_unpack_slice(data, len), *again;
+    struct buf packed = {0}, repacked = {0};
 
     if (!slice)
         return;
     check_slice(slice);
-    message_pack_slice(&packed, slice);
-    check_same(&packed, data, len);
+    message_pack_slice(&packed, slice); /* not the same bytes, if the models were others */
+    again = message_unpack_slice(packed.data, packed.len);
+    FUZZ_CHECK(again);
+    message_pack_slice(&repacked, again);
+    check_same(&repacked, packed.data, packed.len);
+    buf_free(&packed);
+    slice_free(again);
     slice_free(slice);
 }
 
