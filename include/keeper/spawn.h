@@ -1,4 +1,4 @@
-/* spawn: one process of the plan, from fork to exec. */
+/* spawn: one process of the plan, from its birth to exec. */
 #ifndef KEEPER_SPAWN_H
 #define KEEPER_SPAWN_H
 
@@ -17,12 +17,18 @@ struct spawn_origin {
     sigset_t ignored; /* SIG_IGN at start */
     struct cpus cpus; /* what a child may use, if rebind: another mask than this process's */
     bool rebind;
-    char **environment; /* borrowed; the base, without MPI's own names */
+    char **environment; /* borrowed strings; from spawn_begin on without MPI's own names */
     bool escalates;     /* as keeper_fork was told */
+    pid_t pid;          /* who starts the processes */
+    sigset_t changed;   /* whose disposition is another one there than at start */
 };
 
 /* Remembers this process's signal mask, ignored signals, CPUs and environ. */
 void spawn_remember(struct spawn_origin *origin);
+
+/* Call in the process that will start others, once its signals are as they stay: what is the same
+ * for all of them is made once. Allocates the array of the environment, for ever. */
+void spawn_begin(struct spawn_origin *origin);
 
 /* What the plan leaves open until start. */
 struct spawn_late {
@@ -37,7 +43,8 @@ struct spawned {
     int error;  /* errno of a failure */
 };
 
-/* Starts the process and waits until it has exec'd (milliseconds). It gets a process group of its
+/* Starts the process and waits until it has exec'd (milliseconds); meanwhile this process does not
+ * even take a SIGSTOP. It gets a process group of its
  * own and dies with this process (PR_SET_PDEATHSIG). 0, or -1 with err: EXIT_NOT_FOUND,
  * EXIT_CANNOT_EXEC, EXIT_MACHINE (workspace) or EXIT_LAUNCHER.
  */

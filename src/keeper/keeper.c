@@ -148,6 +148,7 @@ static _Noreturn void live(pid_t rank, struct ring *ring, const struct spawn_ori
     if (signals < 0)
         _exit(EXIT_LAUNCHER);
     state_init(&m, rank, SOCKET_FD, origin);
+    spawn_begin(&m.origin);
     logs_begin(&m.logs, SCRIBE_FD, ring);
     while (!finished(&m)) {
         if (room < m.n + ENTRIES) {

@@ -1,10 +1,12 @@
-/* spawn: everything that a child needs is made before fork; between fork and exec there are only
- * async-signal-safe calls, and what fails there comes back as {step, errno} on a close-on-exec
- * pipe. Knows the plan's words, nothing of stages or messages.
+/* spawn: everything that a child needs is made before its birth; between that and exec there are
+ * only async-signal-safe calls. It is born as by vfork(2): until it execs it runs in this process's
+ * memory, on a stack of its own, and this process stands still. So nothing is copied, and what
+ * fails in it stands in memory. Knows the plan's words, nothing of stages or messages.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +23,13 @@
 #include "keeper/spawn.h"
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
-enum { FAILURE_FD = 3 };
+enum { CHILD_STACK = 65536 };
 
-enum step { STEP_WORKSPACE, STEP_EXEC };
+/* Of functions that run on it: AddressSanitizer would leave its marks there, since they end by exec
+ * and not by a return. */
+#define ON_CHILD_STACK __attribute__((no_sanitize_address))
+
+enum step { STEP_NONE, STEP_BIRTH, STEP_WORKSPACE, STEP_EXEC };
 
 struct failure {
     enum step step;
@@ -36,9 +42,9 @@ struct launch {
     const char *workspace;
     char *path;
     struct strv argv, env;
-    pid_t parent;
     int preempt_signal;
-    int output, failure; /* write ends */
+    int output;             /* write end */
+    struct failure failure; /* written by the child */
 };
 
 void spawn_remember(struct spawn_origin *origin)
@@ -53,6 +59,42 @@ void spawn_remember(struct spawn_origin *origin)
     }
     origin->environment = environ;
     origin->rebind = cpus_look(&origin->cpus, environ);
+}
+
+static bool is_inherited(const char *item)
+{
+    return strchr(item, '=') && !dgl_env_is_mpi(item) && !dgl_env_is_step(item) &&
+           !dgl_env_is_reserved(item);
+}
+
+static char **inherited(char **environment)
+{
+    size_t n = 0, kept = 0;
+    char **items;
+
+    while (environment[n])
+        n++;
+    items = mem_calloc(n + 1, sizeof(*items));
+    for (size_t i = 0; i < n; i++) {
+        if (is_inherited(environment[i]))
+            items[kept++] = environment[i];
+    }
+    return items;
+}
+
+void spawn_begin(struct spawn_origin *origin)
+{
+    origin->pid = getpid();
+    origin->environment = inherited(origin->environment);
+    sigemptyset(&origin->changed);
+    for (int i = 1; i < NSIG; i++) {
+        bool was_ignored = sigismember(&origin->ignored, i) == 1;
+        struct sigaction action;
+
+        if (sigaction(i, NULL, &action) == 0 &&
+            action.sa_handler != (was_ignored ? SIG_IGN : SIG_DFL))
+            sigaddset(&origin->changed, i);
+    }
 }
 
 /* Where the name's value begins with the mark, value stands in the mark's place. */
@@ -78,11 +120,8 @@ void spawn_environment(const struct slice *slice, const struct process_plan *pla
                        const struct spawn_origin *origin, const struct spawn_late *late,
                        struct strv *env)
 {
-    for (char **item = origin->environment; *item; item++) {
-        if (strchr(*item, '=') && !dgl_env_is_mpi(*item) && !dgl_env_is_step(*item) &&
-            !dgl_env_is_reserved(*item))
-            strv_add(env, *item);
-    }
+    for (char **item = origin->environment; *item; item++)
+        strv_add(env, *item);
     for (size_t i = 0; i < slice->set.n; i++)
         strv_env_set(env, slice->set.items[i]);
     for (size_t i = 0; i < plan->env.n; i++)
@@ -160,8 +199,7 @@ char *spawn_program(const struct slice *slice)
     return program;
 }
 
-/* Fails before fork where it can be known: without the workspace a relative program would be "not
- * found". */
+/* Without the workspace a relative program would be "not found". */
 static int check_workspace(const char *workspace, int *error, struct err *err)
 {
     int fd = open(workspace, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -203,47 +241,46 @@ static int choose_program(struct launch *launch, const struct slice *slice, enum
 
 /* The pre-emption signal is ignored: it is for the trainers alone, which have a handler then, and
  * Slurm sends it to every process of a job step. */
-static void restore_signals(const struct spawn_origin *origin, int preempt_signal)
+static ON_CHILD_STACK void restore_signals(const struct spawn_origin *origin, int preempt_signal)
 {
     struct sigaction action = {0};
 
     sigemptyset(&action.sa_mask);
     for (int i = 1; i < NSIG; i++) {
+        if (i != preempt_signal && sigismember(&origin->changed, i) != 1)
+            continue;
         action.sa_handler =
             i == preempt_signal || sigismember(&origin->ignored, i) == 1 ? SIG_IGN : SIG_DFL;
-        sigaction(i, &action, NULL); /* fails for KILL, STOP and the C library's own */
+        sigaction(i, &action, NULL);
     }
     sigprocmask(SIG_SETMASK, &origin->mask, NULL);
 }
 
-static _Noreturn void child_fails(enum step step)
+static ON_CHILD_STACK _Noreturn void child_fails(struct launch *launch, enum step step)
 {
-    struct failure failure = {step, errno};
-    ssize_t rc = write(FAILURE_FD, &failure, sizeof(failure));
-
-    _exit(rc == sizeof(failure) ? EXIT_CANNOT_EXEC : EXIT_LAUNCHER);
+    launch->failure = (struct failure){step, errno};
+    _exit(step == STEP_BIRTH ? EXIT_LAUNCHER : EXIT_CANNOT_EXEC);
 }
 
 /* stdin is the keeper's, /dev/null. All descriptors in launch are above 2. */
-static _Noreturn void child_run(const struct launch *launch)
+static ON_CHILD_STACK int child_run(void *arg)
 {
+    struct launch *launch = arg;
+
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != launch->parent)
+    if (getppid() != launch->origin->pid)
         _exit(EXIT_LAUNCHER);
     if (dup2(launch->output, STDOUT_FILENO) < 0 || dup2(launch->output, STDERR_FILENO) < 0)
-        _exit(EXIT_LAUNCHER);
-    if (launch->failure == FAILURE_FD ? fcntl(FAILURE_FD, F_SETFD, FD_CLOEXEC) < 0
-                                      : dup3(launch->failure, FAILURE_FD, O_CLOEXEC) < 0)
-        _exit(EXIT_LAUNCHER);
+        child_fails(launch, STEP_BIRTH);
     if (launch->origin->rebind)
         sched_setaffinity(0, sizeof(launch->origin->cpus), launch->origin->cpus.sets);
     if (chdir(launch->workspace) != 0)
-        child_fails(STEP_WORKSPACE);
-    file_close_from(FAILURE_FD + 1);
+        child_fails(launch, STEP_WORKSPACE);
+    file_close_from(STDERR_FILENO + 1);
     restore_signals(launch->origin, launch->preempt_signal);
     execve(launch->path, launch->argv.items, launch->env.items);
-    child_fails(STEP_EXEC);
+    child_fails(launch, STEP_EXEC);
 }
 
 /* What a '#!' line asks for; "" where there is none. */
@@ -284,10 +321,15 @@ static int exec_failed(const char *path, int error, struct err *err)
                    path, strerror(error));
 }
 
-static int explain(const struct launch *launch, const struct failure *failure, struct err *err)
+static int explain(const struct launch *launch, struct err *err)
 {
+    const struct failure *failure = &launch->failure;
+
     if (failure->step == STEP_WORKSPACE)
         return err_set(err, EXIT_MACHINE, "cannot enter the workspace '%s': %s", launch->workspace,
+                       strerror(failure->error));
+    if (failure->step == STEP_BIRTH)
+        return err_set(err, EXIT_LAUNCHER, "cannot copy a descriptor: %s",
                        strerror(failure->error));
     return exec_failed(launch->path, failure->error, err);
 }
@@ -300,60 +342,37 @@ int spawn_fork_failed(const char *whom, int error, struct err *err)
                                    : "");
 }
 
-/* Until exec closes the pipe, or the child says why not. */
-static ssize_t await_exec(int fd, struct failure *failure)
+/* Returns when the child has exec'd, or has said why not and ended. This process catches no signal,
+ * so no handler can run in the child. */
+static pid_t give_birth(struct launch *launch)
 {
-    ssize_t n;
+    alignas(16) char stack[CHILD_STACK];
 
-    do
-        n = read(fd, failure, sizeof(*failure));
-    while (n < 0 && errno == EINTR);
-    return n;
-}
-
-static int make_pipes(int output[2], int back[2], int *error, struct err *err)
-{
-    if (pipe2(output, O_CLOEXEC) == 0) {
-        if (pipe2(back, O_CLOEXEC) == 0)
-            return 0;
-        *error = errno;
-        close(output[0]);
-        close(output[1]);
-    } else {
-        *error = errno;
-    }
-    return err_set(err, EXIT_LAUNCHER, "cannot make a pipe: %s", strerror(*error));
+    return clone(child_run, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, launch);
 }
 
 static int start(struct launch *launch, struct spawned *spawned, struct err *err)
 {
-    struct failure failure = {STEP_EXEC, 0};
-    int output[2] = {-1, -1}, back[2] = {-1, -1};
+    int output[2];
 
-    if (make_pipes(output, back, &spawned->error, err) != 0)
-        return -1;
+    if (pipe2(output, O_CLOEXEC) != 0) {
+        spawned->error = errno;
+        return err_set(err, EXIT_LAUNCHER, "cannot make a pipe: %s", strerror(spawned->error));
+    }
     launch->output = output[1];
-    launch->failure = back[1];
-    launch->parent = getpid();
-    spawned->pid = fork();
-    spawned->error = spawned->pid < 0 ? errno : 0;
-    if (spawned->pid == 0)
-        child_run(launch);
+    spawned->pid = give_birth(launch);
+    spawned->error = spawned->pid < 0 ? errno : launch->failure.error;
     close(output[1]);
-    close(back[1]);
-    if (spawned->pid > 0 && await_exec(back[0], &failure) == sizeof(failure))
-        spawned->error = failure.error;
-    close(back[0]);
-    spawned->output = output[0];
-    fcntl(output[0], F_SETFL, O_NONBLOCK);
-    if (spawned->error == 0)
+    if (spawned->pid > 0 && launch->failure.step == STEP_NONE) {
+        fcntl(output[0], F_SETFL, O_NONBLOCK);
+        spawned->output = output[0];
         return 0;
+    }
     close(output[0]);
-    spawned->output = -1;
     if (spawned->pid < 0)
         return spawn_fork_failed("", spawned->error, err);
     waitpid(spawned->pid, NULL, 0);
-    return explain(launch, &failure, err);
+    return explain(launch, err);
 }
 
 int spawn_process(const struct slice *slice, const struct process_plan *plan,
@@ -368,10 +387,10 @@ int spawn_process(const struct slice *slice, const struct process_plan *plan,
     spawn_environment(slice, plan, origin, late, &launch.env);
     doing_begin(DOING_START, "starting %s %d in '%s'", role_name(plan->role), plan->id,
                 slice->workspace);
-    rc = check_workspace(slice->workspace, &spawned->error, err);
-    if (rc == 0)
-        rc = choose_program(&launch, slice, plan->role, &spawned->error, err);
-    if (rc == 0)
+    rc = choose_program(&launch, slice, plan->role, &spawned->error, err);
+    if (rc != 0)
+        check_workspace(slice->workspace, &spawned->error, err);
+    else
         rc = start(&launch, spawned, err);
     doing_end();
     free(launch.path);
