@@ -48,8 +48,9 @@ static size_t env_find(const struct strv *v, const char *name)
     size_t len = strcspn(name, "=");
     size_t i;
 
-    for (i = 0; i < v->n; i++)
-        if (!strncmp(v->items[i], name, len) && v->items[i][len] == '=')
+    for (i = 0; i < v->n; i++) /* few begin alike */
+        if (v->items[i][0] == name[0] && !strncmp(v->items[i], name, len) &&
+            v->items[i][len] == '=')
             break;
     return i;
 }
