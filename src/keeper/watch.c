@@ -393,24 +393,28 @@ bool watch_tick(struct watch *watch, int64_t now, int slowest)
 
 /* ---- deaths ---- */
 
-/* If the parent reaps it between the two questions, the second one answers. */
-static int status_of(const struct entry *entry)
+/* What is not known yet: how it has ended, and its name. If the parent reaps it between the two
+ * questions, the second one answers. */
+static void ask(const struct entry *entry, struct watch_death *death)
 {
     struct exit_info info = {.mask = INFO_EXIT};
     struct proc now;
+    bool there = proc_read(death->pid, &now) == 0 && now.start == death->start;
 
-    if (proc_read(entry->who.pid, &now) == 0 && now.start == entry->who.start && now.zombie)
-        return now.status;
-    if (ioctl(entry->fd, GET_INFO, &info) == 0 && (info.mask & INFO_EXIT) != 0)
-        return info.status;
-    return WATCH_UNKNOWN;
+    if (there && death->name[0] == '\0')
+        memcpy(death->name, now.name, sizeof(now.name));
+    if (death->status != WATCH_UNKNOWN)
+        return;
+    if (there && now.zombie)
+        death->status = now.status;
+    else if (ioctl(entry->fd, GET_INFO, &info) == 0 && (info.mask & INFO_EXIT) != 0)
+        death->status = info.status;
 }
 
 bool watch_next_death(struct watch *watch, struct watch_death *death)
 {
     struct epoll_event event;
     struct entry *entry = NULL;
-    struct proc now;
 
     for (size_t i = 0; i < watch->n && !entry; i++)
         entry = watch->entries[i].dead ? &watch->entries[i] : NULL;
@@ -418,12 +422,10 @@ bool watch_next_death(struct watch *watch, struct watch_death *death)
         entry = find(watch, (pid_t)event.data.u64, watch->n);
     if (!entry)
         return false;
-    if (entry->who.name[0] == '\0' && proc_read(entry->who.pid, &now) == 0)
-        memcpy(entry->who.name, now.name, sizeof(now.name));
     *death = entry->who;
     death->sampler = is_sampler(watch, entry);
-    if (death->status == WATCH_UNKNOWN)
-        death->status = status_of(entry);
+    if (death->status == WATCH_UNKNOWN || death->name[0] == '\0')
+        ask(entry, death);
     bury(watch, entry);
     return true;
 }
