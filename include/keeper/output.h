@@ -60,7 +60,7 @@ int64_t output_heard(const struct output *o, int stream);
 
 /* Fills entries for poll(2) with the streams that may be read now; returns how many, at most one a
  * stream. Call output_pump with the same entries afterwards. */
-size_t output_poll(const struct output *o, struct pollfd *entries);
+size_t output_poll(struct output *o, struct pollfd *entries);
 
 /* Reads a bounded piece of each stream that is ready, in turn, and sends what the credit allows. */
 void output_pump(struct output *o, const struct pollfd *entries, size_t n);

@@ -9,7 +9,8 @@
 #include "keeper/tail.h"
 
 struct stream {
-    int fd; /* -1: ended */
+    int fd;       /* -1: ended */
+    size_t entry; /* the last one of output_poll */
     char *prefix, *name;
     struct logs_file log; /* path NULL: none */
     struct buf held;      /* read, and not yet on its way to the console */

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 
-enum { READ_SIZE = 65536 };
+enum { READ_LEAST = 4096 };
 
 static void write_some(struct keeper_link *link)
 {
@@ -30,7 +30,9 @@ static void write_some(struct keeper_link *link)
 static void read_some(struct keeper_link *link)
 {
     while (!link->gone) {
-        ssize_t n = read(link->keeper.fd, buf_reserve(&link->in, READ_SIZE), READ_SIZE);
+        char *into = buf_reserve(&link->in, READ_LEAST);
+        size_t room = link->in.capacity - link->in.len;
+        ssize_t n = read(link->keeper.fd, into, room);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -40,7 +42,7 @@ static void read_some(struct keeper_link *link)
             link->gone = true;
         else
             link->in.len += (size_t)n;
-        if (n < READ_SIZE)
+        if (n < 0 || (size_t)n < room)
             return;
     }
 }

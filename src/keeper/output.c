@@ -262,26 +262,25 @@ static bool read_piece(struct output *o, struct stream *s)
     return true;
 }
 
-size_t output_poll(const struct output *o, struct pollfd *entries)
+size_t output_poll(struct output *o, struct pollfd *entries)
 {
     size_t n = 0;
 
     for (int i = 0; i < o->n; i++) {
-        const struct stream *s = &o->streams[i];
+        struct stream *s = &o->streams[i];
 
-        if (s->fd >= 0 && !s->waits && output_log_has_room(o, s))
-            entries[n++] = (struct pollfd){.fd = s->fd, .events = POLLIN};
+        if (s->fd < 0 || s->waits || !output_log_has_room(o, s))
+            continue;
+        s->entry = n;
+        entries[n++] = (struct pollfd){.fd = s->fd, .events = POLLIN};
     }
     return n;
 }
 
-static bool is_ready(const struct pollfd *entries, size_t n, int fd)
+/* What was not polled has an entry that is another's, or none. */
+static bool is_ready(const struct pollfd *entries, size_t n, const struct stream *s)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (entries[i].fd == fd)
-            return entries[i].revents != 0;
-    }
-    return false;
+    return s->entry < n && entries[s->entry].fd == s->fd && entries[s->entry].revents != 0;
 }
 
 void output_pump(struct output *o, const struct pollfd *entries, size_t n)
@@ -289,7 +288,7 @@ void output_pump(struct output *o, const struct pollfd *entries, size_t n)
     for (int i = 0; i < o->n; i++) {
         struct stream *s = &o->streams[(o->next + i) % o->n];
 
-        if (s->fd < 0 || s->waits || !is_ready(entries, n, s->fd))
+        if (s->fd < 0 || s->waits || !is_ready(entries, n, s))
             continue;
         read_piece(o, s);
         show(o, s, s->fd < 0);

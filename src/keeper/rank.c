@@ -20,7 +20,7 @@
 #include "wire/slice.h"
 
 enum {
-    READ_PIECE = 65536,
+    READ_LEAST = 4096, /* as much room; what is not needed of a larger one would be touched too */
     READ_ROUNDS = 64,
     OTHERS_MS = 5000, /* beyond --kill_grace, for the other machines to end the job first */
     ALARM_MS = 1000   /* from ALRM to KILL */
@@ -211,7 +211,9 @@ bool rank_obey(struct machine *m)
 bool rank_read(struct machine *m)
 {
     for (int round = 0; round < READ_ROUNDS; round++) {
-        ssize_t n = read(m->socket, buf_reserve(&m->in, READ_PIECE), READ_PIECE);
+        char *into = buf_reserve(&m->in, READ_LEAST);
+        size_t room = m->in.capacity - m->in.len;
+        ssize_t n = read(m->socket, into, room);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             break;
@@ -219,6 +221,8 @@ bool rank_read(struct machine *m)
             return false;
         m->in.len += (size_t)n;
         heard(m);
+        if ((size_t)n < room)
+            break; /* what there was; the end, if it has come, is read in the next turn */
     }
     return true;
 }
