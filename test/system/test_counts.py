@@ -1,0 +1,119 @@
+"""What a child costs in system calls, and how often rank and keeper wake up while nothing happens.
+
+Counts, no times: they are the same on a busy machine. What depends on the machine is left out: how
+often the keeper looks through /proc, and how many ends it hears of at once.
+"""
+
+import collections
+import re
+import signal
+import time
+
+from cluster import read_bytes
+from patience import wait_until
+
+FEW, MANY = 8, 40  # children; of the difference, what a job costs in any case falls out
+
+# At most so many calls a child, and why not fewer.
+CHILD = {
+    "keeper": (15, "13.5: a pipe, the birth, a descriptor that watches it, its end, three closes"),
+    "child": (17, "15 up to its exec: group, death signal, output, workspace, signals"),
+    "scribe": (6, "5: its log file's folder and the file itself are opened and closed"),
+    "rank": (1, "nothing"),
+}
+
+# Made once each time it wakes up, or each time it has been told something.
+WAKING = {"poll", "epoll_wait", "ioctl", "waitid", "clock_gettime", "recvfrom", "recvmsg", "sendto",
+          "futex"}
+
+CALL = re.compile(r"(\w+)\(([^,) ]*)(.*?)\)? += (-?\w+)(.*)")
+
+
+def counted(lines):
+    """Returns how often each call was made, without those of waking up and of looks at /proc."""
+    calls, skipped = collections.Counter(), set()
+    for line in lines:
+        match = CALL.match(line)
+        if not match:
+            continue
+        name, first, more, result, rest = match.groups()
+        if name == "signalfd4" or (name == "openat" and more.startswith(', "/proc/')):
+            skipped |= {result} - {"-1"}
+        elif first in skipped:
+            skipped -= {first} if name == "close" else set()
+        elif name not in WAKING and "EAGAIN" not in rest and (name != "wait4" or int(result) > 0):
+            calls[name] += 1
+    return calls
+
+
+def role_of(lines):
+    """Returns whose trace it is; None: another's."""
+    for role in ("keeper", "scribe"):
+        if any(f'PR_SET_NAME, "dgl-{role}"' in line for line in lines[:10]):
+            return role
+    execs = [k for k, line in enumerate(lines) if line.startswith("execve(")]
+    if not execs:
+        return None
+    return "rank" if "dgl-mpilaunch" in lines[execs[0]] else "child"
+
+
+def trace(solo, folder, children):
+    """Returns role -> calls of a job of so many children; a child's up to its exec."""
+    folder.mkdir()
+    it = solo(num_servers=0, num_trainers=children, part_config=None)
+    it.command = ["--", "/bin/true"]
+    words = it.launcher()
+    it.launcher = lambda: ["strace", "-ff", "-qq", "-o", str(folder / "trace"), *words]
+    result = it.run()
+    assert result.code == 0, result.said
+    calls, found = collections.defaultdict(collections.Counter), collections.Counter()
+    for file in folder.iterdir():
+        lines = file.read_text(errors="replace").splitlines()
+        role = role_of(lines)
+        found[role] += 1
+        if role == "child":
+            lines = lines[:1 + next(k for k, line in enumerate(lines) if "execve(" in line)]
+        calls[role].update(counted(lines))
+    assert (found["keeper"], found["child"]) == (1, children), found
+    return calls
+
+
+def test_system_calls_a_child(solo, tmp_path):
+    few, many = (trace(solo, tmp_path / f"of{n}", n) for n in (FEW, MANY))
+    for role, (most, why) in CHILD.items():
+        each = {name: (many[role][name] - few[role][name]) / (MANY - FEW) for name in many[role]}
+        assert sum(each.values()) <= most, \
+            (f"a child costs its {role} {sum(each.values()):.1f} system calls, and the most is "
+             f"{most} ({why}): " + ", ".join(f"{name} {count:.1f}" for name, count
+                                             in sorted(each.items()) if abs(count) >= 0.1))
+
+
+# ---- waking up ----
+
+WINDOW = 4  # seconds
+
+# At most so many times in WINDOW, and why not fewer.
+WAKES = {
+    "keeper": (30, "16 looks at new descendants, since these come ever less often, and a PING"),
+    "rank": (130, "MPI is asked each 100 ms, and after a PONG each 2 ms at first"),
+}
+
+
+def wakes_of(pid):
+    """How often the process has begun to wait for something."""
+    status = read_bytes(f"/proc/{pid}/status").decode()
+    return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.MULTILINE)[1])
+
+
+def test_wakes_while_nothing_happens(job):
+    it = job("trainer: dump seen; forever", num_servers=0, num_trainers=8, machines=1).start()
+    it.wait_for(*(f"seen.trainer-{k}" for k in range(8)))
+    pids = {"keeper": it.keeper_on(0), "rank": it.rank_on(0)}
+    before = {role: wakes_of(pid) for role, pid in pids.items()}
+    end = time.monotonic() + WINDOW
+    wait_until(lambda: time.monotonic() > end, "the clock goes on")
+    for role, (most, why) in WAKES.items():
+        wakes = wakes_of(pids[role]) - before[role]
+        assert wakes <= most, (f"in {WINDOW} s the {role} woke up {wakes} times, and the most is "
+                               f"{most} ({why})")
+    it.signal(signal.SIGTERM).finish()
