@@ -54,7 +54,7 @@ static void probe(struct listen_server *server, int64_t now)
     bool taken;
 
     if (server->port)
-        sockets_each(take_listening, &search);
+        sockets_each_listening(take_listening, &search);
     taken = search.found.n > 0;
     server->ready = !server->port || (taken && held_by_tree(server->pid, &search.found));
     if (!taken || server->ready)
@@ -96,7 +96,7 @@ bool listen_owner(const char *ip, int port, int *pid)
     struct holder holder = {&search.found, 0};
     bool taken;
 
-    sockets_each(take_listening, &search);
+    sockets_each_listening(take_listening, &search);
     taken = search.found.n > 0;
     if (taken)
         procfs_each(is_holder, &holder);
@@ -137,7 +137,7 @@ bool listen_stranger(int port, pid_t top, unsigned *uid)
     struct search search = {.port = port, .strangers = true};
     bool found;
 
-    sockets_each(take_listening, &search);
+    sockets_each_listening(take_listening, &search);
     found = search.found.n > 0 && !held_by_tree(top, &search.found);
     *uid = search.uid;
     sockets_free(&search.found);

@@ -1,11 +1,18 @@
-/* sockets: rows of /proc/net/tcp and tcp6, and the sockets among a process's descriptors. */
+/* sockets: rows of /proc/net/tcp and tcp6, what the kernel answers when it is asked for listeners
+ * alone (sock_diag(7)), and the sockets among a process's descriptors.
+ */
 #include "keeper/sockets.h"
 
 #include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/procfs.h"
@@ -57,6 +64,105 @@ void sockets_each(bool (*take)(void *arg, const struct socket_row *row), void *a
             fclose(file);
     }
 }
+
+/* ---- listeners ---- */
+
+struct question {
+    struct nlmsghdr header;
+    struct inet_diag_req_v2 what;
+};
+
+static int ask_listening(int fd, int family)
+{
+    struct question question = {
+        .header = {.nlmsg_len = sizeof(question),
+                   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+        .what = {.sdiag_family = (uint8_t)family,
+                 .sdiag_protocol = IPPROTO_TCP,
+                 .idiag_states = 1U << SOCKET_LISTEN},
+    };
+
+    return send(fd, &question, sizeof(question), 0) == (ssize_t)sizeof(question) ? 0 : -1;
+}
+
+/* As address_of. */
+static uint32_t ipv4_of(const struct inet_diag_sockid *id, int family)
+{
+    struct in6_addr address;
+
+    if (family == AF_INET)
+        return id->idiag_src[0];
+    memcpy(&address, id->idiag_src, sizeof(address));
+    if (IN6_IS_ADDR_V4MAPPED(&address))
+        return id->idiag_src[3];
+    return IN6_IS_ADDR_UNSPECIFIED(&address) ? 0 : UINT32_MAX;
+}
+
+static struct socket_row row_of(const struct inet_diag_msg *answer)
+{
+    return (struct socket_row){.address = ipv4_of(&answer->id, answer->idiag_family),
+                               .port = ntohs(answer->id.idiag_sport),
+                               .state = answer->idiag_state,
+                               .uid = answer->idiag_uid,
+                               .inode = answer->idiag_inode};
+}
+
+/* Of one read. 1: more is to come, 0: no more, -1: the kernel cannot tell. */
+static int hear_listening(const char *bytes, size_t len,
+                          bool (*take)(void *arg, const struct socket_row *row), void *arg)
+{
+    struct nlmsghdr header;
+    struct inet_diag_msg answer;
+
+    for (size_t at = 0; at + sizeof(header) <= len; at += NLMSG_ALIGN(header.nlmsg_len)) {
+        struct socket_row row;
+
+        memcpy(&header, bytes + at, sizeof(header));
+        if (header.nlmsg_type == NLMSG_DONE)
+            return 0;
+        if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
+            header.nlmsg_len < NLMSG_LENGTH(sizeof(answer)) || header.nlmsg_len > len - at)
+            return -1;
+        memcpy(&answer, bytes + at + NLMSG_HDRLEN, sizeof(answer));
+        row = row_of(&answer);
+        if (!take(arg, &row))
+            return 0;
+    }
+    return 1;
+}
+
+/* -1: nobody can be asked here. */
+static int each_listening(int family, bool (*take)(void *arg, const struct socket_row *row),
+                          void *arg)
+{
+    char bytes[8192];
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    int rc = fd < 0 ? -1 : ask_listening(fd, family);
+    ssize_t n;
+
+    for (bool more = rc == 0; more; more = rc > 0) {
+        n = recv(fd, bytes, sizeof(bytes), 0);
+        if (n < 0 && errno == EINTR)
+            rc = 1;
+        else
+            rc = n <= 0 ? -1 : hear_listening(bytes, (size_t)n, take, arg);
+    }
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+/* A kernel without IPv6 has no answer for it. */
+void sockets_each_listening(bool (*take)(void *arg, const struct socket_row *row), void *arg)
+{
+    if (each_listening(AF_INET, take, arg) < 0)
+        sockets_each(take, arg);
+    else
+        each_listening(AF_INET6, take, arg);
+}
+
+/* ---- sets ---- */
 
 void sockets_add(struct sockets *sockets, unsigned long inode)
 {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "keeper/listen.h"
+#include "keeper/sockets.h"
 
 /* A socket on 127.0.0.1 or ::, bound to a port that the kernel chooses. */
 static int bind_any(int family, int *port)
@@ -104,6 +105,44 @@ START_TEST(test_ipv6)
 }
 END_TEST
 
+/* The last row of a port, as /proc or the kernel tells it. */
+struct port_row {
+    int port, n;
+    struct socket_row row;
+};
+
+static bool take_port(void *arg, const struct socket_row *row)
+{
+    struct port_row *seen = arg;
+
+    if (row->state == SOCKET_LISTEN && row->port == seen->port) {
+        seen->row = *row;
+        seen->n++;
+    }
+    return row->state == SOCKET_LISTEN;
+}
+
+START_TEST(test_the_kernel_tells_what_proc_shows)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+    struct port_row shown = {0}, told;
+    int fd = bind_any(families[_i], &shown.port);
+
+    if (fd < 0)
+        return; /* a machine without IPv6 */
+    ck_assert_int_eq(listen(fd, 1), 0);
+    told = shown;
+    sockets_each(take_port, &shown);
+    sockets_each_listening(take_port, &told);
+    ck_assert_int_eq(shown.n, 1);
+    ck_assert_int_eq(told.n, 1);
+    ck_assert_uint_eq(told.row.address, shown.row.address);
+    ck_assert_uint_eq(told.row.uid, shown.row.uid);
+    ck_assert_uint_eq(told.row.inode, shown.row.inode);
+    close(fd);
+}
+END_TEST
+
 /* The server is a shell whose grandchild listens; our own listener is a stranger to it. */
 START_TEST(test_tree)
 {
@@ -155,6 +194,7 @@ int main(void)
 
     tcase_add_test(tcase, test_bound_then_listening);
     tcase_add_test(tcase, test_ipv6);
+    tcase_add_loop_test(tcase, test_the_kernel_tells_what_proc_shows, 0, 2);
     tcase_add_test(tcase, test_peers_are_seen);
     tcase_add_test(tcase, test_tree);
     tcase_add_test(tcase, test_no_port);
