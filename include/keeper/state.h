@@ -164,7 +164,6 @@ struct machine {
 
     int64_t began;     /* when servers were started; -1: never */
     int64_t stop_ends; /* the end of kill_grace; CLOCK_NEVER: TERM has not been sent */
-    int probe_every;
     int kills;            /* how often KILL was sent in this stage */
     struct ending ending; /* of what has had KILL */
     struct strv unkilled; /* as in the outcome */

@@ -24,14 +24,11 @@
 #include "keeper/stopping.h"
 #include "report/signal.h"
 
-enum { PROBE_FIRST_MS = 50 };
-
 /* ---- entries of stages ---- */
 
 static void enter_servers(struct machine *m)
 {
     m->began = clock_ms();
-    m->probe_every = PROBE_FIRST_MS;
     if (starting_prepare(m) != 0 || starting_all(m, true) != 0)
         return;
     if (m->slice->start_timeout_ms > 0)

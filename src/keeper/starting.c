@@ -21,8 +21,10 @@
 #include "report/awaited.h"
 
 enum {
-    PROBE_SLOW_MS = 250,
-    FOREIGN_MS = 3000 /* for which another process listens on a server's port */
+    PROBE_MS = 20,       /* between two looks at ports, as long as they cost */
+    PROBE_SHARE = 100,   /* no more than 1/100 of a core, */
+    PROBE_SLOW_MS = 250, /* but then at least so often */
+    FOREIGN_MS = 3000    /* for which another process listens on a server's port */
 };
 
 static void output_send(void *arg, const char *lines, size_t len)
@@ -167,9 +169,19 @@ static bool accept_foreign(struct machine *m, const struct child *child,
     return true;
 }
 
+/* No event tells that a server listens, and all machines wait for the last one of them. */
+static int64_t probe_pause(int64_t cost_us)
+{
+    int64_t cheap = cost_us * PROBE_SHARE / 1000;
+
+    if (cheap < PROBE_MS)
+        return PROBE_MS;
+    return cheap < PROBE_SLOW_MS ? cheap : PROBE_SLOW_MS;
+}
+
 void starting_probe(struct machine *m)
 {
-    int64_t now = clock_ms();
+    int64_t now = clock_ms(), before = clock_cpu_us();
     size_t waiting;
 
     for (int i = 0, server = 0; i < m->n; i++) {
@@ -186,9 +198,7 @@ void starting_probe(struct machine *m)
         if (m->servers[k++].ready && child->ready < 0)
             child->ready = now;
     }
-    m->timers[TIMER_PROBE] = now + m->probe_every;
-    m->probe_every =
-        m->probe_every * 5 / 4 < PROBE_SLOW_MS ? m->probe_every * 5 / 4 : PROBE_SLOW_MS;
+    m->timers[TIMER_PROBE] = now + probe_pause(clock_cpu_us() - before);
     if (waiting == 0)
         state_add(m, EVENT_READY);
 }
