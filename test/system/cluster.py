@@ -48,7 +48,7 @@ class Cluster:
 
     def __init__(self, folder, size):
         self.folder, self.size = folder, size
-        self.vcluster("up", str(size))
+        self.vcluster("up", str(size), *(["--subnet", "10.64.0.0/16"] if size > 254 else []))
         self.ips = self.vcluster("ips").split()
         self.holders = [int(self.vcluster("pid", str(k))) for k in range(size)]
         self.nets = [net_of(pid) for pid in self.holders]
