@@ -4,7 +4,7 @@ target, on a logarithmic scale. It needs no library."""
 import math
 from xml.sax.saxutils import escape
 
-ROW, LEFT, WIDTH, RIGHT, TOP = 22, 470, 420, 130, 50
+ROW, LEFT, WIDTH, RIGHT, TOP = 20, 540, 400, 260, 50  # pixels
 DECADES = 2  # on each side of the target
 GOOD, BAD = "#2a7d4f", "#c0392b"
 
@@ -34,10 +34,10 @@ def bar(y, measured):
     name = f"{measured.what()}" + (f" / {measured.case.against}" if measured.case.against else "")
     is_ratio = measured.figure.target.of == "×"
     value = f"{measured.judged():.3g} {'×' if is_ratio else measured.figure.unit}"
-    return [words(LEFT - 8, y + 15, name, "end"),
+    return [words(LEFT - 8, y + 14, name, "end"),
             f'<rect x="{start:.1f}" y="{y + 4}" width="{max(end - start, 1):.1f}" '
             f'height="{ROW - 8}" fill="{colour}"/>',
-            words(LEFT + WIDTH + 8, y + 15, f"{value} ({measured.figure.target_text()})")]
+            words(LEFT + WIDTH + 8, y + 14, f"{value} ({measured.figure.target_text()})")]
 
 
 def grid(bottom):
@@ -57,7 +57,7 @@ def svg(facts, all_measured):
     bottom = TOP + ROW * len(shown)
     width, height = LEFT + WIDTH + RIGHT, bottom + 12
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-             f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+             f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">',
              f'<rect width="{width}" height="{height}" fill="white"/>',
              words(8, 16, f"dgl-mpilaunch, {facts['date']}, load {facts['load']:.1f}: how many "
                    "times better than its target (right) or worse (left)"), *grid(bottom)]
