@@ -1,0 +1,126 @@
+/* scenarios: one table. */
+#include "scenarios.h"
+
+#include <stdio.h>
+
+#include "runs.h"
+
+/* At how many machines. */
+enum sizes { SMALL = 1, LARGE = 2, ALONE = 4, ALL = SMALL | LARGE | ALONE, SOME = SMALL | LARGE };
+
+static const struct {
+    int machines;
+    enum sizes of;
+} sizes[] = {{1, ALONE}, {2, SMALL}, {3, SMALL}, {7, SMALL}, {64, SMALL}, {1000, LARGE}};
+
+/* machine: of the cause; 0, 1, or one of these. */
+enum { ANY = -1, INNER = -2, LAST = -3 };
+
+static const struct scenario {
+    const char *name;
+    enum sizes sizes;
+    const char *words;
+    int code;
+    enum how how;
+    int machine;
+    int attempts; /* 0: one */
+} scenarios[] = {
+    {"everything goes well", ALL, "", 0, HOW_NONE, ANY, 0},
+    {"a trainer fails", ALL, "fail:last@trainers+100=7", 7, HOW_EXITED, LAST, 0},
+    {"a server dies of a signal", SMALL | ALONE, "fail:last@servers+0=-11", 139, HOW_SIGNALED, LAST,
+     0},
+    {"two fail, and the older wins", SOME, "fail:last@trainers+100=7 fail:0@trainers+900=8", 7,
+     HOW_EXITED, LAST, 0},
+    {"a machine is lost while servers start", SMALL, "lost=4000 lost:last@servers+1", 125, HOW_LOST,
+     LAST, 0},
+    {"a machine is lost while trainers run", SOME, "lost=4000 run=9000 lost:last@trainers+100", 125,
+     HOW_LOST, LAST, 0},
+    {"an inner machine of the tree is lost", SOME, "lost=4000 run=9000 lost:inner@trainers+100",
+     125, HOW_LOST, INNER, 0},
+    {"a machine is lost while servers leave", SMALL, "lost=4000 lost:last@drain+0", 125, HOW_LOST,
+     LAST, 0},
+    {"a machine is lost while all stop", SMALL, "lost=4000 fail:0@trainers+100=7 lost:last@stop+0",
+     7, HOW_EXITED, 0, 0},
+    {"rank 0's machine is lost", SOME, "lost=4000 run=9000 lost:0@trainers+100", ANY, HOW_NONE, ANY,
+     0},
+    {"a machine is cut off for ever", SMALL, "lost=4000 run=9000 cut:last@trainers+100", 125,
+     HOW_LOST, LAST, 0},
+    {"a stopped machine comes back in time", SMALL, "lost=8000 run=9000 stall:last@trainers+9=3000",
+     0, HOW_NONE, ANY, 0},
+    {"a stopped machine comes back too late", SMALL,
+     "lost=4000 run=20000 stall:last@trainers+9=9000", 125, HOW_LOST, LAST, 0},
+    {"another attempt goes well", ALL, "restarts=2 fail:last@trainers+100=7", 0, HOW_NONE, ANY, 2},
+    {"each attempt fails", SMALL, "restarts=1 fail:last@trainers+10=7 fail:0@start+9000=9 run=9000",
+     9, HOW_EXITED, 0, 2},
+    {"told to stop", ALL, "signal:last@trainers+100=15", 143, HOW_TOLD_TO_STOP, LAST, 0},
+    {"mpirun ends", SMALL, "parent:0@trainers+100", 125, HOW_PARENT_GONE, 0, 0},
+    {"pre-emption, and trainers end by it", SMALL, "run=9000 preempt:last@trainers+9=1", 75,
+     HOW_PREEMPTED, LAST, 0},
+    {"pre-emption, and the grace is over", SMALL, "run=90000 preempt:last@trainers+9=0", 75,
+     HOW_PREEMPTED, LAST, 0},
+    {"a keeper dies", SMALL | ALONE, "run=9000 die:last@trainers+100", 125, HOW_LAUNCHER, LAST, 0},
+    {"a keeper is silent", SMALL | ALONE, "lost=4000 run=9000 silent:last@trainers+100", 125,
+     HOW_LAUNCHER, LAST, 0},
+    {"processes do not end", SMALL, "stuck:last@trainers+9 fail:0@trainers+100=7", 7, HOW_EXITED, 0,
+     0},
+    {"a machine has another ip_config", SMALL, "check:last@start+0", 3, HOW_CHECK_FAILED, LAST, 0},
+    {"servers leave early", SMALL, "run=90000 left:last@trainers+9", 125, HOW_LEFT_EARLY, LAST, 0},
+    {"two ranks a machine", SMALL, "sleepers=2 fail:last@trainers+100=7", 7, HOW_EXITED, LAST, 0},
+    {"MPI_Abort ends nobody else", SMALL, "deaf lost=4000 run=9000 lost:last@trainers+100", 125,
+     HOW_LOST, LAST, 0},
+};
+
+static int machine_meant(int machine, int machines)
+{
+    if (machine == LAST)
+        return machines - 1;
+    return machine == INNER ? schedule_inner(machines) : machine;
+}
+
+static bool is_as_expected(const struct scenario *s, int machines, const struct result *result)
+{
+    int attempts = s->attempts ? s->attempts : 1;
+
+    if (s->code == ANY) /* chance decides, or rank 0 cannot tell; the rules hold all the same */
+        return true;
+    return result->code == s->code && result->how == s->how && result->attempts == attempts &&
+           (s->machine == ANY || result->machine == machine_meant(s->machine, machines));
+}
+
+/* 1: it failed, and this is told. */
+static int run(const struct scenario *s, int machines)
+{
+    struct schedule schedule;
+    struct result result;
+    const char *wrong;
+    bool good;
+
+    schedule_begin(&schedule);
+    schedule.machines = machines;
+    if (schedule_parse(&schedule, s->words, &wrong)) {
+        printf("%s: '%s' is not understood\n", s->name, wrong);
+        return 1;
+    }
+    good = runs_one(&schedule, false, false, &result);
+    if (good && is_as_expected(s, machines, &result))
+        return 0;
+    printf("%s, %d machines, FAILED: %s (code %d, cause %d on machine %d, %d attempts)\n"
+           "  sim --run \"machines=%d %s\" --trace\n",
+           s->name, machines, good ? "not as expected" : result.violation, result.code,
+           (int)result.how, result.machine, result.attempts, machines, s->words);
+    return 1;
+}
+
+int scenarios_run(void)
+{
+    int failed = 0, n = 0;
+
+    for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
+        for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++)
+            if (scenarios[i].sizes & sizes[k].of) {
+                failed += run(&scenarios[i], sizes[k].machines);
+                n++;
+            }
+    printf("%d scenarios: %d failed\n", n, failed);
+    return failed;
+}

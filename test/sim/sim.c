@@ -1,0 +1,172 @@
+/* sim: the coordinator's real code as many ranks of one process, in simulated time.
+ *
+ *   sim                               the scenarios, and a thousand random schedules
+ *   sim --random FROM TO              those of these seeds
+ *   sim --seed N [--ranks R] [--trace]
+ *   sim --run "WORDS" [--trace]       a schedule as a failing seed prints it
+ *   sim --big MACHINES                counts and times of one good job and of one that fails
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runs.h"
+#include "scenarios.h"
+
+#ifdef __SANITIZE_ADDRESS__
+enum { RANDOM = 100 };
+#else
+enum { RANDOM = 1000 };
+#endif
+
+static void print_schedule(const char *before, const struct schedule *s)
+{
+    struct buf text = {0};
+
+    schedule_print(s, &text);
+    printf("%s%.*s\n", before, (int)text.len, text.data);
+    buf_free(&text);
+}
+
+/* Tells why, and the smallest schedule that fails too. */
+static void tell_failure(const struct schedule *schedule, const struct result *result)
+{
+    struct schedule smallest = *schedule;
+    struct result again;
+
+    printf("seed %llu FAILED: %s\n", (unsigned long long)schedule->seed, result->violation);
+    print_schedule("  schedule: ", schedule);
+    runs_shrink(&smallest);
+    runs_one(&smallest, false, false, &again);
+    print_schedule("  smallest: ", &smallest);
+    printf("  which says: %s\n", again.violation);
+}
+
+static int run_random(uint64_t from, uint64_t to)
+{
+    int failed = 0;
+    double cpu = 0;
+    int64_t events = 0;
+
+    for (uint64_t seed = from; seed < to; seed++) {
+        struct schedule schedule;
+        struct result result;
+
+        schedule_draw(&schedule, seed, 0);
+        if (!runs_one(&schedule, false, false, &result)) {
+            tell_failure(&schedule, &result);
+            failed++;
+        }
+        cpu += result.cpu_s;
+        events += result.events;
+    }
+    printf("%llu random schedules: %d failed; %.1f s of CPU, %lld events\n",
+           (unsigned long long)(to - from), failed, cpu, (long long)events);
+    return failed;
+}
+
+static int run_shown(const struct schedule *schedule, bool traces)
+{
+    struct result result;
+    bool good = runs_one(schedule, traces, false, &result);
+
+    print_schedule("", schedule);
+    printf("rank 0's code %d, cause %d on machine %d, attempts %d, %lld ms, %lld events\n%s\n",
+           result.code, (int)result.how, result.machine, result.attempts,
+           (long long)result.simulated_ms, (long long)result.events,
+           good ? "all rules hold" : result.violation);
+    return !good;
+}
+
+static void print_counts(const char *who, const struct counts *c)
+{
+    printf("  %-18s %9lld messages sent, %9lld received (%lld bytes), %5d peers, %lld turns, "
+           "%lld kB\n",
+           who, (long long)c->sent, (long long)c->received, (long long)c->bytes_received, c->peers,
+           (long long)c->turns, (long long)c->memory_peak / 1024);
+}
+
+static int run_big(const char *what, int machines, const char *words)
+{
+    struct schedule schedule;
+    struct result result;
+    const char *wrong;
+    bool good;
+
+    schedule_begin(&schedule);
+    schedule.machines = machines;
+    schedule.trainers = 16;
+    schedule_parse(&schedule, words, &wrong);
+    good = runs_one(&schedule, false, true, &result);
+    printf("%s, %d machines x %d processes: %s, code %d, %.1f s simulated\n", what, machines,
+           schedule.trainers, good ? "all rules hold" : result.violation, result.code,
+           (double)result.simulated_ms / 1000);
+    printf("  %-18s %.2f s of CPU, %lld MB at most, %lld events\n", "the simulation", result.cpu_s,
+           (long long)result.memory_kb / 1024, (long long)result.events);
+    print_counts("rank 0:", &result.root);
+    printf("  %-18s %.2f s of CPU\n", "", (double)result.root.cpu_ns / 1e9);
+    print_counts("others, the most:", &result.most);
+    return !good;
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: sim [--random FROM TO | --seed N [--ranks R] [--trace] | "
+                    "--run \"WORDS\" [--trace] | --big MACHINES]\n");
+    return 2;
+}
+
+static bool is(const char *word, const char *name)
+{
+    return word && !strcmp(word, name);
+}
+
+static int run_seed(char **argv)
+{
+    int ranks = 0;
+    struct schedule schedule;
+
+    if (!argv[0])
+        return usage();
+    if (is(argv[1], "--ranks") && argv[2])
+        ranks = atoi(argv[2]);
+    schedule_draw(&schedule, strtoull(argv[0], NULL, 10), ranks);
+    return run_shown(&schedule, is(argv[ranks ? 3 : 1], "--trace"));
+}
+
+static int run_words(char **argv)
+{
+    struct schedule schedule;
+    const char *wrong;
+
+    if (!argv[0])
+        return usage();
+    schedule_begin(&schedule);
+    if (schedule_parse(&schedule, argv[0], &wrong)) {
+        fprintf(stderr, "sim: '%s' is not understood\n", wrong);
+        return 2;
+    }
+    return run_shown(&schedule, is(argv[1], "--trace"));
+}
+
+int main(int argc, char **argv)
+{
+    int machines = argc > 2 ? atoi(argv[2]) : 0;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc == 1)
+        return scenarios_run() + run_random(1, RANDOM + 1) > 0;
+    if (is(argv[1], "--random") && argc == 4)
+        return run_random(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10)) > 0;
+    if (is(argv[1], "--scenarios"))
+        return scenarios_run() > 0;
+    if (is(argv[1], "--seed"))
+        return run_seed(argv + 2);
+    if (is(argv[1], "--run"))
+        return run_words(argv + 2);
+    if (is(argv[1], "--big") && machines > 0 && machines <= SCHEDULE_RANKS_MOST)
+        return run_big("a good job", machines, "") +
+                   run_big("a trainer fails", machines, "fail:1@trainers+100=7") >
+               0;
+    return usage();
+}
