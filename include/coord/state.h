@@ -74,7 +74,8 @@ struct coord {
     struct neighbour neighbours[TREE_LINKS_MAX]; /* as pulse.links */
     struct root *root;                           /* rank 0 only */
 
-    int attempt; /* from 0 */
+    int attempt;     /* from 0 */
+    int far_attempt; /* the latest that another rank has told of */
     struct run run;
     struct foreign foreign;
     struct slice *next_slice; /* of the next attempt, when it overtook the last gate */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "coord/attempt.h"
 #include "coord/relay.h"
 #include "coord/tell.h"
 #include "wire/pack.h"
@@ -147,6 +148,7 @@ void coord_on_alarm(struct coord *c, int from, const struct buf *payload)
 
     if (!cause)
         return;
+    coord_note_attempt(c, attempt);
     if (attempt == c->attempt || ends_job(ends_of(cause->how, false))) {
         coord_heed(c, cause, from);
     } else if (attempt > c->attempt && !c->next_alarm) {

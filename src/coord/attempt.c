@@ -129,3 +129,21 @@ void coord_begin_next(struct coord *c)
     if (slice)
         coord_on_slice(c, slice);
 }
+
+void coord_note_attempt(struct coord *c, int attempt)
+{
+    if (attempt > c->far_attempt)
+        c->far_attempt = attempt;
+}
+
+bool coord_follow(struct coord *c)
+{
+    enum ends ends = c->run.ends;
+
+    if (ends < ENDS_PEER_LOST || c->run.stage < STAGE_SENT || c->far_attempt <= c->attempt ||
+        c->root)
+        return false;
+    coord_begin_next(c);
+    coord_stop(c, ends, false);
+    return true;
+}

@@ -337,6 +337,7 @@ _Noreturn void coord_run(const struct coord_setup *setup)
         any |= coord_pump_peers(&c);
         on_time(&c, clock_ms());
         any |= run_gates(&c);
+        any |= coord_follow(&c);
         coord_run_closing(&c, clock_ms());
         if (any)
             c.last_event = clock_ms();

@@ -175,6 +175,7 @@ static void on_slice(struct coord *c, struct slice *slice)
     if (!slice) {
         fail_unreadable(c, "the plan that rank 0 sent cannot be read");
     } else if (slice->attempt > c->attempt) { /* it has overtaken the last gate */
+        coord_note_attempt(c, slice->attempt);
         slice_free(c->next_slice);
         c->next_slice = slice;
     } else if (slice->attempt == c->attempt && !c->run.slice) {

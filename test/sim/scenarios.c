@@ -52,6 +52,10 @@ static const struct scenario {
     {"another attempt goes well", ALL, "restarts=2 fail:last@trainers+100=7", 0, HOW_NONE, ANY, 2},
     {"each attempt fails", SMALL, "restarts=1 fail:last@trainers+10=7 fail:0@start+9000=9 run=9000",
      9, HOW_EXITED, 0, 2},
+    {"a machine is lost on the way of the gate to another attempt", SMALL,
+     "restarts=1 fail:last@trainers+100=7 slow:0@start+0 stall:inner@stop+2000=60000 "
+     "lost:inner@stop+20000",
+     ANY, HOW_NONE, ANY, 0},
     {"told to stop", ALL, "signal:last@trainers+100=15", 143, HOW_TOLD_TO_STOP, LAST, 0},
     {"mpirun ends", SMALL, "parent:0@trainers+100", 125, HOW_PARENT_GONE, 0, 0},
     {"pre-emption, and trainers end by it", SMALL, "run=9000 preempt:last@trainers+9=1", 75,
