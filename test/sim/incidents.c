@@ -13,6 +13,7 @@ static bool has_begun[INCIDENTS_MOST];
 static void deliver_signal(struct node *node, int number)
 {
     if (node_runs(node) && !node->holds_signals && number != SIGUSR1) {
+        judge_exit();
         net_abort_others(node, EXIT_SIGNAL_BASE + number);
         node_end(node, FATE_EXITED, EXIT_SIGNAL_BASE + number);
     }

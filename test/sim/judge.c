@@ -26,7 +26,7 @@ static struct {
     struct fact facts[FACTS_MOST];
     int n;
     int reached[STAGE_COUNT][ATTEMPTS_MOST];
-    bool has_report, has_cause;
+    bool has_report, has_cause, has_exited;
     struct fact cause;
     int exit_code, attempt;
 } judge;
@@ -70,6 +70,11 @@ void judge_gate(const struct node *node, uint32_t stage, int attempt)
     if (stage != STAGE_SERVERS && judge.reached[before][attempt] < world.schedule->machines)
         violated("machine %d goes to stage %u when only %d of %d machines are ready", node->machine,
                  stage, judge.reached[before][attempt], world.schedule->machines);
+}
+
+void judge_exit(void)
+{
+    judge.has_exited = true;
 }
 
 void judge_report(const struct report *report)
@@ -172,6 +177,7 @@ static const struct fact *fact_of_cause(void)
         const struct fact *f = &judge.facts[i];
 
         if (f->how == judge.cause.how && f->code == judge.cause.code &&
+            (f->attempt < 0 || f->attempt == judge.attempt) &&
             (f->machine == judge.cause.machine || judge.cause.machine < 0))
             return f;
     }
@@ -231,6 +237,37 @@ static void nothing_is_hidden(void)
         if (judge.facts[i].is_certain && judge.facts[i].attempt == judge.attempt && !is_shaky(-1))
             violated("the report names no cause, but machine %d has failed",
                      judge.facts[i].machine);
+}
+
+static bool is_of_a_process(enum how how)
+{
+    return how == HOW_EXITED || how == HOW_SIGNALED || how == HOW_LEFT_EARLY ||
+           how == HOW_START_TIMEOUT;
+}
+
+/* Where nobody may be silent or late, and the job was not told to end, all leave by the last gate,
+ * and each attempt that may follow does. */
+static void end_is_orderly(void)
+{
+    for (int i = 0; i < world.size; i++)
+        if (world_node(i)->fate != FATE_LEFT)
+            violated("rank %d does not leave through the last gate, and all machines are well", i);
+    for (int i = 0; i < judge.n; i++)
+        if (!is_of_a_process(judge.facts[i].how))
+            return;
+    if (judge.has_cause && judge.attempt < world.schedule->restarts)
+        violated("attempt %d of %d was the last", judge.attempt + 1, world.schedule->restarts + 1);
+}
+
+static bool may_be_disorderly(void)
+{
+    static const enum incident_kind kinds[] = {INCIDENT_STUCK, INCIDENT_SILENT, INCIDENT_SCRIBE,
+                                               INCIDENT_READER};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (happens_to(-1, kinds[i], 0))
+            return true;
+    return is_shaky(-1) || judge.has_exited;
 }
 
 static void report_is_true(void)
@@ -294,6 +331,8 @@ void judge_end(void)
     all_have_left();
     all_have_one_code();
     report_is_true();
+    if (!may_be_disorderly())
+        end_is_orderly();
     messages_are_bounded();
     judge.result->is_done = true;
 }

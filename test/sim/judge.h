@@ -42,6 +42,9 @@ void judge_gate(const struct node *node, uint32_t stage, int attempt);
 /* Rank 0 writes a report. */
 void judge_report(const struct report *report);
 
+/* A signal has ended a rank that does not catch it yet. */
+void judge_exit(void);
+
 /* A rank leaves by itself. */
 void judge_leaving(const struct node *node);
 

@@ -113,6 +113,7 @@ static void be_over(struct sim_keeper *k)
     k->progressed = clock_ms();
     say_outcome(k);
     say_reached(k);
+    incidents_stage(k->node, FROM_OVER);
 }
 
 static void stop(struct sim_keeper *k)

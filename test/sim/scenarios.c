@@ -29,7 +29,7 @@ static const struct scenario {
     {"a trainer fails", ALL, "fail:last@trainers+100=7", 7, HOW_EXITED, LAST, 0},
     {"a server dies of a signal", SMALL | ALONE, "fail:last@servers+0=-11", 139, HOW_SIGNALED, LAST,
      0},
-    {"two fail, and the older wins", SOME, "fail:last@trainers+100=7 fail:0@trainers+900=8", 7,
+    {"two fail, and the older wins", SOME, "run=9000 fail:last@start+3000=7 fail:0@start+3150=8", 7,
      HOW_EXITED, LAST, 0},
     {"a machine is lost while servers start", SMALL, "lost=4000 lost:last@servers+1", 125, HOW_LOST,
      LAST, 0},

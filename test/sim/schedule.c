@@ -17,7 +17,8 @@ static const char *const kinds[INCIDENT_COUNT] = {
     [INCIDENT_READER] = "reader",
 };
 
-static const char *const anchors[FROM_COUNT] = {"start", "servers", "trainers", "drain", "stop"};
+static const char *const anchors[FROM_COUNT] = {"start", "servers", "trainers",
+                                                "drain", "stop",    "over"};
 
 /* The numbers that have a name. */
 static const struct number {
@@ -109,6 +110,13 @@ static void draw_incident(uint64_t *state, const struct schedule *s, struct inci
     i->value = draw_value(state, s, i->kind);
 }
 
+/* Two things that go wrong within a moment: the alarm of the one is still on its way. */
+static void follow(uint64_t *state, const struct incident *before, struct incident *i)
+{
+    i->from = before->from;
+    i->at = before->at + random_below(state, 400);
+}
+
 void schedule_draw(struct schedule *s, uint64_t seed, int machines)
 {
     static const int sizes[] = {1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 33};
@@ -129,8 +137,11 @@ void schedule_draw(struct schedule *s, uint64_t seed, int machines)
     if (machines)
         s->machines = machines;
     s->n = random_below(&state, 5);
-    for (int i = 0; i < s->n; i++)
+    for (int i = 0; i < s->n; i++) {
         draw_incident(&state, s, &s->incidents[i]);
+        if (i && !random_below(&state, 3))
+            follow(&state, &s->incidents[i - 1], &s->incidents[i]);
+    }
 }
 
 /* ---- from text, and to text ---- */

@@ -31,7 +31,15 @@ enum incident_kind {
 };
 
 /* From when an incident's time counts: the job's start, or when this machine enters a stage. */
-enum anchor { FROM_START, FROM_SERVERS, FROM_TRAINERS, FROM_DRAIN, FROM_STOP, FROM_COUNT };
+enum anchor {
+    FROM_START,
+    FROM_SERVERS,
+    FROM_TRAINERS,
+    FROM_DRAIN,
+    FROM_STOP,
+    FROM_OVER,
+    FROM_COUNT
+};
 
 struct incident {
     enum incident_kind kind;

@@ -42,11 +42,34 @@ static void tell_failure(const struct schedule *schedule, const struct result *r
     printf("  which says: %s\n", again.violation);
 }
 
+/* The same schedule takes the same course each time. */
+static int run_again(void)
+{
+    enum { SEEDS = 20 };
+    int failed = 0;
+
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct schedule schedule;
+        struct result once, again;
+
+        schedule_draw(&schedule, seed, 0);
+        runs_one(&schedule, false, false, &once);
+        runs_one(&schedule, false, false, &again);
+        if (once.events == again.events && once.simulated_ms == again.simulated_ms)
+            continue;
+        printf("seed %llu FAILED: it took another course the second time\n",
+               (unsigned long long)seed);
+        failed++;
+    }
+    return failed;
+}
+
 static int run_random(uint64_t from, uint64_t to)
 {
     int failed = 0;
     double cpu = 0;
-    int64_t events = 0;
+    int64_t events = 0, longest = 0;
+    uint64_t longest_seed = 0;
 
     for (uint64_t seed = from; seed < to; seed++) {
         struct schedule schedule;
@@ -59,9 +82,15 @@ static int run_random(uint64_t from, uint64_t to)
         }
         cpu += result.cpu_s;
         events += result.events;
+        if (result.simulated_ms > longest) {
+            longest = result.simulated_ms;
+            longest_seed = seed;
+        }
     }
-    printf("%llu random schedules: %d failed; %.1f s of CPU, %lld events\n",
-           (unsigned long long)(to - from), failed, cpu, (long long)events);
+    printf("%llu random schedules: %d failed; %.1f s of CPU, %lld events; the longest takes %lld s "
+           "(seed %llu)\n",
+           (unsigned long long)(to - from), failed, cpu, (long long)events,
+           (long long)longest / 1000, (unsigned long long)longest_seed);
     return failed;
 }
 
@@ -155,7 +184,7 @@ int main(int argc, char **argv)
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc == 1)
-        return scenarios_run() + run_random(1, RANDOM + 1) > 0;
+        return scenarios_run() + run_again() + run_random(1, RANDOM + 1) > 0;
     if (is(argv[1], "--random") && argc == 4)
         return run_random(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10)) > 0;
     if (is(argv[1], "--scenarios"))
