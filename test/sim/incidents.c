@@ -54,6 +54,7 @@ static void stall(struct node *node, int ms)
 
 static void happen(void *arg, int64_t n)
 {
+    enum { KEEPER_US = 1000 };
     const struct incident *i = arg;
     struct node *node = world_node(i->machine);
 
@@ -83,7 +84,9 @@ static void happen(void *arg, int64_t n)
     case INCIDENT_SCRIBE: node->scribe_hangs = true; break;
     case INCIDENT_READER: node->reader_back = world.now + (int64_t)i->value * 1000; break;
     default:
-        if (node->keeper && node_runs(node))
+        if (!node->keeper && node_runs(node)) /* it has not been forked yet */
+            world_in(KEEPER_US, happen, arg, 0);
+        else if (node_runs(node))
             machine_suffer(node->keeper, i);
     }
 }

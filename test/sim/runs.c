@@ -31,6 +31,7 @@ static char *number(int n)
 static void live(struct node *node)
 {
     const struct schedule *s = world.schedule;
+    /* the same with and without a trace: what is said is part of the course */
     char *argv[] = {"dgl-mpilaunch",
                     "--num_servers",
                     "0",
@@ -50,7 +51,6 @@ static void live(struct node *node)
                     seconds(s->grace_ms),
                     "--max_restarts",
                     number(s->restarts),
-                    world.traces ? "--verbose" : "--quiet",
                     "--",
                     "train",
                     NULL};

@@ -6,12 +6,20 @@
 #include "runs.h"
 
 /* At how many machines. */
-enum sizes { SMALL = 1, LARGE = 2, ALONE = 4, ALL = SMALL | LARGE | ALONE, SOME = SMALL | LARGE };
+enum sizes {
+    SMALL = 1,
+    LARGE = 2,
+    ALONE = 4,
+    MANY = 8, /* where rank 0 has two neighbours at least */
+    ALL = SMALL | LARGE | ALONE,
+    SOME = SMALL | LARGE
+};
 
 static const struct {
     int machines;
     enum sizes of;
-} sizes[] = {{1, ALONE}, {2, SMALL}, {3, SMALL}, {7, SMALL}, {64, SMALL}, {1000, LARGE}};
+} sizes[] = {{1, ALONE},        {2, SMALL},         {3, SMALL | MANY},
+             {7, SMALL | MANY}, {64, SMALL | MANY}, {1000, LARGE}};
 
 /* machine: of the cause; 0, 1, or one of these. */
 enum { ANY = -1, INNER = -2, LAST = -3 };
@@ -45,6 +53,10 @@ static const struct scenario {
      0},
     {"a machine is cut off for ever", SMALL, "lost=4000 run=9000 cut:last@trainers+100", 125,
      HOW_LOST, LAST, 0},
+    {"rank 0's machine is cut off for ever", MANY, "lost=4000 run=9000 cut:0@trainers+100", 125,
+     HOW_LOST, 0, 0},
+    {"a machine needs its whole grace, and is waited for", SMALL,
+     "grace=9000 slow:last@servers+0 fail:0@trainers+100=7", 7, HOW_EXITED, 0, 0},
     {"a stopped machine comes back in time", SMALL, "lost=8000 run=9000 stall:last@trainers+9=3000",
      0, HOW_NONE, ANY, 0},
     {"a stopped machine comes back too late", SMALL,
@@ -53,7 +65,7 @@ static const struct scenario {
     {"each attempt fails", SMALL, "restarts=1 fail:last@trainers+10=7 fail:0@start+9000=9 run=9000",
      9, HOW_EXITED, 0, 2},
     {"a machine is lost on the way of the gate to another attempt", SMALL,
-     "restarts=1 fail:last@trainers+100=7 slow:0@start+0 stall:inner@stop+2000=60000 "
+     "restarts=1 fail:last@trainers+100=7 slow:0@servers+0 stall:inner@stop+2000=60000 "
      "lost:inner@stop+20000",
      ANY, HOW_NONE, ANY, 0},
     {"told to stop", ALL, "signal:last@trainers+100=15", 143, HOW_TOLD_TO_STOP, LAST, 0},
