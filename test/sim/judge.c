@@ -136,11 +136,10 @@ static bool is_code_of_a_fact(int code)
 }
 
 /* Rank 0 has left through the last gate, and before the gate opened here a machine on its way was
- * lost: this rank cannot know that all went well. */
+ * lost or stood still: this rank cannot know that all went well. */
 static bool may_have_missed_the_gate(const struct node *node, const struct node *root)
 {
-    return is_shaky(-1) && root->fate == FATE_LEFT && node->ended > root->ended &&
-           node->code == EXIT_LAUNCHER;
+    return is_shaky(-1) && root->fate == FATE_LEFT && node->ended > root->ended && node->code;
 }
 
 /* Its elected rank was ended by MPI_Abort a moment before its own turn came. */
