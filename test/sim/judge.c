@@ -148,13 +148,19 @@ static bool has_lost_its_elected_rank(const struct node *node)
     return node->sleeps && world_node(node->machine)->was_ended && node->code == EXIT_LAUNCHER;
 }
 
+/* It waits for a collective behind a lost machine, and has not met the others yet. */
+static bool is_still_opening(const struct node *node)
+{
+    return is_shaky(-1) && !node->holds_signals && node->code == EXIT_LAUNCHER;
+}
+
 /* Of a machine that is well. Rank 0's code is for all as long as rank 0 is well. */
 static void has_right_code(const struct node *node)
 {
     const struct node *root = world_node(0);
 
     if (!is_shaky(0) && node->code != root->code && !may_have_missed_the_gate(node, root) &&
-        !has_lost_its_elected_rank(node))
+        !has_lost_its_elected_rank(node) && !is_still_opening(node))
         violated("rank %d leaves with %d, rank 0 with %d", node->index, node->code, root->code);
     if (!is_code_of_a_fact(node->code))
         violated("rank %d leaves with %d, which is the code of nothing that has happened",
@@ -192,12 +198,19 @@ static int64_t tolerance(void)
     return MOMENT_MS + 3 * POLL_MS + (int64_t)HOPS * 10 * world.schedule->latency_us / 1000;
 }
 
+/* Must the report know of it? Not where the keeper fell silent, perhaps before it had told. */
+static bool must_be_known(const struct fact *f)
+{
+    return f->is_certain && f->attempt == judge.attempt && !is_shaky(-1) &&
+           !happens_to(f->machine, INCIDENT_SILENT, 0) && !happens_to(f->machine, INCIDENT_DIE, 0);
+}
+
 static void cause_was_first(const struct fact *cause)
 {
-    for (int i = 0; i < judge.n && !is_shaky(-1); i++) {
+    for (int i = 0; i < judge.n; i++) {
         const struct fact *f = &judge.facts[i];
 
-        if (f->is_certain && f->attempt == judge.attempt && f->at + tolerance() < cause->at)
+        if (must_be_known(f) && f->at + tolerance() < cause->at)
             violated("the report's cause (%d on machine %d) came %lld ms after another (%d on %d)",
                      (int)cause->how, cause->machine, (long long)(cause->at - f->at), (int)f->how,
                      f->machine);
@@ -233,7 +246,7 @@ static void cause_has_happened(void)
 static void nothing_is_hidden(void)
 {
     for (int i = 0; i < judge.n; i++)
-        if (judge.facts[i].is_certain && judge.facts[i].attempt == judge.attempt && !is_shaky(-1))
+        if (must_be_known(&judge.facts[i]))
             violated("the report names no cause, but machine %d has failed",
                      judge.facts[i].machine);
 }
