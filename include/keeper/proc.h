@@ -36,6 +36,18 @@ void proc_below_except(pid_t root, const pid_t *spared, size_t n, struct procs *
 
 void procs_free(struct procs *procs);
 
+/* Processes that are not below us. Reading them all is what a look costs on a machine with
+ * thousands of processes, most of them the kernel's. */
+struct strangers {
+    pid_t *pids; /* sorted */
+    size_t n, capacity;
+};
+
+/* As proc_below, but does not read the strangers that it knows, and knows the others afterwards. A
+ * stranger whose number one of ours gets is missed until they are forgotten. */
+void proc_below_again(pid_t root, struct procs *found, struct strangers *strangers);
+void strangers_forget(struct strangers *strangers);
+
 /* One process as it is now; 0, or -1 when there is none. */
 int proc_read(pid_t pid, struct proc *proc);
 

@@ -162,8 +162,8 @@ struct machine {
     struct watch *watch;   /* of descendants; NULL: not now */
     struct oom *oom;       /* NULL before the start */
 
-    int64_t began;     /* when servers were started; -1: never */
-    int64_t stop_ends; /* the end of kill_grace; CLOCK_NEVER: TERM has not been sent */
+    int64_t began;        /* when servers were started; -1: never */
+    int64_t stop_ends;    /* the end of kill_grace; CLOCK_NEVER: TERM has not been sent */
     int kills;            /* how often KILL was sent in this stage */
     struct ending ending; /* of what has had KILL */
     struct strv unkilled; /* as in the outcome */

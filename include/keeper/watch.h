@@ -49,7 +49,9 @@ void watch_pools(struct watch *watch, const char *ip, int port, int n, int sampl
 int watch_fd(const struct watch *watch);
 
 /* Looks for new ones. slowest: the next look is not later than so many milliseconds, unless looks
- * would then take more than 0.5 % of a core. The first ones are 50 ms apart, then ever more. */
+ * would then take more than 0.5 % of a core. The first ones are 50 ms apart, then ever more. All
+ * processes of the machine are read each 10 s at most, and for 0.2 % of a core at most; else those
+ * alone that were not there before. */
 void watch_look(struct watch *watch, int64_t now, int slowest);
 
 /* Does what is due: such a look (then true comes back), or, every 50 ms for 2 s, a reading of those

@@ -138,12 +138,41 @@ void procs_free(struct procs *procs)
     *procs = (struct procs){0};
 }
 
+/* One look through /proc. */
+struct look {
+    struct procs all;
+    struct strangers *known; /* NULL: none */
+    struct strangers still;  /* those of them that are there */
+};
+
+static void add_stranger(struct strangers *strangers, pid_t pid)
+{
+    strangers->pids =
+        mem_grow(strangers->pids, strangers->n, &strangers->capacity, sizeof(*strangers->pids));
+    strangers->pids[strangers->n++] = pid;
+}
+
+static int compare_pids(const void *a, const void *b)
+{
+    pid_t left = *(const pid_t *)a, right = *(const pid_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+static bool is_stranger(const struct strangers *known, pid_t pid)
+{
+    return known && known->n > 0 && bsearch(&pid, known->pids, known->n, sizeof(pid), compare_pids);
+}
+
 static bool take(void *arg, pid_t pid)
 {
+    struct look *look = arg;
     struct proc proc;
 
-    if (proc_read(pid, &proc) == 0)
-        procs_add(arg, &proc);
+    if (is_stranger(look->known, pid))
+        add_stranger(&look->still, pid);
+    else if (proc_read(pid, &proc) == 0)
+        procs_add(&look->all, &proc);
     return false;
 }
 
@@ -209,21 +238,62 @@ void proc_below(pid_t root, struct procs *found)
     proc_below_except(root, NULL, 0, found);
 }
 
+static void look_below(struct look *look, pid_t root, const pid_t *spared, size_t n)
+{
+    struct procs *all = &look->all;
+
+    procfs_each(take, look);
+    if (all->n > 0)
+        qsort(all->items, all->n, sizeof(*all->items), by_pid);
+    reread_orphans(all);
+    mark_below(all, root, spared, n);
+}
+
+static void take_below(const struct procs *all, struct procs *found)
+{
+    found->n = 0;
+    for (size_t i = 0; i < all->n; i++) {
+        if (all->items[i].below)
+            procs_add(found, &all->items[i]);
+    }
+}
+
 void proc_below_except(pid_t root, const pid_t *spared, size_t n, struct procs *found)
 {
-    struct procs all = {0};
+    struct look look = {0};
 
-    found->n = 0;
-    procfs_each(take, &all);
-    if (all.n > 0)
-        qsort(all.items, all.n, sizeof(*all.items), by_pid);
-    reread_orphans(&all);
-    mark_below(&all, root, spared, n);
-    for (size_t i = 0; i < all.n; i++) {
-        if (all.items[i].below)
-            procs_add(found, &all.items[i]);
+    look_below(&look, root, spared, n);
+    take_below(&look.all, found);
+    procs_free(&look.all);
+}
+
+static void look_again(pid_t root, const pid_t *spared, size_t n, struct procs *found,
+                       struct strangers *strangers)
+{
+    struct look look = {.known = strangers};
+
+    look_below(&look, root, spared, n);
+    take_below(&look.all, found);
+    for (size_t i = 0; i < look.all.n; i++) {
+        if (!look.all.items[i].below && look.all.items[i].pid != root)
+            add_stranger(&look.still, look.all.items[i].pid);
     }
-    procs_free(&all);
+    if (look.still.n > 0)
+        qsort(look.still.pids, look.still.n, sizeof(*look.still.pids), compare_pids);
+    procs_free(&look.all);
+    strangers_forget(strangers);
+    *strangers = look.still;
+}
+
+void proc_below_again(pid_t root, struct procs *found, struct strangers *strangers)
+{
+    look_again(root, NULL, 0, found, strangers);
+}
+
+void strangers_forget(struct strangers *strangers)
+{
+    free(strangers->pids);
+    *strangers = (struct strangers){0};
 }
 
 /* Forbids a core file to a process that we end: DGL aborts on TERM. Where cores go into a pipe
@@ -329,11 +399,12 @@ int proc_kill_all(void)
 int proc_kill_all_but(pid_t spared)
 {
     struct procs stopped = {0}, below = {0};
+    struct strangers strangers = {0}; /* what moves on is caught by quick rounds alone */
     int live;
 
     for (int round = 0, found = 1; found > 0 && round < STOP_ROUNDS; round++) {
         found = 0;
-        proc_below_except(getpid(), &spared, spared > 0, &below);
+        look_again(getpid(), &spared, spared > 0, &below, &strangers);
         for (size_t i = 0; i < below.n; i++) {
             const struct proc *proc = &below.items[i], *known = procs_find(&stopped, proc->pid);
 
@@ -347,6 +418,7 @@ int proc_kill_all_but(pid_t spared)
         below = (struct procs){0};
     }
     procs_free(&stopped);
+    strangers_forget(&strangers);
     live = proc_sweep(SIGKILL, &spared, spared > 0);
     return live;
 }

@@ -27,6 +27,8 @@ enum {
     EXEC_MS = 2000,   /* before exec a new process shows its parent's command line: */
     EXEC_LOOKS = 3,   /* it is read again for so long, and at least at so many looks */
     AGAIN_MS = 50,    /* between two such readings, which need no look through /proc */
+    ALL_MS = 10000,   /* between two looks that read all processes of the machine, */
+    ALL_SHARE = 500,  /* and their share */
     SPARE_FILES = 256 /* descriptors that are left for pipes and log files */
 };
 
@@ -48,6 +50,9 @@ struct watch {
     int every;
     int64_t next, again; /* the next look, and the next reading of the new ones alone */
     struct procs below;  /* what the last look found */
+    struct strangers strangers;
+    int64_t forget_at; /* when the next look reads the strangers too */
+    int64_t cost_us;   /* of the last look that did not */
     struct in_addr ip; /* of this machine's servers */
     int port, servers; /* 0: none that can be seen */
     int samplers;      /* a trainer */
@@ -90,6 +95,7 @@ void watch_close(struct watch *watch)
     }
     close(watch->fd);
     procs_free(&watch->below);
+    strangers_forget(&watch->strangers);
     free(watch->entries);
     free(watch);
 }
@@ -363,16 +369,29 @@ static void set_again(struct watch *watch, int64_t now, int64_t cost_us)
     watch->again = any ? now + at_least(AGAIN_MS, cost_us, EARLY_SHARE) : CLOCK_NEVER;
 }
 
-void watch_look(struct watch *watch, int64_t now, int slowest)
+static void look(struct watch *watch, int64_t now)
 {
-    int64_t before = clock_cpu_us();
-
     procs_free(&watch->below);
-    proc_below(getpid(), &watch->below);
+    proc_below_again(getpid(), &watch->below, &watch->strangers);
     take_in(watch, &watch->below, now);
     describe(watch, &watch->below, now);
     look_at_pools(watch);
-    set_next(watch, now, clock_cpu_us() - before, slowest);
+}
+
+void watch_look(struct watch *watch, int64_t now, int slowest)
+{
+    int64_t before = clock_cpu_us(), cost;
+    bool all = now >= watch->forget_at;
+
+    if (all)
+        strangers_forget(&watch->strangers);
+    look(watch, now);
+    cost = clock_cpu_us() - before;
+    if (all)
+        watch->forget_at = now + at_least(ALL_MS, cost, ALL_SHARE);
+    else
+        watch->cost_us = cost;
+    set_next(watch, now, watch->cost_us, slowest);
     set_again(watch, now, 0);
 }
 

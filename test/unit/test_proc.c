@@ -121,15 +121,18 @@ END_TEST
 /* Each child forks again as soon as it lives, and its parent ends: no look sees them all. */
 START_TEST(test_moving_bomb)
 {
+    int64_t end = clock_ms() + 2 * PATIENCE_MS; /* of what a failed test leaves behind */
+
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     for (int i = 0; i < 4; i++) {
         if (fork() != 0)
             continue;
-        for (;;) {
+        while (clock_ms() < end) {
             if (fork() > 0)
                 _exit(0);
             setsid();
         }
+        _exit(0);
     }
     poll(NULL, 0, 50);
     wait_empty();
