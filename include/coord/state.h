@@ -78,6 +78,7 @@ struct coord {
     int far_attempt; /* the latest that another rank has told of */
     struct run run;
     struct foreign foreign;
+    struct buf common;        /* the part of its slice that all ranks have; of the latest attempt */
     struct slice *next_slice; /* of the next attempt, when it overtook the last gate */
     struct cause *next_alarm; /* the same */
     int64_t start_at;         /* rank 0: when it may send the slices of this attempt */
@@ -97,7 +98,8 @@ struct coord {
         asked; /* since when other ranks are asked whether this one is cut off; 0: they are not */
     int leave_code; /* rank 0's, by which all leave without a gate */
 
-    int64_t last_event;
+    bool acts;          /* something has happened in this turn of the loop */
+    int64_t last_event; /* when something did last */
 };
 
 /* This machine's part has come to that stage. */

@@ -38,7 +38,8 @@ enum message_type {
     MESSAGE_NOTICE,  /* raw text: for the user (rank -> rank 0: a whole line as it is printed) */
     /* between coordinators */
     MESSAGE_PROGRAM, /* rank -> rank 0: raw text, the file that is the command's first word there */
-    MESSAGE_SLICE,   /* rank 0 -> rank: slice */
+    MESSAGE_COMMON,  /* rank 0 -> all: the part of the slices that all have in common */
+    MESSAGE_SLICE,   /* rank 0 -> rank: the rest of its slice */
     MESSAGE_ALARM,   /* u32 attempt, cause without last_lines: stop */
     MESSAGE_HURRY,   /* u32 attempt: end the grace */
     MESSAGE_HERE,    /* asks for a sign of life: BEAT answers it */

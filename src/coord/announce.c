@@ -91,14 +91,16 @@ static bool is_in_range(const struct announce *a)
 int announce_unpack(struct announce *a, const struct buf *data, struct err *err)
 {
     struct unpack u = {.at = data->data, .left = data->len};
-    uint32_t n;
+    uint32_t n, has_servers;
 
     *a = (struct announce){0};
     a->log_level = (int)unpack_u32(&u);
     a->key = (uint64_t)unpack_i64(&u);
     a->preempt_signal = (int)unpack_u32(&u);
     a->lost_timeout_ms = unpack_i64(&u);
-    a->has_servers = unpack_u32(&u);
+    has_servers = unpack_u32(&u);
+    a->has_servers = has_servers;
+    u.bad |= has_servers > 1;
     n = unpack_count(&u, 8);
     a->hosts.items = mem_calloc(n, sizeof(*a->hosts.items));
     a->hosts.n = n;

@@ -1,5 +1,5 @@
-/* attempts: reports of earlier attempts, owned. Of all machines one is kept, so that the report of a
- * large job that is started again and again does not grow by all of them each time.
+/* attempts: reports of earlier attempts, owned. Of all machines one is kept, so that the report of
+ * a large job that is started again and again does not grow by all of them each time.
  */
 #include "coord/attempts.h"
 

@@ -41,8 +41,18 @@ static struct slice *slice_of(const struct coord *c, int rank)
     return plan_slice(c->setup->job, meeting->machine_of[rank], &meeting->seats[rank]);
 }
 
-/* Rank 0 sends each rank its own slice, and only that; so many at a time as the network takes. */
-static void send_slices(struct coord *c)
+static void send_common(struct coord *c, const struct slice *common)
+{
+    struct buf data = {0};
+
+    message_pack_common(&data, common);
+    coord_send_to_children(c, MESSAGE_COMMON, &data);
+    buf_free(&data);
+}
+
+/* Rank 0 sends each rank its own slice, and only that; so many at a time as the network takes.
+ * common: any rank's, whose common part they have. */
+static void send_slices(struct coord *c, const struct slice *common)
 {
     int end = c->run.slices_to + SLICES_AT_ONCE;
 
@@ -50,7 +60,7 @@ static void send_slices(struct coord *c)
         struct slice *slice = slice_of(c, c->run.slices_to);
         struct buf data = {0};
 
-        message_pack_slice(&data, slice);
+        message_pack_own(&data, slice, common);
         coord_tell_rank(c, c->run.slices_to, MESSAGE_SLICE, &data);
         buf_free(&data);
         slice_free(slice);
@@ -59,12 +69,20 @@ static void send_slices(struct coord *c)
 
 static void hand_out_plan(struct coord *c, int64_t now)
 {
-    if (now < c->start_at || ends_stops(c->run.ends))
+    bool first = !c->run.slice, more = c->run.slices_to < c->peers->size;
+    struct slice *own;
+
+    if (now < c->start_at || ends_stops(c->run.ends) ||
+        (!first && (!more || !peers_all_sent(c->peers))))
         return;
-    if (c->run.slices_to < c->peers->size && peers_all_sent(c->peers))
-        send_slices(c);
-    if (!c->run.slice)
-        coord_on_slice(c, slice_of(c, 0));
+    own = slice_of(c, 0);
+    if (first)
+        send_common(c, own);
+    send_slices(c, own);
+    if (first)
+        coord_on_slice(c, own);
+    else
+        slice_free(own);
 }
 
 static void go(struct coord *c, enum stage stage, int master_port)
@@ -234,13 +252,14 @@ static void on_time(struct coord *c, int64_t now)
     console_pump(root_console(c->root));
 }
 
-/* It grows with the time since something happened: 2 ms at first, 100 ms after 2 s. */
+/* It grows with the time since something happened: 2 ms at first, 100 ms after 2 s. A turn in which
+ * something has happened may make the next step possible. */
 static int poll_timeout(const struct coord *c, int64_t now)
 {
     int64_t pause = POLL_MIN_MS + (now - c->last_event) / 20;
     int64_t until = now + (pause < POLL_MAX_MS ? pause : POLL_MAX_MS);
 
-    return clock_poll_timeout(now, until);
+    return c->acts ? 0 : clock_poll_timeout(now, until);
 }
 
 enum { AT_KEEPER, AT_SIGNALS, AT_PARENT, AT_CONSOLE, AT_SLEEPERS = AT_CONSOLE + CONSOLE_STREAMS };
@@ -265,17 +284,39 @@ static bool wait_and_look(struct coord *c)
 {
     struct pollfd entries[AT_SLEEPERS + MAX_SLEEPER_POLL];
     int n = fill_poll(c, entries, AT_SLEEPERS + MAX_SLEEPER_POLL);
-    bool any = poll(entries, (nfds_t)n, poll_timeout(c, clock_ms())) > 0;
+    bool ready = poll(entries, (nfds_t)n, poll_timeout(c, clock_ms())) > 0, any = false;
     int number;
 
-    while ((number = signals_take()))
+    while ((number = signals_take())) {
         coord_on_signal(c, number);
-    if (launch_parent_gone(&c->parent, any ? entries[AT_PARENT].revents : 0))
+        any = true;
+    }
+    if (launch_parent_gone(&c->parent, ready ? entries[AT_PARENT].revents : 0)) {
         coord_on_parent_gone(c);
-    for (int i = AT_SLEEPERS; any && i < n; i++)
-        if (entries[i].revents)
-            coord_on_sleeper(c, sleepers_event(c->setup->meeting->sleepers));
+        any = true;
+    }
+    for (int i = AT_SLEEPERS; ready && i < n; i++) {
+        if (!entries[i].revents)
+            continue;
+        coord_on_sleeper(c, sleepers_event(c->setup->meeting->sleepers));
+        any = true;
+    }
     return any;
+}
+
+/* One turn of the loop. Returns whether something has happened: not a mere sign of life. */
+static bool turn(struct coord *c)
+{
+    enum stage before = c->run.stage;
+    bool any = wait_and_look(c);
+
+    any |= coord_pump_keeper(c);
+    any |= coord_pump_peers(c);
+    on_time(c, clock_ms());
+    any |= run_gates(c);
+    any |= coord_follow(c);
+    coord_run_closing(c, clock_ms());
+    return any || c->run.stage != before;
 }
 
 static void give_credit(void *arg, int from, size_t len)
@@ -316,6 +357,7 @@ _Noreturn void coord_run(const struct coord_setup *setup)
                       .peers = setup->peers,
                       .keeper = {.keeper = setup->keeper},
                       .uplink = tree_parent(setup->peers->rank),
+                      .acts = true,
                       .last_event = clock_ms()};
     const struct announce *announce = &setup->meeting->announce;
 
@@ -331,15 +373,8 @@ _Noreturn void coord_run(const struct coord_setup *setup)
     else
         log_set_sink(coord_say_through_root, &c);
     for (;;) {
-        bool any = wait_and_look(&c);
-
-        any |= coord_pump_keeper(&c);
-        any |= coord_pump_peers(&c);
-        on_time(&c, clock_ms());
-        any |= run_gates(&c);
-        any |= coord_follow(&c);
-        coord_run_closing(&c, clock_ms());
-        if (any)
+        c.acts = turn(&c);
+        if (c.acts || !peers_all_sent(c.peers)) /* a long message leaves step by step */
             c.last_event = clock_ms();
     }
 }

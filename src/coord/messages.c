@@ -141,7 +141,7 @@ bool coord_pump_keeper(struct coord *c)
         silence_heard(&c->keeper_silence, clock_ms());
         on_keeper(c, type, &payload);
         buf_free(&payload);
-        any = true;
+        any |= type != MESSAGE_PONG;
     }
     if ((rc < 0 || c->keeper.gone) && c->keeper.keeper.fd >= 0) {
         close(c->keeper.keeper.fd);
@@ -168,6 +168,27 @@ static void on_beat(struct coord *c, int from, const struct buf *payload)
         host = NULL;
     }
     free(host);
+}
+
+static void on_common(struct coord *c, struct buf *payload)
+{
+    coord_send_to_children(c, MESSAGE_COMMON, payload);
+    buf_free(&c->common);
+    c->common = *payload;
+    *payload = (struct buf){0};
+}
+
+/* The common part comes first, by the same way. */
+static struct slice *join_slice(const struct coord *c, const struct buf *own)
+{
+    struct buf whole = {0};
+    struct slice *slice;
+
+    buf_add(&whole, c->common.data, c->common.len);
+    buf_add(&whole, own->data, own->len);
+    slice = message_unpack_slice(whole.data, whole.len);
+    buf_free(&whole);
+    return slice;
 }
 
 static void on_slice(struct coord *c, struct slice *slice)
@@ -230,9 +251,8 @@ static void on_peer(struct coord *c, struct peers_message *message)
         if (c->keeper.keeper.fd >= 0)
             keeper_link_send(&c->keeper, MESSAGE_CREDIT, message->data.data, message->data.len);
         break;
-    case MESSAGE_SLICE:
-        on_slice(c, message_unpack_slice(message->data.data, message->data.len));
-        break;
+    case MESSAGE_COMMON: on_common(c, &message->data); break;
+    case MESSAGE_SLICE: on_slice(c, join_slice(c, &message->data)); break;
     default:
         if (c->root)
             coord_on_for_root(c, message->from, message->type, &message->data);
@@ -273,5 +293,5 @@ bool coord_pump_peers(struct coord *c)
     }
     if (rc < 0 && c->run.ends < ENDS_PEER_LOST)
         coord_on_mpi_error(c);
-    return any || !peers_all_sent(c->peers); /* a long message leaves step by step */
+    return any;
 }

@@ -44,7 +44,7 @@ static size_t min(size_t a, size_t b)
 
 /* ---- opening ---- */
 
-/* Waits for an opening collective; polls with pauses that grow to 5 ms. */
+/* Waits for an opening collective; polls with pauses that grow to 2 ms. */
 static int finish(MPI_Request *request, const char *call, int rc, struct err *err)
 {
     int64_t deadline = clock_ms() + PEERS_OPEN_TIMEOUT_MS;
@@ -57,7 +57,7 @@ static int finish(MPI_Request *request, const char *call, int rc, struct err *er
         if (clock_ms() > deadline)
             return err_set(err, EXIT_LAUNCHER, PEERS_NO_ANSWER, PEERS_OPEN_TIMEOUT_MS / 1000, call);
         poll(NULL, 0, pause);
-        pause = pause < 5 ? pause + 1 : 5;
+        pause = pause < 2 ? pause + 1 : 2;
     }
     return mpi_error(err, call, rc);
 }
