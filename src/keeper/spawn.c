@@ -275,9 +275,9 @@ static ON_CHILD_STACK int child_run(void *arg)
         child_fails(launch, STEP_BIRTH);
     if (launch->origin->rebind)
         sched_setaffinity(0, sizeof(launch->origin->cpus), launch->origin->cpus.sets);
+    file_close_from(STDERR_FILENO + 1); /* the next call may hang; then nothing else is held */
     if (chdir(launch->workspace) != 0)
         child_fails(launch, STEP_WORKSPACE);
-    file_close_from(STDERR_FILENO + 1);
     restore_signals(launch->origin, launch->preempt_signal);
     execve(launch->path, launch->argv.items, launch->env.items);
     child_fails(launch, STEP_EXEC);
