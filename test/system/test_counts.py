@@ -95,7 +95,7 @@ WINDOW = 4  # seconds
 # At most so many times in WINDOW, and why not fewer.
 WAKES = {
     "keeper": (30, "16 looks at new descendants, since these come ever less often, and a PING"),
-    "rank": (130, "MPI is asked each 100 ms, and after a PONG each 2 ms at first"),
+    "rank": (100, "MPI is asked each 100 ms, and more often for 2 s after something has happened"),
 }
 
 
