@@ -238,17 +238,6 @@ void proc_below(pid_t root, struct procs *found)
     proc_below_except(root, NULL, 0, found);
 }
 
-static void look_below(struct look *look, pid_t root, const pid_t *spared, size_t n)
-{
-    struct procs *all = &look->all;
-
-    procfs_each(take, look);
-    if (all->n > 0)
-        qsort(all->items, all->n, sizeof(*all->items), by_pid);
-    reread_orphans(all);
-    mark_below(all, root, spared, n);
-}
-
 static void take_below(const struct procs *all, struct procs *found)
 {
     found->n = 0;
@@ -258,36 +247,44 @@ static void take_below(const struct procs *all, struct procs *found)
     }
 }
 
-void proc_below_except(pid_t root, const pid_t *spared, size_t n, struct procs *found)
+/* Those that the look has met before, and those that it has met now. */
+static void know_strangers(struct look *look, pid_t root)
 {
-    struct look look = {0};
-
-    look_below(&look, root, spared, n);
-    take_below(&look.all, found);
-    procs_free(&look.all);
+    for (size_t i = 0; i < look->all.n; i++) {
+        if (!look->all.items[i].below && look->all.items[i].pid != root)
+            add_stranger(&look->still, look->all.items[i].pid);
+    }
+    if (look->still.n > 0)
+        qsort(look->still.pids, look->still.n, sizeof(*look->still.pids), compare_pids);
+    strangers_forget(look->known);
+    *look->known = look->still;
 }
 
-static void look_again(pid_t root, const pid_t *spared, size_t n, struct procs *found,
+/* strangers: NULL: all processes are read. */
+static void find_below(pid_t root, const pid_t *spared, size_t n, struct procs *found,
                        struct strangers *strangers)
 {
     struct look look = {.known = strangers};
 
-    look_below(&look, root, spared, n);
+    procfs_each(take, &look);
+    if (look.all.n > 0)
+        qsort(look.all.items, look.all.n, sizeof(*look.all.items), by_pid);
+    reread_orphans(&look.all);
+    mark_below(&look.all, root, spared, n);
     take_below(&look.all, found);
-    for (size_t i = 0; i < look.all.n; i++) {
-        if (!look.all.items[i].below && look.all.items[i].pid != root)
-            add_stranger(&look.still, look.all.items[i].pid);
-    }
-    if (look.still.n > 0)
-        qsort(look.still.pids, look.still.n, sizeof(*look.still.pids), compare_pids);
+    if (strangers)
+        know_strangers(&look, root);
     procs_free(&look.all);
-    strangers_forget(strangers);
-    *strangers = look.still;
+}
+
+void proc_below_except(pid_t root, const pid_t *spared, size_t n, struct procs *found)
+{
+    find_below(root, spared, n, found, NULL);
 }
 
 void proc_below_again(pid_t root, struct procs *found, struct strangers *strangers)
 {
-    look_again(root, NULL, 0, found, strangers);
+    find_below(root, NULL, 0, found, strangers);
 }
 
 void strangers_forget(struct strangers *strangers)
@@ -404,7 +401,7 @@ int proc_kill_all_but(pid_t spared)
 
     for (int round = 0, found = 1; found > 0 && round < STOP_ROUNDS; round++) {
         found = 0;
-        look_again(getpid(), &spared, spared > 0, &below, &strangers);
+        find_below(getpid(), &spared, spared > 0, &below, &strangers);
         for (size_t i = 0; i < below.n; i++) {
             const struct proc *proc = &below.items[i], *known = procs_find(&stopped, proc->pid);
 
