@@ -1,6 +1,6 @@
 /* peers: the other coordinators, as an interface that a program without MPI can implement too.
- * Two implementations: peers_mpi (with peers_mpi_leave the only user of mpi.h) and peers_solo (one
- * machine, no MPI).
+ * Implementations: peers_mpi (with peers_mpi_leave the only user of mpi.h), peers_solo (one
+ * machine, no MPI), and test/sim's, a simulated network.
  *
  * Life: open; the opening collectives, in the same order on all ranks; narrow to one rank a
  * machine; then messages and gates, none of which blocks; leave or abort, which do not return.
