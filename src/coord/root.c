@@ -216,10 +216,10 @@ struct root *root_open(struct job *job, const struct meeting *meeting, int size,
     root->waiting = mem_calloc(n, sizeof(*root->waiting));
     root->waiting_came = mem_calloc(n, sizeof(*root->waiting_came));
     root->has_left = mem_calloc(n, sizeof(*root->has_left));
-    root->start = clock_ms();
     root->command = command_text(&job->options);
     clock_utc_extended(root->started_at, sizeof(root->started_at));
     root_begin_attempt(root);
+    root->start = root->attempt_start; /* one reading of the clock: the first starts at 0 */
     root->credit = credit;
     root->credit_arg = arg;
     root->console = console_open(on_written, root);
