@@ -10,6 +10,7 @@
 
 #include "coord/coord.h"
 #include "coord/course.h"
+#include "coord/doorbell.h"
 #include "coord/ends.h"
 #include "coord/foreign.h"
 #include "coord/keeper_link.h"
@@ -25,6 +26,10 @@
 struct neighbour {
     int machine;
     char *host; /* NULL until the first has come */
+    uint32_t address;
+    int doorbell; /* its port; 0: it has none */
+    bool rings;   /* this rank has heard it ring */
+    int64_t rung; /* when this rank rang there last */
 };
 
 /* One attempt of the job on this machine, from its slice to the last gate. */
@@ -72,7 +77,9 @@ struct coord {
     struct remains remains;
     struct pulse pulse;
     struct neighbour neighbours[TREE_LINKS_MAX]; /* as pulse.links */
-    struct root *root;                           /* rank 0 only */
+    struct doorbell doorbell;
+    int64_t rung_all;  /* when this rank rang at all neighbours last */
+    struct root *root; /* rank 0 only */
 
     int attempt;     /* from 0 */
     int far_attempt; /* the latest that another rank has told of */

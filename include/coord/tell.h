@@ -7,7 +7,7 @@
 #include "coord/state.h"
 
 /* Queues a message for that very rank, which is to be a neighbour unless the tree does not carry
- * any more; data may be NULL. */
+ * any more; data may be NULL. Rings at a neighbour, unless it is a mere sign of life. */
 void coord_send(struct coord *c, int to, enum message_type type, const struct buf *data);
 
 /* The same to all neighbours but `except` (-1: to all). */
@@ -16,6 +16,17 @@ void coord_send_to_links(struct coord *c, enum message_type type, const struct b
 
 /* The same to those neighbours that are further from rank 0. */
 void coord_send_to_children(struct coord *c, enum message_type type, const struct buf *data);
+
+/* Rings at the neighbour behind that link, so that it looks for messages now. */
+void coord_ring(struct coord *c, int link);
+
+/* Rings at all neighbours. */
+void coord_ring_all(struct coord *c);
+
+/* Has a neighbour rung? A rank that waits at a gate passes the ringing on, at most 20 times a
+ * second: MPI's own messages of the gate do not ring, and all ranks must take their part in them.
+ */
+bool coord_hear_doorbell(struct coord *c);
 
 /* Another rank than 0 tells rank 0, along the tree (relay). */
 void coord_tell_root(struct coord *c, enum message_type type, const struct buf *data);

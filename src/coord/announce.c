@@ -23,14 +23,22 @@ static int level_of(const struct options *options)
     return options->quiet ? LOG_QUIET : options->verbose ? LOG_VERBOSE : LOG_NORMAL;
 }
 
+/* Without the kernel's generator it is still this process's; the user is checked as well. */
+static uint64_t random_key(const void *of)
+{
+    uint64_t key;
+
+    return getrandom(&key, sizeof(key), 0) == (ssize_t)sizeof(key) ? key : (uint64_t)(uintptr_t)of;
+}
+
 void announce_make(struct announce *a, const struct job *job)
 {
     *a = (struct announce){.log_level = level_of(&job->options),
                            .preempt_signal = job->options.preempt_signal,
                            .lost_timeout_ms = job->options.lost_timeout_ms,
                            .has_servers = job->options.num_servers};
-    if (getrandom(&a->key, sizeof(a->key), 0) != (ssize_t)sizeof(a->key))
-        a->key = (uint64_t)(uintptr_t)a; /* still of this process; the user is checked as well */
+    a->key = random_key(a);
+    a->doorbell_key = random_key(&a->doorbell_key);
     copy_hosts(&a->hosts, &job->hosts);
     buf_add(&a->ip_config, job->ip_config.data, job->ip_config.len);
     buf_add(&a->part_config, job->part_config.data, job->part_config.len);
@@ -46,6 +54,7 @@ void announce_pack(struct buf *out, const struct announce *a)
 {
     pack_u32(out, (uint32_t)a->log_level);
     pack_i64(out, (int64_t)a->key);
+    pack_i64(out, (int64_t)a->doorbell_key);
     pack_u32(out, (uint32_t)a->preempt_signal);
     pack_i64(out, a->lost_timeout_ms);
     pack_u32(out, a->has_servers);
@@ -96,6 +105,7 @@ int announce_unpack(struct announce *a, const struct buf *data, struct err *err)
     *a = (struct announce){0};
     a->log_level = (int)unpack_u32(&u);
     a->key = (uint64_t)unpack_i64(&u);
+    a->doorbell_key = (uint64_t)unpack_i64(&u);
     a->preempt_signal = (int)unpack_u32(&u);
     a->lost_timeout_ms = unpack_i64(&u);
     has_servers = unpack_u32(&u);

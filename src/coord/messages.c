@@ -157,14 +157,19 @@ bool coord_pump_keeper(struct coord *c)
 static void on_beat(struct coord *c, int from, const struct buf *payload)
 {
     struct unpack u = {.at = payload->data, .left = payload->len};
-    uint32_t machine = unpack_u32(&u);
+    uint32_t machine = unpack_u32(&u), doorbell = unpack_u32(&u);
     char *host = unpack_text(&u);
-    bool known = machine < c->setup->meeting->announce.hosts.n;
+    const struct hosts *hosts = &c->setup->meeting->announce.hosts;
+    bool known = machine < hosts->n && doorbell <= UINT16_MAX;
 
     for (int i = 0; i < c->pulse.n && host && known; i++) {
         if (c->pulse.links[i] != from || c->neighbours[i].host)
             continue;
-        c->neighbours[i] = (struct neighbour){.machine = (int)machine, .host = host};
+        c->neighbours[i].machine = (int)machine;
+        c->neighbours[i].host = host;
+        c->neighbours[i].address = hosts->items[machine].address;
+        c->neighbours[i].doorbell = (int)doorbell;
+        coord_ring(c, i);
         host = NULL;
     }
     free(host);

@@ -7,9 +7,9 @@
  */
 #include "coord/peers_mpi.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -44,11 +44,20 @@ static size_t min(size_t a, size_t b)
 
 /* ---- opening ---- */
 
-/* Waits for an opening collective; polls with pauses that grow to 2 ms. */
+enum { FIRST_PAUSE_NS = 50000, LAST_PAUSE_NS = 2000000 };
+
+static void pause_longer(long *ns)
+{
+    nanosleep(&(struct timespec){.tv_nsec = *ns}, NULL);
+    *ns = *ns < LAST_PAUSE_NS / 2 ? 2 * *ns : LAST_PAUSE_NS;
+}
+
+/* Waits for an opening collective; polls with pauses that grow from 50 us to 2 ms. */
 static int finish(MPI_Request *request, const char *call, int rc, struct err *err)
 {
     int64_t deadline = clock_ms() + PEERS_OPEN_TIMEOUT_MS;
-    int done = 0, pause = 0;
+    long pause = FIRST_PAUSE_NS;
+    int done = 0;
 
     while (rc == MPI_SUCCESS) {
         rc = MPI_Test(request, &done, MPI_STATUS_IGNORE);
@@ -56,8 +65,7 @@ static int finish(MPI_Request *request, const char *call, int rc, struct err *er
             return 0;
         if (clock_ms() > deadline)
             return err_set(err, EXIT_LAUNCHER, PEERS_NO_ANSWER, PEERS_OPEN_TIMEOUT_MS / 1000, call);
-        poll(NULL, 0, pause);
-        pause = pause < 2 ? pause + 1 : 2;
+        pause_longer(&pause);
     }
     return mpi_error(err, call, rc);
 }

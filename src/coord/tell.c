@@ -1,12 +1,51 @@
 /* tell: what one coordinator sends to others. */
 #include "coord/tell.h"
 
+#include "base/clock.h"
 #include "wire/pack.h"
 
+void coord_ring(struct coord *c, int link)
+{
+    struct neighbour *neighbour = &c->neighbours[link];
+    int64_t now = clock_ms();
+
+    if (now == neighbour->rung)
+        return; /* it is awake */
+    neighbour->rung = now;
+    doorbell_ring(&c->doorbell, neighbour->address, neighbour->doorbell, c->peers->rank);
+}
+
+/* A sign of life can wait until it is looked for. */
 void coord_send(struct coord *c, int to, enum message_type type, const struct buf *data)
 {
     if (peers_send(c->peers, to, type, data ? data->data : NULL, data ? data->len : 0))
         return; /* the heartbeat finds it */
+    for (int i = 0; i < c->pulse.n && type != MESSAGE_BEAT; i++)
+        if (c->pulse.links[i] == to)
+            coord_ring(c, i);
+}
+
+void coord_ring_all(struct coord *c)
+{
+    c->rung_all = clock_ms();
+    for (int i = 0; i < c->pulse.n; i++)
+        coord_ring(c, i);
+}
+
+bool coord_hear_doorbell(struct coord *c)
+{
+    enum { AWAKE_MS = 50 };
+    int64_t now = clock_ms(), rank;
+    bool any = false;
+
+    while ((rank = doorbell_hear(&c->doorbell, now)) >= 0) {
+        for (int i = 0; i < c->pulse.n; i++)
+            c->neighbours[i].rings |= c->pulse.links[i] == rank;
+        any = true;
+    }
+    if (any && c->run.gate_entered && now - c->rung_all > AWAKE_MS)
+        coord_ring_all(c);
+    return any;
 }
 
 void coord_send_to_links(struct coord *c, enum message_type type, const struct buf *data,
@@ -66,6 +105,7 @@ void coord_say_through_root(void *arg, const char *line)
 static void pack_beat(const struct coord *c, struct buf *data)
 {
     pack_u32(data, (uint32_t)c->setup->meeting->machine);
+    pack_u32(data, (uint32_t)c->doorbell.port);
     pack_text(data, c->setup->meeting->host);
 }
 

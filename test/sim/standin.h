@@ -6,7 +6,16 @@
 
 #include "world.h"
 
-enum standin_fd { FD_KEEPER, FD_SIGNALS, FD_PARENT, FD_CONSOLE, FD_SLEEPER, FD_SCRIBE, FD_KINDS };
+enum standin_fd {
+    FD_KEEPER,
+    FD_SIGNALS,
+    FD_PARENT,
+    FD_CONSOLE,
+    FD_SLEEPER,
+    FD_SCRIBE,
+    FD_DOORBELL,
+    FD_KINDS
+};
 
 int standin_fd(const struct node *node, enum standin_fd kind);
 

@@ -60,6 +60,7 @@ static short what_is_ready(const struct node *node, enum standin_fd kind)
     case FD_KEEPER:
         return machine_has_message(node->keeper) || machine_is_gone(node->keeper) ? POLLIN : 0;
     case FD_SIGNALS: return node->n_signals ? POLLIN : 0;
+    case FD_DOORBELL: return node->n_rung ? POLLIN : 0;
     case FD_PARENT: return node->parent_gone ? POLLIN : 0;
     case FD_CONSOLE: return world.now >= node->reader_back ? POLLOUT : 0;
     default: return 0;

@@ -34,6 +34,8 @@ struct counts {
     int64_t cpu_ns;              /* rank 0's alone, and only where it is asked for */
 };
 
+enum { NODE_RUNG_MOST = 10 }; /* as many as a socket keeps */
+
 struct sim_peers;
 struct sim_keeper;
 
@@ -63,7 +65,9 @@ struct node {
     int64_t reader_back; /* us */
     int scribe_answers;  /* that can be taken */
     bool scribe_removed, scribe_hangs;
-    int told_to_wake; /* sleeper: 1 + the code that its elected rank has sent */
+    int told_to_wake;         /* sleeper: 1 + the code that its elected rank has sent */
+    struct node *at_the_door; /* the node of its number's machine that has a doorbell */
+    int rung[NODE_RUNG_MOST], n_rung;
     struct sim_peers *peers;
     struct sim_keeper *keeper;
     struct counts counts;

@@ -7,6 +7,7 @@ often the keeper looks through /proc, and how many ends it hears of at once.
 import collections
 import re
 import signal
+import sys
 import time
 
 from cluster import read_bytes
@@ -95,8 +96,18 @@ WINDOW = 4  # seconds
 # At most so many times in WINDOW, and why not fewer.
 WAKES = {
     "keeper": (30, "16 looks at new descendants, since these come ever less often, and a PING"),
-    "rank": (100, "MPI is asked each 100 ms, and more often for 2 s after something has happened"),
+    "rank": (50, "MPI is asked each 250 ms, and more often for 1 s after something has happened"),
 }
+FORGED = 100 * WINDOW  # datagrams
+HEARD = 10 * WINDOW  # of these the rank wakes up for at most so many
+
+FORGES = f"""
+import socket, sys, time
+doorbell = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for k in range({FORGED}):
+    doorbell.sendto(b"x" * 16, (sys.argv[1], int(sys.argv[2])))
+    time.sleep({WINDOW / FORGED})
+"""
 
 
 def wakes_of(pid):
@@ -105,15 +116,29 @@ def wakes_of(pid):
     return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.MULTILINE)[1])
 
 
-def test_wakes_while_nothing_happens(job):
-    it = job("trainer: dump seen; forever", num_servers=0, num_trainers=8, machines=1).start()
+def doorbell_of(cluster, machine):
+    """Returns the port of the rank's doorbell."""
+    table = read_bytes(f"/proc/{cluster.holders[machine]}/net/udp").decode().splitlines()[1:]
+    port, = (int(line.split()[1].rpartition(":")[2], 16) for line in table)
+    return port
+
+
+def check_wakes(role, wakes, most, why):
+    assert wakes <= most, \
+        f"in {WINDOW} s the {role} woke up {wakes} times, and the most is {most} ({why})"
+
+
+def test_wakes_while_nothing_happens(job, cluster):
+    it = job("trainer: dump seen; forever", num_servers=0, num_trainers=4, machines=2).start()
     it.wait_for(*(f"seen.trainer-{k}" for k in range(8)))
     pids = {"keeper": it.keeper_on(0), "rank": it.rank_on(0)}
     before = {role: wakes_of(pid) for role, pid in pids.items()}
     end = time.monotonic() + WINDOW
     wait_until(lambda: time.monotonic() > end, "the clock goes on")
     for role, (most, why) in WAKES.items():
-        wakes = wakes_of(pids[role]) - before[role]
-        assert wakes <= most, (f"in {WINDOW} s the {role} woke up {wakes} times, and the most is "
-                               f"{most} ({why})")
+        check_wakes(role, wakes_of(pids[role]) - before[role], most, why)
+    before = wakes_of(pids["rank"])
+    cluster.on(1, sys.executable, "-c", FORGES, cluster.ips[0], str(doorbell_of(cluster, 0)))
+    check_wakes("rank", wakes_of(pids["rank"]) - before, WAKES["rank"][0] + HEARD,
+                f"{FORGED} datagrams without the job's key have come")
     it.signal(signal.SIGTERM).finish()

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "coord/announce.h"
+#include "coord/doorbell.h"
 #include "coord/launch.h"
 #include "coord/peers.h"
 #include "coord/pulse.h"
@@ -190,7 +191,10 @@ END_TEST
 
 static struct announce an_announce(void)
 {
-    struct announce a = {.log_level = 2, .key = 0x8123456789abcdefu, .lost_timeout_ms = 1500};
+    struct announce a = {.log_level = 2,
+                         .key = 0x8123456789abcdefu,
+                         .doorbell_key = 0xfedcba9876543218u,
+                         .lost_timeout_ms = 1500};
 
     a.hosts.n = 2;
     a.hosts.items = mem_calloc(2, sizeof(*a.hosts.items));
@@ -383,10 +387,77 @@ START_TEST(a_sleeper_without_its_elected_rank_leaves)
 }
 END_TEST
 
+enum { LOOPBACK = 0x7f000001, SOME_TIME = 5000 };
+
+static bool is_rung(const struct doorbell *bell, int64_t now, int timeout_ms)
+{
+    struct pollfd entry = doorbell_poll(bell, now);
+
+    return poll(&entry, 1, timeout_ms) == 1;
+}
+
+START_TEST(a_doorbell_is_heard)
+{
+    struct doorbell here, there;
+
+    doorbell_open(&here, LOOPBACK, 42);
+    doorbell_open(&there, LOOPBACK, 42);
+    ck_assert_int_gt(here.port, 0);
+    ck_assert(!is_rung(&here, 0, 0));
+    doorbell_ring(&there, LOOPBACK, here.port, 7);
+    doorbell_ring(&there, LOOPBACK, here.port, 0);
+    ck_assert(is_rung(&here, 0, 30000));
+    ck_assert_int_eq(doorbell_hear(&here, 0), 7);
+    ck_assert_int_eq(doorbell_hear(&here, 0), 0);
+    ck_assert_int_eq(doorbell_hear(&here, 0), -1);
+    ck_assert(!is_rung(&here, 0, 0));
+    doorbell_close(&here);
+    doorbell_close(&there);
+    doorbell_ring(&there, LOOPBACK, 9, 0);
+    ck_assert_int_eq(doorbell_hear(&there, 0), -1);
+}
+END_TEST
+
+/* A stranger has another key, or sends something else. */
+START_TEST(a_stranger_at_the_doorbell_makes_deaf_for_a_moment)
+{
+    struct doorbell here, friend, stranger;
+
+    doorbell_open(&here, LOOPBACK, 42);
+    doorbell_open(&friend, LOOPBACK, 42);
+    doorbell_open(&stranger, LOOPBACK, 43);
+    doorbell_ring(&stranger, LOOPBACK, here.port, 1);
+    doorbell_ring(&friend, LOOPBACK, here.port, 2);
+    ck_assert(is_rung(&here, SOME_TIME, 30000));
+    ck_assert_int_eq(doorbell_hear(&here, SOME_TIME), -1);
+    ck_assert(!is_rung(&here, SOME_TIME + 50, 0));
+    ck_assert_int_eq(doorbell_hear(&here, SOME_TIME + 50), -1);
+    ck_assert(is_rung(&here, SOME_TIME + 100, 0));
+    ck_assert_int_eq(doorbell_hear(&here, SOME_TIME + 100), 2);
+    doorbell_close(&here);
+    doorbell_close(&friend);
+    doorbell_close(&stranger);
+}
+END_TEST
+
+START_TEST(a_machine_without_the_address_has_no_doorbell)
+{
+    struct doorbell none;
+
+    doorbell_open(&none, 0xc0000201, 42); /* 192.0.2.1, of no machine (RFC 5737) */
+    ck_assert_int_eq(none.fd, -1);
+    ck_assert_int_eq(none.port, 0);
+    ck_assert_int_eq(doorbell_hear(&none, 0), -1);
+    doorbell_ring(&none, LOOPBACK, 9, 0);
+}
+END_TEST
+
 UNIT_MAIN("coord", links_are_a_tree, links_are_few, a_message_finds_its_way_along_the_links,
           silence_is_lost_and_a_word_is_not, own_absence_is_no_silence,
           who_fell_silent_together_is_counted, beats_come_in_quarters_and_may_be_off,
           launchers_are_told_apart, singletons_are_refused_with_the_remedy,
           only_hydra_is_told_to_abort, announcement_arrives_as_sent,
           announcements_out_of_range_are_refused, sleepers_leave_with_the_code_and_pass_signals_on,
-          a_sleeper_without_its_elected_rank_leaves, a_parent_that_is_asked_for)
+          a_sleeper_without_its_elected_rank_leaves, a_parent_that_is_asked_for,
+          a_doorbell_is_heard, a_stranger_at_the_doorbell_makes_deaf_for_a_moment,
+          a_machine_without_the_address_has_no_doorbell)

@@ -1,0 +1,34 @@
+/* doorbell: wakes up another coordinator. MPI gives no descriptor to wait on, so that a rank looks
+ * for messages from time to time. Whoever sends one rings as well: an empty datagram (UDP), which
+ * poll(2) sees. It says nothing but "look now". A datagram that is lost, forged or forbidden by a
+ * firewall costs time alone: the rank looks a little later.
+ */
+#ifndef COORD_DOORBELL_H
+#define COORD_DOORBELL_H
+
+#include <poll.h>
+#include <stdint.h>
+
+struct doorbell {
+    int fd;             /* -1: there is none */
+    int port;           /* 0: there is none */
+    uint64_t key;       /* of this job; another ringing is not heard */
+    int64_t deaf_until; /* after strangers have rung; clock_ms */
+};
+
+/* Opens one at this address of this machine (host byte order). If that cannot be, there is none. */
+void doorbell_open(struct doorbell *bell, uint32_t address, uint64_t key);
+
+void doorbell_close(struct doorbell *bell);
+
+/* An entry for poll(2); its fd is -1 while the doorbell is not listened to. */
+struct pollfd doorbell_poll(const struct doorbell *bell, int64_t now);
+
+/* Rings at another machine's, in the name of this rank. Never waits. */
+void doorbell_ring(const struct doorbell *bell, uint32_t address, int port, int rank);
+
+/* Returns a rank that has rung since the last call, perhaps one that does not exist (any number);
+ * -1: none. Call it until then. */
+int64_t doorbell_hear(struct doorbell *bell, int64_t now);
+
+#endif

@@ -1,0 +1,80 @@
+/* doorbell: see the header. */
+#include "coord/doorbell.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+enum {
+    DEAF_MS = 100, /* as long as a rank without doorbell sleeps */
+    BUFFER = 8192  /* bytes that the kernel keeps: some ten datagrams */
+};
+
+/* Both ends are of one build, and read the same bytes. */
+struct ringing {
+    uint64_t key;
+    uint32_t rank, zero;
+};
+
+static struct sockaddr_in place(uint32_t address, int port)
+{
+    return (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(address)}};
+}
+
+void doorbell_open(struct doorbell *bell, uint32_t address, uint64_t key)
+{
+    struct sockaddr_in at = place(address, 0);
+    socklen_t len = sizeof(at);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    *bell = (struct doorbell){.fd = fd, .key = key};
+    if (fd >= 0 && !bind(fd, (struct sockaddr *)&at, len) &&
+        !getsockname(fd, (struct sockaddr *)&at, &len)) {
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){BUFFER}, sizeof(int));
+        bell->port = ntohs(at.sin_port);
+        return;
+    }
+    log_verbose("no doorbell can be opened here; this rank looks each 100 ms for messages");
+    doorbell_close(bell);
+}
+
+void doorbell_close(struct doorbell *bell)
+{
+    if (bell->fd >= 0)
+        close(bell->fd);
+    bell->fd = -1;
+    bell->port = 0;
+}
+
+struct pollfd doorbell_poll(const struct doorbell *bell, int64_t now)
+{
+    return (struct pollfd){.fd = now < bell->deaf_until ? -1 : bell->fd, .events = POLLIN};
+}
+
+void doorbell_ring(const struct doorbell *bell, uint32_t address, int port, int rank)
+{
+    struct ringing ringing = {.key = bell->key, .rank = (uint32_t)rank};
+    struct sockaddr_in to = place(address, port);
+
+    if (bell->fd >= 0 && port > 0)
+        sendto(bell->fd, &ringing, sizeof(ringing), MSG_NOSIGNAL, (struct sockaddr *)&to,
+               sizeof(to));
+}
+
+int64_t doorbell_hear(struct doorbell *bell, int64_t now)
+{
+    struct ringing ringing;
+    ssize_t len;
+
+    if (bell->fd < 0 || now < bell->deaf_until)
+        return -1;
+    len = recv(bell->fd, &ringing, sizeof(ringing), MSG_TRUNC);
+    if (len == sizeof(ringing) && ringing.key == bell->key)
+        return ringing.rank;
+    if (len >= 0) /* whoever floods this port costs ten looks a second */
+        bell->deaf_until = now + DEAF_MS;
+    return -1;
+}
