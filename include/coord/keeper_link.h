@@ -12,6 +12,7 @@
 struct keeper_link {
     struct keeper keeper;
     struct buf in, out;
+    size_t at; /* of in: what stands before it has been handed out */
     bool gone; /* the keeper has died or closed its end */
 };
 

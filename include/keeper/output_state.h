@@ -12,6 +12,7 @@ struct stream {
     int fd;       /* -1: ended */
     size_t entry; /* the last one of output_poll */
     char *prefix, *name;
+    size_t prefix_len;
     struct logs_file log; /* path NULL: none */
     struct buf held;      /* read, and not yet on its way to the console */
     uint64_t hidden;      /* lines that the console did not get, not yet told */

@@ -173,11 +173,13 @@ void text_html(struct buf *out, const char *text)
 
 size_t text_last_state(const char *line, size_t len)
 {
+    const char *last = NULL;
+
     while (len && line[len - 1] == '\r')
         len--;
-    while (len && line[len - 1] != '\r')
-        len--;
-    return len;
+    if (len)
+        last = memrchr(line, '\r', len);
+    return last ? (size_t)(last - line) + 1 : 0;
 }
 
 long text_number(const char *text, size_t len, long max)

@@ -35,11 +35,9 @@ enum lane fragments_lane(enum message_type type)
 
 static struct fragment *fragment_new(int peer, enum lane lane, size_t len)
 {
-    struct fragment *f = mem_calloc(1, sizeof(*f) + len);
+    struct fragment *f = mem_realloc(NULL, 1, sizeof(*f) + len); /* its bytes need not be zero */
 
-    f->peer = peer;
-    f->lane = lane;
-    f->len = len;
+    *f = (struct fragment){.peer = peer, .lane = lane, .len = len};
     return f;
 }
 

@@ -29,6 +29,8 @@ static void write_some(struct keeper_link *link)
 
 static void read_some(struct keeper_link *link)
 {
+    buf_consume(&link->in, link->at); /* once for many messages */
+    link->at = 0;
     while (!link->gone) {
         char *into = buf_reserve(&link->in, READ_LEAST);
         size_t room = link->in.capacity - link->in.len;
@@ -64,13 +66,14 @@ int keeper_link_next(struct keeper_link *link, enum message_type *type, struct b
 {
     const char *data;
     size_t len;
-    int rc = message_next(&link->in, type, &data, &len);
+    struct buf rest = {.data = link->in.data + link->at, .len = link->in.len - link->at};
+    int rc = message_next(&rest, type, &data, &len);
 
     if (rc != 1)
         return rc;
     *payload = (struct buf){0};
     buf_add(payload, data, len);
-    buf_consume(&link->in, MESSAGE_HEADER + len);
+    link->at += MESSAGE_HEADER + len;
     return 1;
 }
 

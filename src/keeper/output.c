@@ -70,6 +70,7 @@ int output_add(struct output *o, enum role role, int id, int fd)
     *s = (struct stream){.fd = fd, .log = {.number = -1}, .heard = clock_ms()};
     s->name = mem_printf("%s %d", role_name(role), id);
     s->prefix = mem_printf("[%s %s] ", o->host, s->name);
+    s->prefix_len = strlen(s->prefix);
     if (o->log_dir)
         output_open_log(o, s, role_name(role), id);
     return o->n++;
@@ -89,18 +90,21 @@ static void flush_batch(struct output *o)
 
 static size_t cost_of(const struct stream *s, size_t len)
 {
-    return strlen(s->prefix) + len + 1;
+    return s->prefix_len + len + 1;
 }
 
 static void emit(struct output *o, const struct stream *s, const char *line, size_t len)
 {
     size_t cost = cost_of(s, len);
+    char *to;
 
     if (o->batch.len + cost > OUTPUT_BATCH)
         flush_batch(o);
-    buf_add(&o->batch, s->prefix, strlen(s->prefix));
-    buf_add(&o->batch, line, len);
-    buf_add(&o->batch, "\n", 1);
+    to = buf_reserve(&o->batch, cost);
+    memcpy(to, s->prefix, s->prefix_len);
+    memcpy(to + s->prefix_len, line, len);
+    to[cost - 1] = '\n';
+    o->batch.len += cost;
     o->credit -= (int64_t)cost;
 }
 
