@@ -1,6 +1,7 @@
 /* sim: the coordinator's real code as many ranks of one process, in simulated time.
  *
- *   sim                               the scenarios, and a thousand random schedules
+ *   sim                               the scenarios, counts of messages, and a thousand random
+ *                                     schedules
  *   sim --random FROM TO              those of these seeds
  *   sim --seed N [--ranks R] [--trace]
  *   sim --run "WORDS" [--trace]       a schedule as a failing seed prints it
@@ -138,6 +139,40 @@ static int run_big(const char *what, int machines, const char *words)
     return !good;
 }
 
+/* What a job of many machines may cost in messages, so that no change makes it more unawares. */
+static int run_counts(void)
+{
+    enum { MACHINES = 256, NEIGHBOURS = 8 };
+    static const struct {
+        const char *words;
+        int root_sent, root_received, most_received; /* at most, a machine */
+        int root_peers;
+    } jobs[] = {{"", 2, 4, 3, NEIGHBOURS}, {"fail:1@trainers+100=7", 3, 6, 4, NEIGHBOURS + 32}};
+    int failed = 0;
+
+    for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+        struct schedule schedule;
+        struct result result;
+        const char *wrong;
+
+        schedule_begin(&schedule);
+        schedule.machines = MACHINES;
+        schedule_parse(&schedule, jobs[i].words, &wrong);
+        if (runs_one(&schedule, false, false, &result) &&
+            result.root.sent <= jobs[i].root_sent * MACHINES &&
+            result.root.received <= jobs[i].root_received * MACHINES &&
+            result.most.received <= jobs[i].most_received * MACHINES &&
+            result.root.peers <= jobs[i].root_peers && result.most.peers <= NEIGHBOURS + 1)
+            continue;
+        printf("'%s' on %d machines FAILED: %s\n", jobs[i].words, MACHINES,
+               result.violation[0] ? result.violation : "more messages, or peers, than before:");
+        print_counts("rank 0:", &result.root);
+        print_counts("others, the most:", &result.most);
+        failed++;
+    }
+    return failed;
+}
+
 static int usage(void)
 {
     fprintf(stderr, "usage: sim [--random FROM TO | --seed N [--ranks R] [--trace] | "
@@ -184,7 +219,7 @@ int main(int argc, char **argv)
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc == 1)
-        return scenarios_run() + run_again() + run_random(1, RANDOM + 1) > 0;
+        return scenarios_run() + run_counts() + run_again() + run_random(1, RANDOM + 1) > 0;
     if (is(argv[1], "--random") && argc == 4)
         return run_random(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10)) > 0;
     if (is(argv[1], "--scenarios"))

@@ -1,15 +1,20 @@
-"""What a child costs in system calls, and how often rank and keeper wake up while nothing happens.
+"""What a child costs in system calls, and a machine in instructions; and how often rank and keeper
+wake up while nothing happens. What a machine costs in messages is counted by test/sim.
 
 Counts, no times: they are the same on a busy machine. What depends on the machine is left out: how
 often the keeper looks through /proc, and how many ends it hears of at once.
 """
 
 import collections
+import os
+import pathlib
 import re
 import signal
+import subprocess
 import sys
 import time
 
+import patience
 from cluster import read_bytes
 from patience import wait_until
 
@@ -87,6 +92,31 @@ def test_system_calls_a_child(solo, tmp_path):
             (f"a child costs its {role} {sum(each.values()):.1f} system calls, and the most is "
              f"{most} ({why}): " + ", ".join(f"{name} {count:.1f}" for name, count
                                              in sorted(each.items()) if abs(count) >= 0.1))
+
+
+# ---- instructions ----
+
+INSTRUCTIONS = 110_000  # 86,000 here; libc takes other ways on other processors
+TRAINERS = 16
+
+
+def instructions(folder, machines):
+    """Returns how many it takes to load, to plan and to print a job of so many machines."""
+    (folder / "ip").write_text("".join(f"10.0.{k >> 8}.{k & 255}\n" for k in range(machines)))
+    program = pathlib.Path(os.environ["MPILAUNCH_BUILD_OPENMPI"]) / "dgl-mpilaunch"
+    words = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program,
+             "--dry_run", "--workspace", folder, "--ip_config", "ip", "--num_servers", "0",
+             "--num_trainers", str(TRAINERS), "--", "true"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=patience.seconds())
+    assert done.returncode == 0, done.stderr
+    return int(re.search(r"Collected : (\d+)", done.stderr)[1])
+
+
+def test_instructions_a_process(tmp_path):
+    few, many = (instructions(tmp_path, machines) for machines in (FEW, MANY))
+    each = (many - few) / ((MANY - FEW) * TRAINERS)
+    assert each <= INSTRUCTIONS, \
+        f"a process costs {each:.0f} instructions, and the most is {INSTRUCTIONS}"
 
 
 # ---- waking up ----
