@@ -149,12 +149,12 @@ static int64_t later(int64_t a, int64_t b)
  * deadline of its own, and sends its outcome then. */
 static int64_t last_sign(struct coord *c)
 {
-    for (int r = 1; r < c->peers->size; r++) {
-        int64_t heard = root_lacks(c->root, r);
+    int n;
+    const int *missing = root_missing(c->root, &n);
 
-        if (heard != CLOCK_NEVER)
-            c->run.last_sign = later(c->run.last_sign, heard);
-    }
+    for (int i = 0; i < n; i++)
+        if (missing[i])
+            c->run.last_sign = later(c->run.last_sign, root_lacks(c->root, missing[i]));
     return later(c->run.last_sign, c->run.complete_time);
 }
 
@@ -253,18 +253,18 @@ static void call_roll(struct coord *c, int64_t now)
 static bool rest_is_silent(struct coord *c, int64_t now, bool late)
 {
     int64_t patience = ends_job(c->run.ends) ? ANSWER_MS : PATIENCE_MS;
+    const int *missing;
+    int n;
 
     if (!ends_stops(c->run.ends))
         return false;
     call_roll(c, now);
     if (!c->pulse.timeout_ms && !late) /* --lost_timeout 0: silence alone means nothing */
         return false;
-    for (int r = 1; r < c->peers->size; r++) {
-        int64_t heard = root_lacks(c->root, r);
-
-        if (heard != CLOCK_NEVER && now - heard <= patience)
+    missing = root_missing(c->root, &n);
+    for (int i = 0; i < n; i++)
+        if (missing[i] && now - root_lacks(c->root, missing[i]) <= patience)
             return false;
-    }
     return now - c->run.asked > patience;
 }
 
