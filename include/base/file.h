@@ -2,6 +2,7 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -38,8 +39,10 @@ int file_open_folder(const char *path);
  * later would be taken for one of them. */
 void file_open_standard(void);
 
-/* Waits until the reader of this pipe or socket has taken all that was written, for timeout_ms at
- * most. Returns at once for any other file. */
+/* Has the reader of this pipe or socket taken all that was written? True for any other file. */
+bool file_is_taken(int fd);
+
+/* Waits until it has, for timeout_ms at most. */
 void file_await_reader(int fd, int timeout_ms);
 
 /* path as errors show it: of a very long one the end, as a pointer into path. */

@@ -20,8 +20,15 @@ struct cause *coord_own_cause(const struct coord *c, enum how how, int value, in
 /* MPI reports an error: some machine, nobody knows which, is taken for lost. */
 void coord_on_mpi_error(struct coord *c);
 
+/* Returns the first failure that this rank knows of, its own or an alarm, with its age as of now.
+ * NULL: there is none. Borrowed. */
+const struct cause *coord_known_cause(struct coord *c);
+
 /* Keeps a copy of a cause that is about the job as a whole, if it is the first. */
 void coord_keep_order(struct coord *c, const struct cause *cause);
+
+/* Fails because of the cause that coord_keep_order has kept, which is as old as it is. */
+void coord_fail_by_order(struct coord *c);
 
 /* Stops because of a cause that rank `from` (-1: none) has told; tells the others if they cannot
  * know it yet. Takes the cause over. */

@@ -71,6 +71,10 @@ void launch_finalize(void);
  * [measured]. Does nothing under another mpirun: Open MPI's, told to stop, takes none any more. */
 void launch_await_output(void);
 
+/* Has it? For rank 0, before it lets the others abort: theirs may be heard before its output is
+ * read, too. */
+bool launch_output_is_taken(void);
+
 /* The same as launch_leave_early behind MPI_Init, by any thread, when no MPI can be called. */
 _Noreturn void launch_abort(int code);
 

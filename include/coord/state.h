@@ -60,6 +60,7 @@ struct run {
     int64_t next_ask;      /* when it asks those whose outcome is missing; 0: it has not yet */
     int64_t asked;         /* since when it does */
     int64_t complete_time; /* when all outcomes had come; 0 before */
+    int64_t taken_by;      /* so long it waits for the reader of its last lines; 0: not yet */
     bool restart;          /* the last gate is to begin another attempt */
 };
 

@@ -222,11 +222,16 @@ static int not_taken(int fd)
     return ioctl(fd, S_ISFIFO(st.st_mode) ? FIONREAD : SIOCOUTQ, &left) ? 0 : left;
 }
 
+bool file_is_taken(int fd)
+{
+    return not_taken(fd) <= 0;
+}
+
 void file_await_reader(int fd, int timeout_ms)
 {
     int64_t end = clock_ms() + timeout_ms;
 
-    while (not_taken(fd) > 0 && clock_ms() < end)
+    while (!file_is_taken(fd) && clock_ms() < end)
         poll(NULL, 0, 1); /* no event says that a pipe is empty */
 }
 

@@ -39,6 +39,21 @@ void coord_pack_alarm(const struct coord *c, const struct cause *cause, struct b
     cause_free(brief);
 }
 
+const struct cause *coord_known_cause(struct coord *c)
+{
+    int64_t now = clock_ms();
+
+    if (c->run.cause) {
+        c->run.cause->age_ms += now - c->run.cause_time;
+        c->run.cause_time = now;
+    }
+    if (c->run.alarm) {
+        c->run.alarm->age_ms += now - c->run.alarm_time;
+        c->run.alarm_time = now;
+    }
+    return c->run.cause ? c->run.cause : c->run.alarm;
+}
+
 static void send_alarm(struct coord *c, const struct cause *cause, int except)
 {
     struct buf data = {0};
@@ -97,6 +112,14 @@ void coord_fail(struct coord *c, struct cause *cause)
     }
     c->run.cause = cause;
     c->run.cause_time = clock_ms();
+}
+
+void coord_fail_by_order(struct coord *c)
+{
+    struct cause *again = cause_copy(c->order);
+
+    again->age_ms += clock_ms() - c->order_time;
+    coord_fail(c, again);
 }
 
 struct cause *coord_own_cause(const struct coord *c, enum how how, int value, int code,

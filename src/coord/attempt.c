@@ -98,15 +98,6 @@ void coord_begin_first(struct coord *c)
     c->start_at = clock_ms();
 }
 
-/* The order came too late to end the last attempt. */
-static void repeat_order(struct coord *c)
-{
-    struct cause *again = cause_copy(c->order);
-
-    again->age_ms += clock_ms() - c->order_time;
-    coord_fail(c, again);
-}
-
 void coord_begin_next(struct coord *c)
 {
     struct cause *alarm = c->next_alarm;
@@ -120,8 +111,8 @@ void coord_begin_next(struct coord *c)
     c->next_alarm = NULL;
     c->next_slice = NULL;
     c->foreign.next = 0; /* its servers are new */
-    if (c->order)
-        repeat_order(c);
+    if (c->order)        /* it came too late to end the last attempt */
+        coord_fail_by_order(c);
     if (c->keeper.keeper.fd < 0)
         coord_fail_without_keeper(c);
     if (alarm)

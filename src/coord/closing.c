@@ -36,14 +36,19 @@ enum {
     SCRIBE_EXIT_MS = 1000 /* for a scribe whose file system may hang */
 };
 
-/* Has rank r's outcome come, and that of the rank which is to pass on what it is told? */
+/* Has rank r's outcome come, and that of the rank which is to pass on what it is told? The latter
+ * may have been lost since. */
 static bool is_reached(const struct coord *c, int r)
 {
-    return root_lacks(c->root, r) == CLOCK_NEVER &&
-           root_lacks(c->root, tree_parent(r)) == CLOCK_NEVER;
+    int parent = tree_parent(r), lost = c->run.lost_machine;
+
+    return root_lacks(c->root, r) == CLOCK_NEVER && root_lacks(c->root, parent) == CLOCK_NEVER &&
+           (lost < 0 || c->setup->meeting->machine_of[parent] != lost);
 }
 
-/* Rank 0 tells all ranks, since MPI_Abort does not end them in the same way everywhere. */
+/* Rank 0 tells all ranks, since MPI_Abort does not end them in the same way everywhere: along the
+ * tree, and directly those that may stand behind a gap in it. Any machine may be lost without its
+ * being known yet, so that of a small job all are told directly. */
 static void tell_to_leave(struct coord *c, int code)
 {
     struct buf data = {0};
@@ -51,11 +56,13 @@ static void tell_to_leave(struct coord *c, int code)
 
     pack_u32(&data, (uint32_t)code);
     coord_send_to_children(c, MESSAGE_LEAVE, &data);
-    for (int r = 1; r < c->peers->size && called < CALLED_MOST; r++) {
-        if (is_reached(c, r))
-            continue;
-        coord_send(c, r, MESSAGE_LEAVE, &data);
-        called++;
+    for (int reached = 0; reached < 2; reached++) {
+        for (int r = 1; r < c->peers->size && called < CALLED_MOST; r++) {
+            if (is_reached(c, r) != reached || (reached && !tree_parent(r)))
+                continue;
+            coord_send(c, r, MESSAGE_LEAVE, &data);
+            called++;
+        }
     }
     buf_free(&data);
 }
@@ -90,28 +97,11 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
     peers_leave(c->peers, code, ends_job(c->run.ends));
 }
 
-/* Returns the first failure that this rank knows of, its own or an alarm, with its age as of now.
- * NULL: there is none. Borrowed. */
-static const struct cause *known_cause(struct coord *c)
-{
-    int64_t now = clock_ms();
-
-    if (c->run.cause) {
-        c->run.cause->age_ms += now - c->run.cause_time;
-        c->run.cause_time = now;
-    }
-    if (c->run.alarm) {
-        c->run.alarm->age_ms += now - c->run.alarm_time;
-        c->run.alarm_time = now;
-    }
-    return c->run.cause ? c->run.cause : c->run.alarm;
-}
-
 /* The cause goes with the outcome, with its age as of now. */
 static void add_cause(struct coord *c)
 {
     c->run.outcome.rank = c->peers->rank;
-    known_cause(c);
+    coord_known_cause(c);
     if (!c->run.cause)
         return;
     cause_free(c->run.outcome.cause);
@@ -232,7 +222,7 @@ static void call_silent(struct coord *c, int64_t since, const struct buf *roll)
 
 static void call_roll(struct coord *c, int64_t now)
 {
-    const struct cause *cause = known_cause(c);
+    const struct cause *cause = coord_known_cause(c);
     struct buf roll = {0};
 
     if (now < c->run.next_ask)
@@ -283,10 +273,10 @@ static void begin_report(struct coord *c, int64_t now, bool late)
         drop_output(c);
     if (!complete) {
         coord_raise(c, ENDS_ABANDONED);
-        root_say_silent(c->root, root_first_cause(c->root, known_cause(c)));
+        root_say_silent(c->root, root_first_cause(c->root, coord_known_cause(c)));
     }
     /* not when some rank may not come to the last gate */
-    root_conclude(c->root, known_cause(c), !late && !ends_job(c->run.ends));
+    root_conclude(c->root, coord_known_cause(c), !late && !ends_job(c->run.ends));
     coord_enter(c, STAGE_WRITING);
 }
 
@@ -313,7 +303,7 @@ static void say(const struct cause *cause)
 /* The job was told to stop after a good end, while its last lines waited for their reader. */
 static void stop_after_report(struct coord *c)
 {
-    const struct cause *cause = known_cause(c);
+    const struct cause *cause = coord_known_cause(c);
 
     c->run.code = cause->code;
     c->run.restart = false;
@@ -322,21 +312,32 @@ static void stop_after_report(struct coord *c)
     say(cause);
 }
 
+/* Behind the last gate of a job that was told to end all ranks abort, and MPICH's mpirun reads no
+ * more. */
+static bool is_taken(struct coord *c, int64_t now)
+{
+    if (!ends_job(c->run.ends) || launch_output_is_taken())
+        return true;
+    if (!c->run.taken_by)
+        c->run.taken_by = now + PAUSE_MS;
+    return now >= c->run.taken_by;
+}
+
 /* Rank 0 may enter the last gate when it has reported and all is written. */
 static void conclude(struct coord *c, int64_t now, bool late)
 {
     if (c->run.stage < STAGE_REPORTED)
         report(c, now, late);
-    else if (!c->run.code && known_cause(c))
+    else if (!c->run.code && coord_known_cause(c))
         stop_after_report(c);
-    if (c->run.stage == STAGE_REPORTED && console_done(c, now))
+    if (c->run.stage == STAGE_REPORTED && console_done(c, now) && is_taken(c, now))
         coord_enter(c, STAGE_CONCLUDED);
 }
 
 /* Leaves without a gate, since not all ranks are there to open one. */
 static _Noreturn void leave_alone(struct coord *c, enum leaving how)
 {
-    const struct cause *cause = known_cause(c);
+    const struct cause *cause = coord_known_cause(c);
 
     log_set_sink(NULL, NULL);
     if (c->run.ends >= ENDS_PEER_LOST && cause)
@@ -381,6 +382,8 @@ static bool root_is_late(struct coord *c, int64_t now)
     if (now <= closing_deadline(c))
         return false;
     if (now >= c->run.next_ask_root) {
+        if (c->run.next_ask_root && c->root_heard < c->sought)
+            coord_leave_parent(c); /* it does not pass the question on */
         coord_seek_root(c);
         c->run.next_ask_root = now + ASK_ROOT_MS;
     }

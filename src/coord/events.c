@@ -98,7 +98,8 @@ static void describe_silence(const struct coord *c, int link, const int *silent,
     struct buf text = {0};
 
     if (is_cut_off) {
-        buf_addf(&text, "for %g s it has heard from none of its %d neighbours (", seconds, n);
+        buf_addf(&text, "for %g s it has heard from none of its %d neighbour%s (", seconds, n,
+                 n == 1 ? "" : "s");
         add_names(c, silent, n, &text);
         buf_addf(&text, ")");
     } else {
@@ -114,13 +115,13 @@ static void describe_silence(const struct coord *c, int link, const int *silent,
     cause->text = text.data;
 }
 
-/* A rank that hears none of several neighbours, and nobody else, takes its own machine for the lost
- * one. */
+/* A rank that hears none of its neighbours, and nobody else, takes its own machine for the lost
+ * one; of two machines, the other one. */
 void coord_on_silence(struct coord *c, int link)
 {
     int64_t now = clock_ms();
     int silent[TREE_LINKS_MAX], n = pulse_silent(&c->pulse, now, silent);
-    bool hears_none = n == c->pulse.n && n > 1;
+    bool hears_none = n == c->pulse.n && c->peers->size > 2;
     struct cause *cause;
 
     if (hears_none && awaits_answers(c, now))

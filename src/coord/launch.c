@@ -142,6 +142,11 @@ static void await_hydra(int fd)
         return;
 }
 
+bool launch_output_is_taken(void)
+{
+    return hydras_fd() < 0 || (file_is_taken(STDOUT_FILENO) && file_is_taken(STDERR_FILENO));
+}
+
 void launch_await_output(void)
 {
     if (hydras_fd() < 0)

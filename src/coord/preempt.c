@@ -82,5 +82,5 @@ void coord_preempt_is_over(struct coord *c)
     if (ends_stops(c->run.ends))
         return;
     log_notice("the job has not ended by itself within --preempt_grace and is stopped");
-    coord_fail(c, coord_own_cause(c, HOW_PREEMPTED, c->preempt_signal, EXIT_PREEMPTED, NULL));
+    coord_fail_by_order(c); /* it names the machine that got the signal */
 }

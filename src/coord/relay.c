@@ -67,11 +67,25 @@ bool coord_on_down(struct coord *c, enum message_type *type, struct buf *payload
 
 /* ---- the way to rank 0 ---- */
 
+/* What failed here may have got no further than the parent, too. */
+static void tell_cause(struct coord *c)
+{
+    const struct cause *cause = coord_known_cause(c);
+    struct buf data = {0};
+
+    if (!cause)
+        return;
+    coord_pack_alarm(c, cause, &data);
+    coord_send(c, 0, MESSAGE_ALARM, &data);
+    buf_free(&data);
+}
+
 void coord_leave_parent(struct coord *c)
 {
     if (!c->uplink)
         return;
     c->uplink = 0;
+    tell_cause(c);
     if (c->run.stage >= STAGE_SENT)
         coord_tell_outcome(c);
 }

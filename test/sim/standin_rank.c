@@ -121,6 +121,11 @@ void watchdog_end(void)
 
 /* ---- launch ---- */
 
+bool launch_output_is_taken(void)
+{
+    return true;
+}
+
 void launch_look(struct launch *launch, char **envp)
 {
     (void)envp;

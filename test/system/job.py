@@ -256,11 +256,21 @@ class Job:
     def scribe_on(self, machine):
         return self.only_on(machine, lambda: filter(is_scribe, self.own_processes()), "scribe")
 
-    def sleeper_on(self, machine):
-        """Returns an idle rank of that machine: one that has no keeper."""
+    def sleepers(self):
+        """Returns the idle ranks: those that have no keeper."""
         known = self.launchers()
-        return next(pid for pid in known if pid not in known.values() and known[pid] not in known
-                    and self.cluster.machine_of(pid) == machine)
+        return [pid for pid, parent in known.items()
+                if parent not in known and pid not in known.values()]
+
+    def sleeper_on(self, machine):
+        """Returns an idle rank of that machine, when the keeper that it had has gone."""
+        found = []
+
+        def is_there():
+            found[:] = [pid for pid in self.sleepers() if self.cluster.machine_of(pid) == machine]
+            return found
+        wait_until(is_there, f"there is an idle rank on machine {machine}")
+        return found[0]
 
     def signal(self, number):
         """Sends the signal to mpirun, or to the launcher where there is no mpirun."""

@@ -5,11 +5,14 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 import pytest
 
+import patience
 from conftest import MPIS
 from odd import SEE, behind, complaints, well
+from patience import Deadline
 
 # ---- names ----
 
@@ -250,10 +253,29 @@ def test_few_processes(make, as_user, limit):
         result.said
 
 
+def mpirun_hangs(it, seconds=10):
+    """Waits for the job's end, or until mpirun has been alone for long."""
+    alone = Deadline(seconds)
+    while it.process.poll() is None:
+        if it.launchers():
+            alone = Deadline(seconds)
+        elif alone.passed():
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def test_a_machine_that_cannot_have_a_keeper(job, as_user):
-    """The other ranks must not wait for ever in MPI_Init."""
-    it = job(machines=2)
-    result = as_user(it, "prlimit", "--nproc=1:1", machine=1).run()
+    """The other ranks must not wait for ever in MPI_Init. Open MPI 4.1's mpirun hangs now and then,
+    alone, when a rank ends early while another one connects to it ("PMIX ERROR: UNREACHABLE");
+    doc/failures.md says so, and here it is tried again."""
+    for _ in range(3):
+        it = as_user(job(machines=2), "prlimit", "--nproc=1:1", machine=1).start()
+        if not mpirun_hangs(it):
+            break
+        it.kill_all()
+        it.process.communicate(timeout=patience.seconds())
+    result = it.finish()
     assert result.code == 125, result.said
     assert "cannot fork the process that" in result.err and "ulimit -u" in result.err, result.said
 
