@@ -13,10 +13,10 @@
 #include "job/job.h"
 
 struct announce {
-    int log_level;           /* enum log_level */
-    uint64_t key;            /* random, of this job */
-    uint64_t doorbell_key;   /* another, since it crosses the network in the clear */
-    int preempt_signal;      /* 0: none */
+    int log_level;         /* enum log_level */
+    uint64_t key;          /* random, of this job */
+    uint64_t doorbell_key; /* another, since it crosses the network in the clear; 0: no doorbells */
+    int preempt_signal;    /* 0: none */
     int64_t lost_timeout_ms; /* 0: off */
     bool has_servers;        /* each machine */
     struct hosts hosts;

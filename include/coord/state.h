@@ -79,8 +79,8 @@ struct coord {
     struct pulse pulse;
     struct neighbour neighbours[TREE_LINKS_MAX]; /* as pulse.links */
     struct doorbell doorbell;
-    int64_t rung_all;  /* when this rank rang at all neighbours last */
-    struct root *root; /* rank 0 only */
+    int64_t rung_for_gate; /* when this rank last rang at its neighbours for a gate */
+    struct root *root;     /* rank 0 only */
 
     int attempt;     /* from 0 */
     int far_attempt; /* the latest that another rank has told of */

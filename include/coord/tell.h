@@ -20,12 +20,12 @@ void coord_send_to_children(struct coord *c, enum message_type type, const struc
 /* Rings at the neighbour behind that link, so that it looks for messages now. */
 void coord_ring(struct coord *c, int link);
 
-/* Rings at all neighbours. */
-void coord_ring_all(struct coord *c);
+/* Rings at all neighbours but the one behind that link (-1: at all), since a gate has been entered:
+ * MPI's own messages of the gate do not ring, and all ranks must take their part in them. */
+void coord_ring_for_gate(struct coord *c, int except);
 
-/* Has a neighbour rung? A rank that waits at a gate passes the ringing on, at most 20 times a
- * second: MPI's own messages of the gate do not ring, and all ranks must take their part in them.
- */
+/* Has somebody rung? A rank that waits at a gate passes on what rings for it, at most 20 times a
+ * second. */
 bool coord_hear_doorbell(struct coord *c);
 
 /* Another rank than 0 tells rank 0, along the tree (relay). */

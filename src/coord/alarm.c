@@ -60,6 +60,8 @@ static void send_alarm(struct coord *c, const struct cause *cause, int except)
 
     coord_pack_alarm(c, cause, &data);
     coord_send_to_links(c, MESSAGE_ALARM, &data, except);
+    if (c->peers->rank && !c->uplink && c->pulse.links[0]) /* the parent passes nothing on */
+        coord_send(c, 0, MESSAGE_ALARM, &data);
     buf_free(&data);
 }
 

@@ -23,12 +23,12 @@ static int level_of(const struct options *options)
     return options->quiet ? LOG_QUIET : options->verbose ? LOG_VERBOSE : LOG_NORMAL;
 }
 
-/* Without the kernel's generator it is still this process's; the user is checked as well. */
-static uint64_t random_key(const void *of)
+/* 0: the kernel gives none. */
+static uint64_t random_key(void)
 {
     uint64_t key;
 
-    return getrandom(&key, sizeof(key), 0) == (ssize_t)sizeof(key) ? key : (uint64_t)(uintptr_t)of;
+    return getrandom(&key, sizeof(key), 0) == (ssize_t)sizeof(key) ? key : 0;
 }
 
 void announce_make(struct announce *a, const struct job *job)
@@ -37,8 +37,10 @@ void announce_make(struct announce *a, const struct job *job)
                            .preempt_signal = job->options.preempt_signal,
                            .lost_timeout_ms = job->options.lost_timeout_ms,
                            .has_servers = job->options.num_servers};
-    a->key = random_key(a);
-    a->doorbell_key = random_key(&a->doorbell_key);
+    a->key = random_key();
+    if (!a->key)
+        a->key = (uint64_t)(uintptr_t)a; /* still of this process; the user is checked as well */
+    a->doorbell_key = random_key();
     copy_hosts(&a->hosts, &job->hosts);
     buf_add(&a->ip_config, job->ip_config.data, job->ip_config.len);
     buf_add(&a->part_config, job->part_config.data, job->part_config.len);

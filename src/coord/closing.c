@@ -231,7 +231,7 @@ static void call_roll(struct coord *c, int64_t now)
         coord_pack_alarm(c, cause, &roll);
     coord_send_to_children(c, MESSAGE_ROLL, &roll);
     if (c->run.next_ask)
-        call_silent(c, now - ASK_EVERY_MS, &roll);
+        call_silent(c, c->run.next_ask - ASK_EVERY_MS, &roll); /* the last roll */
     else
         c->run.asked = now;
     c->run.next_ask = now + ASK_EVERY_MS;
@@ -312,8 +312,8 @@ static void stop_after_report(struct coord *c)
     say(cause);
 }
 
-/* Behind the last gate of a job that was told to end all ranks abort, and MPICH's mpirun reads no
- * more. */
+/* When a job was told to end, all ranks abort behind the last gate, and MPICH's mpirun then reads
+ * no more output. */
 static bool is_taken(struct coord *c, int64_t now)
 {
     if (!ends_job(c->run.ends) || launch_output_is_taken())
@@ -382,8 +382,8 @@ static bool root_is_late(struct coord *c, int64_t now)
     if (now <= closing_deadline(c))
         return false;
     if (now >= c->run.next_ask_root) {
-        if (c->run.next_ask_root && c->root_heard < c->sought)
-            coord_leave_parent(c); /* it does not pass the question on */
+        if (c->run.next_ask_root && c->root_heard < c->run.next_ask_root - ASK_ROOT_MS)
+            coord_leave_parent(c); /* it has not passed the last question on */
         coord_seek_root(c);
         c->run.next_ask_root = now + ASK_ROOT_MS;
     }

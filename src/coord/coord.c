@@ -129,7 +129,7 @@ static void enter_gate(struct coord *c)
         value[1] = c->run.restart;
     c->run.gate_entered = true;
     peers_gate_enter(c->peers, value);
-    coord_ring_all(c);
+    coord_ring_for_gate(c, -1);
 }
 
 static void give_plan(struct coord *c)
@@ -267,10 +267,12 @@ static bool all_ring(const struct coord *c)
 static int poll_timeout(const struct coord *c, int64_t now)
 {
     bool rung = all_ring(c);
-    int64_t pause = POLL_MIN_MS + (now - c->last_event) / (rung ? 4 : 20);
-    int64_t most = rung ? POLL_RUNG_MAX_MS : POLL_MAX_MS;
+    int64_t until = now + POLL_MIN_MS + (now - c->last_event) / (rung ? 4 : 20);
+    int64_t most = now + (rung ? POLL_RUNG_MAX_MS : POLL_MAX_MS);
 
-    return c->acts ? 0 : clock_poll_timeout(now, now + (pause < most ? pause : most));
+    if (now < c->doorbell.deaf_until && c->doorbell.deaf_until < most)
+        most = c->doorbell.deaf_until;
+    return c->acts ? 0 : clock_poll_timeout(now, until < most ? until : most);
 }
 
 enum {

@@ -12,12 +12,6 @@ enum {
     BUFFER = 8192  /* bytes that the kernel keeps: some ten datagrams */
 };
 
-/* Both ends are of one build, and read the same bytes. */
-struct ringing {
-    uint64_t key;
-    uint32_t rank, zero;
-};
-
 static struct sockaddr_in place(uint32_t address, int port)
 {
     return (struct sockaddr_in){
@@ -28,7 +22,7 @@ void doorbell_open(struct doorbell *bell, uint32_t address, uint64_t key)
 {
     struct sockaddr_in at = place(address, 0);
     socklen_t len = sizeof(at);
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = key ? socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1;
 
     *bell = (struct doorbell){.fd = fd, .key = key};
     if (fd >= 0 && !bind(fd, (struct sockaddr *)&at, len) &&
@@ -54,9 +48,9 @@ struct pollfd doorbell_poll(const struct doorbell *bell, int64_t now)
     return (struct pollfd){.fd = now < bell->deaf_until ? -1 : bell->fd, .events = POLLIN};
 }
 
-void doorbell_ring(const struct doorbell *bell, uint32_t address, int port, int rank)
+void doorbell_ring(const struct doorbell *bell, uint32_t address, int port, int rank, bool gate)
 {
-    struct ringing ringing = {.key = bell->key, .rank = (uint32_t)rank};
+    struct ringing ringing = {.key = bell->key, .rank = (uint32_t)rank, .gate = gate};
     struct sockaddr_in to = place(address, port);
 
     if (bell->fd >= 0 && port > 0)
@@ -64,17 +58,21 @@ void doorbell_ring(const struct doorbell *bell, uint32_t address, int port, int 
                sizeof(to));
 }
 
-int64_t doorbell_hear(struct doorbell *bell, int64_t now)
+bool doorbell_hear(struct doorbell *bell, int64_t now, struct ringing *ringing)
 {
-    struct ringing ringing;
     ssize_t len;
 
     if (bell->fd < 0 || now < bell->deaf_until)
-        return -1;
-    len = recv(bell->fd, &ringing, sizeof(ringing), MSG_TRUNC);
-    if (len == sizeof(ringing) && ringing.key == bell->key)
-        return ringing.rank;
+        return false;
+    len = recv(bell->fd, ringing, sizeof(*ringing), MSG_TRUNC);
+    if (len == sizeof(*ringing) && ringing->key == bell->key)
+        return true;
     if (len >= 0) /* whoever floods this port costs ten looks a second */
-        bell->deaf_until = now + DEAF_MS;
-    return -1;
+        doorbell_be_deaf(bell, now);
+    return false;
+}
+
+void doorbell_be_deaf(struct doorbell *bell, int64_t now)
+{
+    bell->deaf_until = now + DEAF_MS;
 }

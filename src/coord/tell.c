@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "wire/pack.h"
 
-void coord_ring(struct coord *c, int link)
+static void ring(struct coord *c, int link, bool gate)
 {
     struct neighbour *neighbour = &c->neighbours[link];
     int64_t now = clock_ms();
@@ -12,7 +12,12 @@ void coord_ring(struct coord *c, int link)
     if (now == neighbour->rung)
         return; /* it is awake */
     neighbour->rung = now;
-    doorbell_ring(&c->doorbell, neighbour->address, neighbour->doorbell, c->peers->rank);
+    doorbell_ring(&c->doorbell, neighbour->address, neighbour->doorbell, c->peers->rank, gate);
+}
+
+void coord_ring(struct coord *c, int link)
+{
+    ring(c, link, false);
 }
 
 /* A sign of life can wait until it is looked for. */
@@ -25,27 +30,41 @@ void coord_send(struct coord *c, int to, enum message_type type, const struct bu
             coord_ring(c, i);
 }
 
-void coord_ring_all(struct coord *c)
+void coord_ring_for_gate(struct coord *c, int except)
 {
-    c->rung_all = clock_ms();
+    c->rung_for_gate = clock_ms();
     for (int i = 0; i < c->pulse.n; i++)
-        coord_ring(c, i);
+        if (i != except)
+            ring(c, i, true);
+}
+
+/* Returns the link that leads to the rank; -1: none does. */
+static int link_to(const struct coord *c, uint32_t rank)
+{
+    for (int i = 0; i < c->pulse.n; i++)
+        if ((uint32_t)c->pulse.links[i] == rank)
+            return i;
+    return -1;
 }
 
 bool coord_hear_doorbell(struct coord *c)
 {
-    enum { AWAKE_MS = 50 };
-    int64_t now = clock_ms(), rank;
-    bool any = false;
+    enum { AWAKE_MS = 50, HEARD_MOST = 32 };
+    int64_t now = clock_ms();
+    struct ringing ringing;
+    int heard = 0;
 
-    while ((rank = doorbell_hear(&c->doorbell, now)) >= 0) {
-        for (int i = 0; i < c->pulse.n; i++)
-            c->neighbours[i].rings |= c->pulse.links[i] == rank;
-        any = true;
+    for (; heard < HEARD_MOST && doorbell_hear(&c->doorbell, now, &ringing); heard++) {
+        int link = link_to(c, ringing.rank);
+
+        if (link >= 0)
+            c->neighbours[link].rings = true;
+        if (ringing.gate && c->run.gate_entered && now - c->rung_for_gate > AWAKE_MS)
+            coord_ring_for_gate(c, link);
     }
-    if (any && c->run.gate_entered && now - c->rung_all > AWAKE_MS)
-        coord_ring_all(c);
-    return any;
+    if (heard == HEARD_MOST) /* somebody repeats what he has seen on the network */
+        doorbell_be_deaf(&c->doorbell, now);
+    return heard > 0;
 }
 
 void coord_send_to_links(struct coord *c, enum message_type type, const struct buf *data,

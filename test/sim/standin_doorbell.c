@@ -29,30 +29,40 @@ struct pollfd doorbell_poll(const struct doorbell *bell, int64_t now)
     return (struct pollfd){.fd = bell->fd, .events = POLLIN};
 }
 
-static void on_ringing(void *arg, int64_t rank)
+static void on_ringing(void *arg, int64_t ringing)
 {
     struct node *node = arg;
 
     if (!node_runs(node) || node_is_cut(node) || node->n_rung == NODE_RUNG_MOST)
         return;
-    node->rung[node->n_rung++] = (int)rank;
+    node->rung[node->n_rung++] = ringing;
     node_wake(node);
 }
 
-void doorbell_ring(const struct doorbell *bell, uint32_t address, int port, int rank)
+void doorbell_ring(const struct doorbell *bell, uint32_t address, int port, int rank, bool gate)
 {
     struct node *to;
 
     if (bell->fd < 0 || port != PORT || node_is_cut(standin_node()) || !world_chance(LOST_OF))
         return;
     to = world_node((int)(address - MACHINES_BEHIND))->at_the_door;
-    world_in(world_latency(), on_ringing, to, rank);
+    world_in(world_latency(), on_ringing, to, 2 * (int64_t)rank + gate);
 }
 
-int64_t doorbell_hear(struct doorbell *bell, int64_t now)
+bool doorbell_hear(struct doorbell *bell, int64_t now, struct ringing *ringing)
 {
     struct node *node = standin_node();
+    int64_t one;
 
     (void)now;
-    return bell->fd < 0 || node->n_rung == 0 ? -1 : node->rung[--node->n_rung];
+    if (bell->fd < 0 || node->n_rung == 0)
+        return false;
+    one = node->rung[--node->n_rung];
+    *ringing = (struct ringing){.rank = (uint32_t)(one / 2), .gate = one % 2};
+    return true;
+}
+
+void doorbell_be_deaf(struct doorbell *bell, int64_t now)
+{
+    bell->deaf_until = now;
 }

@@ -65,9 +65,10 @@ struct node {
     int64_t reader_back; /* us */
     int scribe_answers;  /* that can be taken */
     bool scribe_removed, scribe_hangs;
-    int told_to_wake;         /* sleeper: 1 + the code that its elected rank has sent */
-    struct node *at_the_door; /* the node of its number's machine that has a doorbell */
-    int rung[NODE_RUNG_MOST], n_rung;
+    int told_to_wake;             /* sleeper: 1 + the code that its elected rank has sent */
+    struct node *at_the_door;     /* the node of its number's machine that has a doorbell */
+    int64_t rung[NODE_RUNG_MOST]; /* 2 * rank + 1 for a gate */
+    int n_rung;
     struct sim_peers *peers;
     struct sim_keeper *keeper;
     struct counts counts;

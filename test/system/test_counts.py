@@ -16,6 +16,7 @@ import time
 
 import patience
 from cluster import read_bytes
+from job import open_files
 from patience import wait_until
 
 FEW, MANY = 8, 40  # children; of the difference, what a job costs in any case falls out
@@ -146,11 +147,12 @@ def wakes_of(pid):
     return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.MULTILINE)[1])
 
 
-def doorbell_of(cluster, machine):
-    """Returns the port of the rank's doorbell."""
-    table = read_bytes(f"/proc/{cluster.holders[machine]}/net/udp").decode().splitlines()[1:]
-    port, = (int(line.split()[1].rpartition(":")[2], 16) for line in table)
-    return port
+def doorbell_of(pid):
+    """Returns the port of that rank's doorbell: the one UDP socket among its descriptors."""
+    table = read_bytes(f"/proc/{pid}/net/udp").decode().splitlines()[1:]
+    ports = {f"socket:[{line.split()[9]}]": line.split()[1].rpartition(":")[2] for line in table}
+    port, = (ports[link] for link in open_files(pid) if link in ports)
+    return int(port, 16)
 
 
 def check_wakes(role, wakes, most, why):
@@ -168,7 +170,7 @@ def test_wakes_while_nothing_happens(job, cluster):
     for role, (most, why) in WAKES.items():
         check_wakes(role, wakes_of(pids[role]) - before[role], most, why)
     before = wakes_of(pids["rank"])
-    cluster.on(1, sys.executable, "-c", FORGES, cluster.ips[0], str(doorbell_of(cluster, 0)))
+    cluster.on(1, sys.executable, "-c", FORGES, cluster.ips[0], str(doorbell_of(pids["rank"])))
     check_wakes("rank", wakes_of(pids["rank"]) - before, WAKES["rank"][0] + HEARD,
                 f"{FORGED} datagrams without the job's key have come")
     it.signal(signal.SIGTERM).finish()

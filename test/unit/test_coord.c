@@ -399,22 +399,22 @@ static bool is_rung(const struct doorbell *bell, int64_t now, int timeout_ms)
 START_TEST(a_doorbell_is_heard)
 {
     struct doorbell here, there;
+    struct ringing ringing;
 
     doorbell_open(&here, LOOPBACK, 42);
     doorbell_open(&there, LOOPBACK, 42);
     ck_assert_int_gt(here.port, 0);
     ck_assert(!is_rung(&here, 0, 0));
-    doorbell_ring(&there, LOOPBACK, here.port, 7);
-    doorbell_ring(&there, LOOPBACK, here.port, 0);
+    doorbell_ring(&there, LOOPBACK, here.port, 7, false);
+    doorbell_ring(&there, LOOPBACK, here.port, 0, true);
     ck_assert(is_rung(&here, 0, 30000));
-    ck_assert_int_eq(doorbell_hear(&here, 0), 7);
-    ck_assert_int_eq(doorbell_hear(&here, 0), 0);
-    ck_assert_int_eq(doorbell_hear(&here, 0), -1);
-    ck_assert(!is_rung(&here, 0, 0));
+    ck_assert(doorbell_hear(&here, 0, &ringing) && ringing.rank == 7 && !ringing.gate);
+    ck_assert(doorbell_hear(&here, 0, &ringing) && ringing.rank == 0 && ringing.gate == 1);
+    ck_assert(!doorbell_hear(&here, 0, &ringing) && !is_rung(&here, 0, 0));
     doorbell_close(&here);
     doorbell_close(&there);
-    doorbell_ring(&there, LOOPBACK, 9, 0);
-    ck_assert_int_eq(doorbell_hear(&there, 0), -1);
+    doorbell_ring(&there, LOOPBACK, 9, 0, false);
+    ck_assert(!doorbell_hear(&there, 0, &ringing));
 }
 END_TEST
 
@@ -422,33 +422,39 @@ END_TEST
 START_TEST(a_stranger_at_the_doorbell_makes_deaf_for_a_moment)
 {
     struct doorbell here, friend, stranger;
+    struct ringing ringing;
 
     doorbell_open(&here, LOOPBACK, 42);
     doorbell_open(&friend, LOOPBACK, 42);
     doorbell_open(&stranger, LOOPBACK, 43);
-    doorbell_ring(&stranger, LOOPBACK, here.port, 1);
-    doorbell_ring(&friend, LOOPBACK, here.port, 2);
+    doorbell_ring(&stranger, LOOPBACK, here.port, 1, false);
+    doorbell_ring(&friend, LOOPBACK, here.port, 2, false);
     ck_assert(is_rung(&here, SOME_TIME, 30000));
-    ck_assert_int_eq(doorbell_hear(&here, SOME_TIME), -1);
+    ck_assert(!doorbell_hear(&here, SOME_TIME, &ringing));
     ck_assert(!is_rung(&here, SOME_TIME + 50, 0));
-    ck_assert_int_eq(doorbell_hear(&here, SOME_TIME + 50), -1);
+    ck_assert(!doorbell_hear(&here, SOME_TIME + 50, &ringing));
     ck_assert(is_rung(&here, SOME_TIME + 100, 0));
-    ck_assert_int_eq(doorbell_hear(&here, SOME_TIME + 100), 2);
+    ck_assert(doorbell_hear(&here, SOME_TIME + 100, &ringing) && ringing.rank == 2);
     doorbell_close(&here);
     doorbell_close(&friend);
     doorbell_close(&stranger);
 }
 END_TEST
 
-START_TEST(a_machine_without_the_address_has_no_doorbell)
+static void has_none(uint32_t address, uint64_t key)
 {
     struct doorbell none;
+    struct ringing ringing;
 
-    doorbell_open(&none, 0xc0000201, 42); /* 192.0.2.1, of no machine (RFC 5737) */
-    ck_assert_int_eq(none.fd, -1);
-    ck_assert_int_eq(none.port, 0);
-    ck_assert_int_eq(doorbell_hear(&none, 0), -1);
-    doorbell_ring(&none, LOOPBACK, 9, 0);
+    doorbell_open(&none, address, key);
+    ck_assert(none.fd == -1 && none.port == 0 && !doorbell_hear(&none, 0, &ringing));
+    doorbell_ring(&none, LOOPBACK, 9, 0, false);
+}
+
+START_TEST(without_its_address_or_a_key_there_is_no_doorbell)
+{
+    has_none(0xc0000201, 42); /* 192.0.2.1, of no machine (RFC 5737) */
+    has_none(LOOPBACK, 0);
 }
 END_TEST
 
@@ -460,4 +466,4 @@ UNIT_MAIN("coord", links_are_a_tree, links_are_few, a_message_finds_its_way_alon
           announcements_out_of_range_are_refused, sleepers_leave_with_the_code_and_pass_signals_on,
           a_sleeper_without_its_elected_rank_leaves, a_parent_that_is_asked_for,
           a_doorbell_is_heard, a_stranger_at_the_doorbell_makes_deaf_for_a_moment,
-          a_machine_without_the_address_has_no_doorbell)
+          without_its_address_or_a_key_there_is_no_doorbell)
