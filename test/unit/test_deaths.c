@@ -4,6 +4,13 @@
 #include "keeper/proc.h"
 #include "keeper_rig.h"
 
+/* Seconds of a sampler's life, in which the keeper must have looked at it. */
+#ifdef __SANITIZE_ADDRESS__
+#define LIVES "5"
+#else
+#define LIVES "2"
+#endif
+
 static void go_with_samplers(const char *script, const char *other)
 {
     make_slice(0, other ? 2 : 1, script, other, NULL);
@@ -22,7 +29,7 @@ static bool warned(const char *words)
 
 START_TEST(a_killed_sampler_fails_the_job_at_once)
 {
-    go_with_samplers("trainer: print working; worker sleep 2, kill SEGV; forever", NULL);
+    go_with_samplers("trainer: print working; worker sleep " LIVES ", kill SEGV; forever", NULL);
     until(seen.failed);
     ck_assert_int_lt(seen.failed->age_ms, 4000); /* its trainer would have 5 s to collect it */
     ck_assert_int_eq(seen.failed->role, ROLE_SAMPLER);
@@ -40,7 +47,7 @@ END_TEST
 /* Collected or not. */
 START_TEST(a_killed_sampler_that_is_collected_fails_the_job_too)
 {
-    go_with_samplers("trainer: ignore CHLD; worker sleep 2, kill KILL; forever", NULL);
+    go_with_samplers("trainer: ignore CHLD; worker sleep " LIVES ", kill KILL; forever", NULL);
     finish();
     ck_assert_int_eq(seen.failed->role, ROLE_SAMPLER);
     ck_assert_int_eq(seen.failed->code, 137);
@@ -51,7 +58,8 @@ START_TEST(a_sampler_that_exits_badly_fails_the_job_later)
 {
     int64_t start = clock_ms();
 
-    go_with_samplers("trainer: worker sleep 2, exit 3; worker sleep 2.1, exit 0; forever", NULL);
+    go_with_samplers(
+        "trainer: worker sleep " LIVES ", exit 3; worker sleep " LIVES ".1, exit 0; forever", NULL);
     until(seen.failed);
     ck_assert_int_gt(clock_ms() - start, 5000);
     ck_assert_int_eq(seen.failed->role, ROLE_SAMPLER);
@@ -64,7 +72,7 @@ END_TEST
 
 START_TEST(a_terminated_sampler_fails_the_job_later)
 {
-    go_with_samplers("trainer: worker sleep 2, kill TERM; forever", NULL);
+    go_with_samplers("trainer: worker sleep " LIVES ", kill TERM; forever", NULL);
     finish();
     ck_assert_int_eq(seen.failed->role, ROLE_SAMPLER);
     ck_assert_int_eq(seen.failed->code, 143);
@@ -105,7 +113,8 @@ static void run_in_shell(const char *command, int samplers)
 
 START_TEST(below_a_shell_too)
 {
-    char *command = mem_printf("%s 'trainer: worker sleep 2, kill BUS; forever'; true", fake);
+    char *command =
+        mem_printf("%s 'trainer: worker sleep " LIVES ", kill BUS; forever'; true", fake);
 
     run_in_shell(command, 1);
     finish();
