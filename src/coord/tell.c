@@ -9,8 +9,8 @@ static void ring(struct coord *c, int link, bool gate)
     struct neighbour *neighbour = &c->neighbours[link];
     int64_t now = clock_ms();
 
-    if (now == neighbour->rung)
-        return; /* it is awake */
+    if (now == neighbour->rung && !gate)
+        return; /* it is awake; but those behind it may not be */
     neighbour->rung = now;
     doorbell_ring(&c->doorbell, neighbour->address, neighbour->doorbell, c->peers->rank, gate);
 }
