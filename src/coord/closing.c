@@ -148,8 +148,8 @@ static int64_t last_sign(struct coord *c)
     return later(c->run.last_sign, c->run.complete_time);
 }
 
-/* Anything that comes nearer to the end puts it off: on this machine, and for rank 0 on any. */
-static int64_t closing_deadline(struct coord *c)
+/* By then this machine must be over. Anything that comes nearer to the end here puts it off. */
+static int64_t own_deadline(const struct coord *c)
 {
     int64_t grace = c->run.slice ? c->run.slice->kill_grace_ms : 0, moved;
 
@@ -158,9 +158,15 @@ static int64_t closing_deadline(struct coord *c)
     moved = later(c->run.stop_time + grace, doing_progressed());
     if (c->remains.step == REMAINS_PROCESSES || c->remains.step == REMAINS_FILES)
         moved = later(moved, c->remains.ending.moved);
-    if (c->root)
-        moved = later(moved, last_sign(c));
     return moved + CLOSING_MS;
+}
+
+/* For rank 0 a sign of any machine whose outcome is missing puts it off, too. */
+static int64_t closing_deadline(struct coord *c)
+{
+    int64_t own = own_deadline(c);
+
+    return own == CLOCK_NEVER || !c->root ? own : later(own, last_sign(c) + CLOSING_MS);
 }
 
 /* After a failure the closing lines must come out soon, and mpirun must return. So output that the
@@ -415,7 +421,7 @@ void coord_run_closing(struct coord *c, int64_t now)
 {
     bool late = now > closing_deadline(c);
 
-    if (c->run.stage < STAGE_OVER && late)
+    if (c->run.stage < STAGE_OVER && now > own_deadline(c))
         leave_them(c);
     if (c->run.stage < STAGE_OVER)
         return;

@@ -68,6 +68,10 @@ static const struct scenario {
      "restarts=1 fail:last@trainers+100=7 slow:0@servers+0 stall:inner@stop+2000=60000 "
      "lost:inner@stop+20000",
      ANY, HOW_NONE, ANY, 0},
+    {"so it is, and rank 0's processes do not end", SMALL,
+     "seed=6 lost=2000 restarts=2 latency=30 fail:last@trainers+0=1 lost:inner@over+10 "
+     "stuck:0@start+2300",
+     ANY, HOW_NONE, ANY, 0},
     {"told to stop", ALL, "signal:last@trainers+100=15", 143, HOW_TOLD_TO_STOP, LAST, 0},
     {"mpirun ends", SMALL, "parent:0@trainers+100", 125, HOW_PARENT_GONE, 0, 0},
     {"pre-emption, and trainers end by it", SMALL, "run=9000 preempt:last@trainers+9=1", 75,
