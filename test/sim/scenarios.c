@@ -69,7 +69,7 @@ static const struct scenario {
      "lost:inner@stop+20000",
      ANY, HOW_NONE, ANY, 0},
     {"so it is, and rank 0's processes do not end", SMALL,
-     "seed=6 lost=2000 restarts=2 latency=30 fail:last@trainers+0=1 lost:inner@over+10 "
+     "seed=8 lost=2000 restarts=2 latency=30 fail:last@trainers+0=1 lost:inner@over+10 "
      "stuck:0@start+2300",
      ANY, HOW_NONE, ANY, 0},
     {"told to stop", ALL, "signal:last@trainers+100=15", 143, HOW_TOLD_TO_STOP, LAST, 0},
