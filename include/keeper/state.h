@@ -35,6 +35,7 @@ struct piped {
     pid_t shells[PIPED_SHELLS]; /* above it; the child's own is the last */
     size_t n_shells;
     int64_t at;
+    int64_t busy_until;       /* the shell ran when it was last looked at; 0: not */
     bool told;                /* the user was told, and what follows is the shell's decision */
     unsigned long long ticks; /* a child of the shells that was started later is no part of the same
                                  pipe (as in struct proc) */

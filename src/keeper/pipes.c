@@ -18,7 +18,10 @@
 #include "keeper/program.h"
 #include "report/signal.h"
 
-enum { WAIT_MS = 2000 }; /* for the rest of the pipe, and then the shell, to end as well */
+enum {
+    WAIT_MS = 2000, /* for the rest of the pipe, and then the shell, to end as well */
+    BUSY_MS = 250   /* to the next look at a shell that runs, and so waits for nobody */
+};
 
 static unsigned long long ticks_now(void)
 {
@@ -84,11 +87,6 @@ static void ended(struct machine *m, int i, pid_t pid, pid_t parent, int status,
         watch_look_soon(m->watch); /* what the shell runs next may be short */
 }
 
-void pipes_ended(struct machine *m, int i, pid_t pid, pid_t parent, int status)
-{
-    ended(m, i, pid, parent, status, ticks_now());
-}
-
 /* Forgets a failure since the shell of child i runs something else by now: it has decided. */
 static void went_on(struct machine *m, int i)
 {
@@ -150,6 +148,13 @@ void pipes_hear(struct machine *m)
         hear(m, &told);
 }
 
+/* What a Python has told of its own end before is in the FIFO by now, and counts. */
+void pipes_ended(struct machine *m, int i, pid_t pid, pid_t parent, int status)
+{
+    pipes_hear(m);
+    ended(m, i, pid, parent, status, ticks_now());
+}
+
 static void look_for_others(struct machine *m, int i)
 {
     const struct child *child = &m->children[i];
@@ -173,6 +178,7 @@ static void judge(struct machine *m, int i, const char *what)
 
 void pipes_judge(struct machine *m, int i)
 {
+    pipes_hear(m);
     look_for_others(m, i);
     if (m->children[i].piped.pid != 0 && m->stage == STAGE_TRAINERS)
         judge(m, i, "ended with code 0");
@@ -194,20 +200,28 @@ static void say(struct machine *m, int i)
     buf_free(&line);
 }
 
-static bool is_due(const struct child *child, int64_t now)
+/* When to say or to judge that a shell waits; CLOCK_NEVER. */
+static int64_t due_at(const struct child *child)
 {
-    return child->running && child->piped.pid != 0 && !child->piped.told &&
-           now >= child->piped.at + WAIT_MS;
+    int64_t at = child->piped.at + WAIT_MS;
+
+    if (!child->running || child->piped.pid == 0 || child->piped.told)
+        return CLOCK_NEVER;
+    return at > child->piped.busy_until ? at : child->piped.busy_until;
 }
 
 void pipes_tick(struct machine *m, int64_t now)
 {
     for (int i = 0; i < m->n && m->stage == STAGE_TRAINERS; i++) {
-        if (!is_due(&m->children[i], now))
+        if (now < due_at(&m->children[i]))
             continue;
         look_for_others(m, i);
         if (m->children[i].piped.pid == 0)
             continue;
+        if (proc_state(m->children[i].pid) == 'R') {
+            m->children[i].piped.busy_until = now + BUSY_MS;
+            continue;
+        }
         if (hooked_another_runs(m, i, m->children[i].piped.pid))
             say(m, i);
         else
@@ -221,10 +235,10 @@ int64_t pipes_deadline(const struct machine *m)
     int64_t first = CLOCK_NEVER;
 
     for (int i = 0; i < m->n && m->stage == STAGE_TRAINERS; i++) {
-        const struct child *child = &m->children[i];
+        int64_t at = due_at(&m->children[i]);
 
-        if (is_due(child, CLOCK_NEVER - 1) && child->piped.at + WAIT_MS < first)
-            first = child->piped.at + WAIT_MS;
+        if (at < first)
+            first = at;
     }
     return first;
 }

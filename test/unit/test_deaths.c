@@ -1,7 +1,9 @@
 /* test_deaths: a keeper's judgement of what dies below its children: samplers, what else, children
  * that are stopped; and what it says of a child's own end.
  */
+#include "keeper/pipes.h"
 #include "keeper/proc.h"
+#include "keeper/program.h"
 #include "keeper_rig.h"
 
 /* Seconds of a sampler's life, in which the keeper must have looked at it. */
@@ -255,6 +257,39 @@ START_TEST(what_is_stopped_dumps_no_core)
 }
 END_TEST
 
+/* The keeper may see a Python dead in /proc before it has read what that Python has told of its
+ * end: 141 of a BrokenPipeError, where the kernel shows 1. */
+START_TEST(what_a_python_has_told_of_its_end_counts)
+{
+    static const struct process_plan plan = {.role = ROLE_TRAINER};
+    struct child child = {.plan = &plan, .running = true, .pipe = 3};
+    struct machine m = {.stage = STAGE_TRAINERS, .n = 1, .children = &child};
+    struct proc shell;
+    int told[2], kept[2];
+
+    ck_assert_int_eq(pipe(told) + pipe(kept), 0);
+    child.pid = fork();
+    if (child.pid == 0) {
+        dup2(kept[0], STDIN_FILENO);
+        execl("/bin/sh", "sh", "-c", "read -r line; exit 0", (char *)NULL);
+        _exit(127);
+    }
+    while (proc_read(child.pid, &shell) || !program_is_shell(&shell))
+        poll(NULL, 0, 1);
+    m.hooked.fd = told[0];
+    dprintf(told[1], "ended 0 4711 %d 5 5 141 1\n", child.pid);
+    pipes_ended(&m, 0, 4711, child.pid, 1 << 8);
+    ck_assert_int_eq(child.unread, 4711);
+    ck_assert_int_eq(child.piped.pid, 0);
+    dprintf(kept[1], "\n");
+    waitpid(child.pid, NULL, 0);
+    for (int i = 0; i < 2; i++) {
+        close(told[i]);
+        close(kept[i]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -272,6 +307,7 @@ int main(void)
         who_dumps_core_died_first,
         who_dumps_core_when_told_to_stop_died_before,
         what_is_stopped_dumps_no_core,
+        what_a_python_has_told_of_its_end_counts,
     };
 
     return rig_run("deaths", tests, sizeof(tests) / sizeof(tests[0]));
