@@ -89,13 +89,16 @@ static char **own_environment(void)
     return copy;
 }
 
-static int load(struct job *job, struct options *options, char **envp, struct err *err)
+static int load(struct job *job, struct options *options, char **envp, const struct launch *launch,
+                struct err *err)
 {
     int rc;
 
     watch_reading(options);
     rc = job_load(job, options, envp, err);
     watchdog_end();
+    if (!rc)
+        launch_advise(launch, envp, &job->notices);
     return rc;
 }
 
@@ -109,7 +112,7 @@ static int meet(struct coord_setup *setup, struct options *options, char **envp,
     struct job *job = NULL;
     int verdict = 0;
 
-    if (is_first && !err->code && !load(setup->job, options, envp, err) &&
+    if (is_first && !err->code && !load(setup->job, options, envp, launch, err) &&
         !launch_check_files(setup->peers->size > 1 ? setup->job->hosts.n : 0, err))
         job = setup->job;
     if (is_first && job && dry_run)
@@ -166,7 +169,7 @@ static _Noreturn void sleep_until_over(struct coord_setup *setup)
         log_error("%s", err.text);
     else
         code = sleepers_sleep(fd, signals_fd(), &setup->parent);
-    peers_leave(setup->peers, code, false);
+    peers_leave(setup->peers, code, PARTING_DONE);
 }
 
 static _Noreturn void leave_early(const struct err *err)
@@ -188,7 +191,7 @@ static int dry_run(struct options *options, const struct launch *launch, struct 
     struct job job;
     int code = EXIT_OK;
 
-    if (!launch->rank && (err->code || load(&job, options, environ, err))) {
+    if (!launch->rank && (err->code || load(&job, options, environ, launch, err))) {
         log_error("%s", err->text);
         code = err->code;
     } else if (!launch->rank) {
@@ -232,7 +235,7 @@ int main(int argc, char **argv)
     if (rc) {
         dismiss_keeper(&setup);
         peers_assemble(setup.peers); /* MPICH's mpirun kills those that have not left yet */
-        peers_leave(setup.peers, err.code, false);
+        peers_leave(setup.peers, err.code, PARTING_DONE);
     }
     if (meeting.sleeps)
         sleep_until_over(&setup);

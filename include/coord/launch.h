@@ -8,16 +8,19 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/strv.h"
 
 struct launch {
     const char *by;       /* "mpirun", "srun" or "": nobody, one machine without MPI */
     const char *one_each; /* how it is told to start one rank a machine, "mpirun -N 1" and its like;
                              "" */
-    bool escalates; /* does it kill us a moment after it has told us to stop? Open MPI's does */
-    bool use_mpi;   /* is there a process manager that MPI_Init can ask? */
-    int rank;       /* as the environment tells; 0 when it tells nothing */
-    int size;       /* ranks that were started; 1 when it tells nothing */
-    int cpus;       /* that the job's processes may use here */
+    bool escalates;     /* does it kill us a moment after it has told us to stop? Open MPI's does */
+    bool use_mpi;       /* is there a process manager that MPI_Init can ask? */
+    int rank;           /* as the environment tells; 0 when it tells nothing */
+    int size;           /* ranks that were started; 1 when it tells nothing */
+    int cpus;           /* that the job's processes may use here */
+    const char *leaked; /* a name in the environment whose launcher has ended, as in a shell that
+                           was started below it; NULL */
 };
 
 /* Looks at Open MPI's, MPICH's (PMI), PMIx's and Slurm's names in envp. */
@@ -49,6 +52,15 @@ int launch_check_files(size_t machines, struct err *err);
 /* Can MPI make shared memory here? MPICH ends in MPI_Init without, and Open MPI does without
  * [measured]. 0, or -1 with err: what is wrong with /dev/shm. */
 int launch_check_shm(struct err *err);
+
+/* Before MPI_Init, which ends the process in words of its own where srun's --mpi does not fit (Open
+ * MPI 4 with pmi2 or none, MPICH 5 with pmix), or lets each rank be alone (MPICH 4) [measured]. -1
+ * with err (EXIT_USAGE): what fits. library: of MPI_Get_library_version, all of it. */
+int launch_check_pmi(const struct launch *launch, const char *library, char **envp,
+                     struct err *err);
+
+/* Appends what the user should know of how this job was launched. */
+void launch_advise(const struct launch *launch, char **envp, struct strv *notices);
 
 /* Leaves before MPI_Init. MPICH's mpirun would wait for ever for the others, who wait in MPI_Init
  * for this rank [measured], unless it is told to abort (PMI-1); Open MPI's ends them by itself. */

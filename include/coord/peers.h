@@ -20,6 +20,13 @@
 
 struct peers; /* holds the ops first; see peers_ops */
 
+/* What the ranks leave behind the last gate. */
+enum parting {
+    PARTING_DONE,   /* nothing from outside has ended the job */
+    PARTING_TOLD,   /* a signal has, after which MPI_Finalize may never come back */
+    PARTING_ORPHANS /* a rank's parent has gone: the process manager may not hear of its end */
+};
+
 struct peers_ops {
     int (*broadcast)(struct peers *p, struct buf *data, struct err *err);
     int (*collect)(struct peers *p, const void *mine, size_t size, void *all, struct err *err);
@@ -31,7 +38,7 @@ struct peers_ops {
     bool (*all_sent)(struct peers *p);
     void (*gate_enter)(struct peers *p, const int64_t value[2]);
     int (*gate_passed)(struct peers *p, int64_t result[2]);
-    void (*leave)(struct peers *p, int code, bool outside) __attribute__((noreturn));
+    void (*leave)(struct peers *p, int code, enum parting parting) __attribute__((noreturn));
     void (*abort)(struct peers *p, int code) __attribute__((noreturn));
 };
 
@@ -47,7 +54,7 @@ struct peers {
 struct peers *peers_open(const struct launch *launch, struct err *err);
 
 /* Starts MPI. The signal handlers must be in place, the keeper forked. NULL with err on failure. */
-struct peers *peers_mpi_open(struct err *err);
+struct peers *peers_mpi_open(const struct launch *launch, struct err *err);
 
 /* One rank, no MPI. Never fails. */
 struct peers *peers_solo_open(void);
@@ -103,9 +110,9 @@ void peers_gate_enter(struct peers *p, const int64_t value[2]);
 int peers_gate_passed(struct peers *p, int64_t result[2]);
 
 /* Ends this rank after the last gate, when everything has been said; all ranks call it with the
- * same values. outside: a signal from outside has come, after which MPI_Finalize may never come
- * back. How depends on the MPI that runs (see the file); whatever is called has a deadline. */
-_Noreturn void peers_leave(struct peers *p, int code, bool outside);
+ * same values. How depends on the MPI that runs (see the file); whatever is called has a deadline.
+ */
+_Noreturn void peers_leave(struct peers *p, int code, enum parting parting);
 
 /* Ends all ranks that can still be reached, now. */
 _Noreturn void peers_abort(struct peers *p, int code);

@@ -25,6 +25,7 @@ struct mpi {
     MPI_Comm comm;
     enum mpi_kind kind;
     bool several; /* ranks on a machine */
+    bool by_srun; /* has Slurm started the ranks itself? */
     struct outgoing *outgoing;
     struct incoming *incoming;
     struct requests sends, receives;
@@ -34,7 +35,7 @@ struct mpi {
 };
 
 /* Two of struct peers_ops; see peers.h. */
-_Noreturn void peers_mpi_leave(struct peers *p, int code, bool outside);
+_Noreturn void peers_mpi_leave(struct peers *p, int code, enum parting parting);
 _Noreturn void peers_mpi_abort(struct peers *p, int code);
 
 #endif

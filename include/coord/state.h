@@ -27,9 +27,10 @@ struct neighbour {
     int machine;
     char *host; /* NULL until the first has come */
     uint32_t address;
-    int doorbell; /* its port; 0: it has none */
-    bool rings;   /* this rank has heard it ring */
-    int64_t rung; /* when this rank rang there last */
+    int doorbell;  /* its port; 0: it has none */
+    uint64_t word; /* its last word; 0: none */
+    bool rings;    /* this rank has heard it ring */
+    int64_t rung;  /* when this rank rang there last */
 };
 
 /* One attempt of the job on this machine, from its slice to the last gate. */
@@ -79,6 +80,7 @@ struct coord {
     struct pulse pulse;
     struct neighbour neighbours[TREE_LINKS_MAX]; /* as pulse.links */
     struct doorbell doorbell;
+    uint64_t last_word;    /* of this rank; 0: none */
     int64_t rung_for_gate; /* when this rank last rang at its neighbours for a gate */
     struct root *root;     /* rank 0 only */
 

@@ -24,9 +24,9 @@ void coord_ring(struct coord *c, int link);
  * MPI's own messages of the gate do not ring, and all ranks must take their part in them. */
 void coord_ring_for_gate(struct coord *c, int except);
 
-/* Has somebody rung? A rank that waits at a gate passes on what rings for it, at most 20 times a
- * second. */
-bool coord_hear_doorbell(struct coord *c);
+/* Tells the keeper whom it is to tell, should this rank die: the neighbours whose doorbells are
+ * known by now. */
+void coord_write_will(struct coord *c);
 
 /* Another rank than 0 tells rank 0, along the tree (relay). */
 void coord_tell_root(struct coord *c, enum message_type type, const struct buf *data);

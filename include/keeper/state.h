@@ -24,6 +24,7 @@
 #include "keeper/watch.h"
 #include "wire/message.h"
 #include "wire/outcome.h"
+#include "wire/ringing.h"
 #include "wire/waiting.h"
 
 /* A program that a child's shell ran in front of a pipe, and that ended badly: the shell's own
@@ -81,6 +82,20 @@ struct rank {
     struct silence silence;
     enum rank_state state;
     int64_t ends; /* when it is told to leave, then KILLed; CLOCK_NEVER */
+};
+
+/* Whom to tell when the rank has died (will.c). */
+struct heir {
+    uint32_t address; /* host byte order */
+    int port;
+};
+struct will {
+    struct ringing ringing;
+    struct heir *heirs;
+    size_t n;
+    int fd;       /* -1: it has not been opened */
+    int left;     /* how often they are still told */
+    int64_t next; /* clock_ms; CLOCK_NEVER */
 };
 
 /* The limit for clients to be connected (connected.c). */
@@ -175,6 +190,7 @@ struct machine {
 
     /* link */
     struct rank rank;
+    struct will will;
     int socket;
     struct buf in, out;
     char *last_words; /* said in the place of a rank that is dead or silent; NULL: nothing */

@@ -15,7 +15,7 @@
 /* Raise it with each change of what travels between machines: announcement, seats, slices, causes,
  * outcomes, and the messages below. Ranks of different versions refuse each other; hello needs
  * the number as text. */
-#define MESSAGE_VERSION 3
+#define MESSAGE_VERSION 4
 
 enum message_type {
     /* coordinator -> keeper */
@@ -43,7 +43,8 @@ enum message_type {
     MESSAGE_ALARM,   /* u32 attempt, cause without last_lines: stop */
     MESSAGE_HURRY,   /* u32 attempt: end the grace */
     MESSAGE_HERE,    /* asks for a sign of life: BEAT answers it */
-    MESSAGE_BEAT,    /* u32 machine, u32 port of its doorbell, text host: a sign of life */
+    MESSAGE_BEAT,    /* u32 machine, u32 port of its doorbell, i64 its last word, text host: a sign
+                        of life */
     MESSAGE_FOREIGN, /* rank -> rank 0: u32 address of a stranger, u32 port of the server it uses */
     MESSAGE_UP,      /* towards rank 0: u32 rank whose it is, u32 type, payload */
     MESSAGE_DOWN,    /* away from rank 0: u32 rank that it is for, u32 type, payload */
@@ -55,6 +56,8 @@ enum message_type {
     MESSAGE_FOLDER, /* folder: the coordinator removes it if the keeper is killed */
     /* coordinator -> keeper */
     MESSAGE_MACHINES, /* u32 n, n u32 addresses: all machines; behind PLAN, for --connect_timeout */
+    MESSAGE_WILL, /* i64 key, i64 word, u32 rank (a ringing), then for each doorbell u32 address,
+                     u32 port: rings there when the rank has died; the next one replaces it */
     MESSAGE_COUNT
 };
 

@@ -19,10 +19,11 @@ enum how {
     HOW_START_TIMEOUT, /* text: who was not ready */
     HOW_TOLD_TO_STOP,  /* a signal from outside to a rank or keeper; value: signal */
     HOW_PARENT_GONE,   /* the process that started the rank is gone */
-    HOW_LOST,          /* a machine fell silent; machine/host are the silent one's */
-    HOW_PREEMPTED,     /* the pre-emption signal came to a rank; value: signal */
-    HOW_LAUNCHER,      /* the launcher itself failed; text: why */
-    HOW_RAISED, /* a trainer has raised and waits in DGL's barrier at exit; text: since when */
+    HOW_LOST,      /* a machine fell silent, or (value 1) its rank has died; machine/host are the
+                      lost one's */
+    HOW_PREEMPTED, /* the pre-emption signal came to a rank; value: signal */
+    HOW_LAUNCHER,  /* the launcher itself failed; text: why */
+    HOW_RAISED,    /* a trainer has raised and waits in DGL's barrier at exit; text: since when */
     HOW_CONNECT_TIMEOUT, /* text: the server, and who is not connected to it */
     HOW_COUNT
 };

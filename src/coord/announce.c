@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "wire/pack.h"
 
 static void copy_hosts(struct hosts *to, const struct hosts *from)
@@ -23,24 +23,16 @@ static int level_of(const struct options *options)
     return options->quiet ? LOG_QUIET : options->verbose ? LOG_VERBOSE : LOG_NORMAL;
 }
 
-/* 0: the kernel gives none. */
-static uint64_t random_key(void)
-{
-    uint64_t key;
-
-    return getrandom(&key, sizeof(key), 0) == (ssize_t)sizeof(key) ? key : 0;
-}
-
 void announce_make(struct announce *a, const struct job *job)
 {
     *a = (struct announce){.log_level = level_of(&job->options),
                            .preempt_signal = job->options.preempt_signal,
                            .lost_timeout_ms = job->options.lost_timeout_ms,
                            .has_servers = job->options.num_servers};
-    a->key = random_key();
+    a->key = secret_draw();
     if (!a->key)
         a->key = (uint64_t)(uintptr_t)a; /* still of this process; the user is checked as well */
-    a->doorbell_key = random_key();
+    a->doorbell_key = secret_draw();
     copy_hosts(&a->hosts, &job->hosts);
     buf_add(&a->ip_config, job->ip_config.data, job->ip_config.len);
     buf_add(&a->part_config, job->part_config.data, job->part_config.len);

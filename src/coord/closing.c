@@ -75,6 +75,15 @@ static void await_sent(struct coord *c)
         poll(NULL, 0, 1);
 }
 
+static enum parting parting_of(struct coord *c)
+{
+    const struct cause *cause = coord_known_cause(c);
+
+    if (!ends_job(c->run.ends))
+        return PARTING_DONE;
+    return cause && cause->how == HOW_PARENT_GONE ? PARTING_ORPHANS : PARTING_TOLD;
+}
+
 _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
 {
     if (c->root)
@@ -94,7 +103,7 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
         _exit(code);
     if (how == LEAVE_ALONE)
         peers_abort(c->peers, code);
-    peers_leave(c->peers, code, ends_job(c->run.ends));
+    peers_leave(c->peers, code, parting_of(c));
 }
 
 /* The cause goes with the outcome, with its age as of now. */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "coord/alarm.h"
 #include "coord/attempt.h"
 #include "coord/closing.h"
@@ -392,6 +393,7 @@ _Noreturn void coord_run(const struct coord_setup *setup)
     pulse_start(&c.pulse, c.peers->rank, c.peers->size, announce->lost_timeout_ms, clock_ms());
     doorbell_open(&c.doorbell, announce->hosts.items[setup->meeting->machine].address,
                   announce->doorbell_key);
+    c.last_word = secret_draw();
     coord_send_beat(&c); /* connects the links now, with or without a heartbeat */
     if (setup->job)
         open_root(&c);

@@ -12,15 +12,9 @@ enum {
     BUFFER = 8192  /* bytes that the kernel keeps: some ten datagrams */
 };
 
-static struct sockaddr_in place(uint32_t address, int port)
-{
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(address)}};
-}
-
 void doorbell_open(struct doorbell *bell, uint32_t address, uint64_t key)
 {
-    struct sockaddr_in at = place(address, 0);
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(address)}};
     socklen_t len = sizeof(at);
     int fd = key ? socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1;
 
@@ -48,14 +42,13 @@ struct pollfd doorbell_poll(const struct doorbell *bell, int64_t now)
     return (struct pollfd){.fd = now < bell->deaf_until ? -1 : bell->fd, .events = POLLIN};
 }
 
-void doorbell_ring(const struct doorbell *bell, uint32_t address, int port, int rank, bool gate)
+void doorbell_ring(const struct doorbell *bell, uint32_t address, int port, int rank,
+                   enum ringing_what what)
 {
-    struct ringing ringing = {.key = bell->key, .rank = (uint32_t)rank, .gate = gate};
-    struct sockaddr_in to = place(address, port);
+    struct ringing ringing = {.key = bell->key, .rank = (uint32_t)rank, .what = what};
 
     if (bell->fd >= 0 && port > 0)
-        sendto(bell->fd, &ringing, sizeof(ringing), MSG_NOSIGNAL, (struct sockaddr *)&to,
-               sizeof(to));
+        ringing_send(bell->fd, address, port, &ringing);
 }
 
 bool doorbell_hear(struct doorbell *bell, int64_t now, struct ringing *ringing)

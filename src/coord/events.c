@@ -54,12 +54,13 @@ static void name_lost(const struct coord *c, int link, struct cause *cause)
         cause->machine = c->setup->meeting->root_machine;
 }
 
-static bool is_neighbour(const struct coord *c, int rank)
+/* Returns the link that leads to the rank; -1: none does. */
+static int link_to(const struct coord *c, uint32_t rank)
 {
     for (int i = 0; i < c->pulse.n; i++)
-        if (c->pulse.links[i] == rank)
-            return true;
-    return false;
+        if ((uint32_t)c->pulse.links[i] == rank)
+            return i;
+    return -1;
 }
 
 /* False: all other ranks are neighbours. */
@@ -68,7 +69,7 @@ static bool ask_others(struct coord *c)
     int asked = 0;
 
     for (int r = 0; r < c->peers->size && asked < ASKED_MOST; r++) {
-        if (r == c->peers->rank || is_neighbour(c, r))
+        if (r == c->peers->rank || link_to(c, (uint32_t)r) >= 0)
             continue;
         coord_send(c, r, MESSAGE_HERE, NULL);
         asked++;
@@ -130,6 +131,49 @@ void coord_on_silence(struct coord *c, int link)
     cause->pid = 0;
     describe_silence(c, link, silent, n, hears_none && !(c->asked && c->heard > c->asked), cause);
     coord_fail(c, cause);
+}
+
+/* ---- the doorbell ---- */
+
+static void on_death(struct coord *c, int link)
+{
+    struct cause *cause;
+
+    if (c->run.ends >= ENDS_PEER_LOST)
+        return;
+    cause = coord_own_cause(c, HOW_LOST, 1, EXIT_LAUNCHER, "its rank of dgl-mpilaunch has died");
+    cause->pid = 0;
+    name_lost(c, link, cause);
+    coord_fail(c, cause);
+}
+
+static void hear(struct coord *c, const struct ringing *ringing, int64_t now)
+{
+    enum { AWAKE_MS = 50 };
+    int link = link_to(c, ringing->rank);
+
+    if (ringing->what == RINGING_GATE && c->run.gate_entered && now - c->rung_for_gate > AWAKE_MS)
+        coord_ring_for_gate(c, link);
+    if (link < 0)
+        return;
+    c->neighbours[link].rings = true;
+    if (ringing->what == RINGING_DEATH && ringing->word &&
+        ringing->word == c->neighbours[link].word)
+        on_death(c, link);
+}
+
+bool coord_hear_doorbell(struct coord *c)
+{
+    enum { HEARD_MOST = 32 };
+    int64_t now = clock_ms();
+    struct ringing ringing;
+    int heard = 0;
+
+    for (; heard < HEARD_MOST && doorbell_hear(&c->doorbell, now, &ringing); heard++)
+        hear(c, &ringing, now);
+    if (heard == HEARD_MOST) /* somebody repeats what he has seen on the network */
+        doorbell_be_deaf(&c->doorbell, now);
+    return heard > 0;
 }
 
 /* ---- signals and sleepers ---- */

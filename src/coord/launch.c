@@ -2,8 +2,10 @@
 #include "coord/launch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,24 +24,30 @@
 
 enum { FILES_MIN = 64, SHM_MIN = 1 << 20, HYDRA_MS = 3000, TAKEN_MS = 1000 };
 
-/* One process manager's names. rank and size may be NULL. */
+static bool is_open(char **envp, const char *name);
+static bool is_there(char **envp, const char *name);
+static bool is_process(char **envp, const char *name);
+
+/* One process manager's names. rank, size and proof may be NULL. */
 struct manager {
     const char *sign; /* the name that tells that it started us */
     const char *rank;
     const char *size;
     const char *by;
     const char *one_each;
+    const char *proof; /* whose value shows whether it still runs */
+    bool (*runs)(char **envp, const char *proof);
 };
 
 /* The first that matches counts: Open MPI under Slurm sets its own names and inherits srun's. */
 static const struct manager managers[] = {
-    {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "mpirun",
-     OPEN_MPI_ONE},
-    {"HYDI_CONTROL_FD", "PMI_RANK", "PMI_SIZE", "mpirun", "mpirun -ppn 1"},
+    {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "mpirun", OPEN_MPI_ONE,
+     "PMIX_SERVER_TMPDIR", is_there},
+    {"HYDI_CONTROL_FD", "PMI_RANK", "PMI_SIZE", "mpirun", "mpirun -ppn 1", "PMI_FD", is_open},
     {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "srun",
-     "srun --ntasks-per-node=1"},
-    {"PMI_RANK", "PMI_RANK", "PMI_SIZE", "mpirun", "mpirun -ppn 1"},
-    {"PMIX_RANK", "PMIX_RANK", NULL, "mpirun", OPEN_MPI_ONE},
+     "srun --ntasks-per-node=1", "SLURM_TASK_PID", is_process},
+    {"PMI_RANK", "PMI_RANK", "PMI_SIZE", "mpirun", "mpirun -ppn 1", "PMI_FD", is_open},
+    {"PMIX_RANK", "PMIX_RANK", NULL, "mpirun", OPEN_MPI_ONE, NULL, NULL},
 };
 
 static int number_of(char **envp, const char *name, int fallback)
@@ -54,6 +62,31 @@ static int number_of(char **envp, const char *name, int fallback)
     return *end || value < 0 || value > INT_MAX ? fallback : (int)value;
 }
 
+/* Each is true where nothing tells the contrary. */
+
+static bool is_open(char **envp, const char *name)
+{
+    return fcntl(number_of(envp, name, STDIN_FILENO), F_GETFD) >= 0;
+}
+
+static bool is_there(char **envp, const char *name)
+{
+    const char *path = strv_env_value(envp, name);
+
+    return !path || access(path, F_OK) == 0;
+}
+
+/* A container may have pids of its own. */
+static bool is_process(char **envp, const char *name)
+{
+    static const char first[] = "pid:[4026531836]"; /* PROC_PID_INIT_INO */
+    char own[sizeof(first)] = "";
+    ssize_t len = readlink("/proc/self/ns/pid", own, sizeof(own) - 1);
+    int pid = number_of(envp, name, 0);
+
+    return pid <= 1 || len < 0 || strcmp(own, first) != 0 || !kill(pid, 0) || errno != ESRCH;
+}
+
 void launch_look(struct launch *launch, char **envp)
 {
     struct cpus cpus;
@@ -65,6 +98,10 @@ void launch_look(struct launch *launch, char **envp)
 
         if (!strv_env_value(envp, m->sign))
             continue;
+        if (m->runs && !m->runs(envp, m->proof)) {
+            launch->leaked = m->sign;
+            continue;
+        }
         launch->by = m->by;
         launch->one_each = m->one_each;
         launch->escalates = !strcmp(m->one_each, OPEN_MPI_ONE);
@@ -198,16 +235,65 @@ void launch_finalize(void)
         await_hydra(fd);
 }
 
+static const char *fitting_pmi(bool open_mpi)
+{
+    return open_mpi ? "pmix" : "pmi2";
+}
+
+/* Slurm's own, that of an MPICH built for PMIx, Intel's choice of a library, and Cray's. */
+static bool has_pmi(const char *library, bool open_mpi, char **envp)
+{
+    if (strv_env_value(envp, "PMIX_RANK") && (open_mpi || strstr(library, "pmix")))
+        return true;
+    return !open_mpi &&
+           (strv_env_value(envp, "PMI_FD") || strv_env_value(envp, "PMI_CONTROL_PORT") ||
+            strv_env_value(envp, "I_MPI_PMI_LIBRARY"));
+}
+
+int launch_check_pmi(const struct launch *launch, const char *library, char **envp, struct err *err)
+{
+    bool open_mpi = strstr(library, "Open MPI");
+
+    if (strcmp(launch->by, "srun") != 0 || has_pmi(library, open_mpi, envp))
+        return 0;
+    return err_set(err, EXIT_USAGE,
+                   "srun has not told this process what %s asks for at its start: use 'srun "
+                   "--mpi=%s' ('srun --mpi=list' shows what this Slurm has)",
+                   open_mpi ? "Open MPI" : "MPICH", fitting_pmi(open_mpi));
+}
+
+static const char one_cpu[] =
+    "srun gives the processes of each machine one CPU: 'srun --cpus-per-task=N' gives them more";
+static const char two_signals[] =
+    "srun: Ctrl-C stops the job when it is pressed twice within a second";
+
+void launch_advise(const struct launch *launch, char **envp, struct strv *notices)
+{
+    const char *kind = strv_env_value(envp, "ENVIRONMENT"); /* Slurm's, in a batch job */
+
+    if (launch->leaked)
+        strv_addf(notices,
+                  "%s is in the environment, but what has set it has ended: pay no attention to "
+                  "it; 'unset %s' ends this notice",
+                  launch->leaked, launch->leaked);
+    if (strcmp(launch->by, "srun") != 0)
+        return;
+    if (launch->cpus == 1 && sysconf(_SC_NPROCESSORS_ONLN) > 1)
+        strv_add(notices, one_cpu);
+    if (!kind || strcmp(kind, "BATCH") != 0)
+        strv_add(notices, two_signals);
+}
+
 int launch_check(const struct launch *launch, int world_size, const char *mpi_name, struct err *err)
 {
     if (launch->size <= world_size)
         return 0;
     if (!strcmp(launch->by, "srun"))
-        return err_set(
-            err, EXIT_USAGE,
-            "srun started %d ranks, but MPI (%s) sees %d: srun's --mpi does not fit "
-            "this MPI; use 'srun --mpi=pmix' with Open MPI, 'srun --mpi=pmi2' with MPICH",
-            launch->size, mpi_name, world_size);
+        return err_set(err, EXIT_USAGE,
+                       "srun started %d ranks, but MPI (%s) sees %d: srun's --mpi does not fit "
+                       "this MPI; use 'srun --mpi=%s'",
+                       launch->size, mpi_name, world_size,
+                       fitting_pmi(strstr(mpi_name, "Open MPI")));
     return err_set(err, EXIT_USAGE,
                    "mpirun started %d ranks, but MPI (%s) sees %d: use the mpirun of the MPI that "
                    "dgl-mpilaunch was built with",

@@ -158,6 +158,7 @@ static void on_beat(struct coord *c, int from, const struct buf *payload)
 {
     struct unpack u = {.at = payload->data, .left = payload->len};
     uint32_t machine = unpack_u32(&u), doorbell = unpack_u32(&u);
+    uint64_t word = (uint64_t)unpack_i64(&u);
     char *host = unpack_text(&u);
     const struct hosts *hosts = &c->setup->meeting->announce.hosts;
     bool known = machine < hosts->n && doorbell <= UINT16_MAX;
@@ -169,7 +170,9 @@ static void on_beat(struct coord *c, int from, const struct buf *payload)
         c->neighbours[i].host = host;
         c->neighbours[i].address = hosts->items[machine].address;
         c->neighbours[i].doorbell = (int)doorbell;
+        c->neighbours[i].word = word;
         coord_ring(c, i);
+        coord_write_will(c);
         host = NULL;
     }
     free(host);

@@ -83,9 +83,9 @@ int peers_gate_passed(struct peers *p, int64_t result[2])
     return p->ops->gate_passed(p, result);
 }
 
-_Noreturn void peers_leave(struct peers *p, int code, bool outside)
+_Noreturn void peers_leave(struct peers *p, int code, enum parting parting)
 {
-    p->ops->leave(p, code, outside);
+    p->ops->leave(p, code, parting);
 }
 
 _Noreturn void peers_abort(struct peers *p, int code)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -385,26 +386,29 @@ static const struct peers_ops mpi_ops = {
     .abort = peers_mpi_abort,
 };
 
-/* Asked at run time, since MPICH, Intel MPI and MVAPICH share an ABI. */
+/* Asked at run time, since MPICH, Intel MPI and MVAPICH share an ABI. version: all that the library
+ * tells; its first words stay. */
 static void know_library(struct mpi *m)
 {
-    int len = 0;
-
-    MPI_Get_library_version(m->version, &len);
+    m->kind = strstr(m->version, "Open MPI") ? KIND_OPEN_MPI : KIND_MPICH;
     m->version[strcspn(m->version, "\n,")] = '\0';
     for (char *c = m->version; *c; c++)
         if (*c == '\t')
             *c = ' ';
-    m->kind = strstr(m->version, "Open MPI") ? KIND_OPEN_MPI : KIND_MPICH;
     m->peers.name = m->version;
 }
 
-struct peers *peers_mpi_open(struct err *err)
+struct peers *peers_mpi_open(const struct launch *launch, struct err *err)
 {
     struct mpi *m = mem_calloc(1, sizeof(*m));
     const char *local_ranks;
-    int provided, rc;
+    int provided, rc, len;
 
+    MPI_Get_library_version(m->version, &len); /* may be called before MPI_Init */
+    if (launch_check_pmi(launch, m->version, environ, err)) {
+        free(m);
+        return NULL;
+    }
     /* funneled: the watchdog is a thread too, which calls no MPI */
     rc = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     if (rc != MPI_SUCCESS) {
@@ -415,6 +419,7 @@ struct peers *peers_mpi_open(struct err *err)
     m->peers.ops = &mpi_ops;
     m->comm = MPI_COMM_WORLD;
     m->gate = MPI_REQUEST_NULL;
+    m->by_srun = !strcmp(launch->by, "srun");
     m->outgoing = outgoing_new();
     m->incoming = incoming_new();
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);

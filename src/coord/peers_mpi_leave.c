@@ -3,14 +3,16 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "coord/peers_mpi.h"
 
 enum {
-    LEAVE_MS = 10000, /* for Finalize, or until rank 0's MPI_Abort ends another rank */
-    ABORT_MS = 50,    /* for MPI_Abort, which by then has told all that can be reached */
-    FOLLOW_MS = 80    /* Open MPI: until rank 0's MPI_Abort ends another rank */
+    LEAVE_MS = 10000,      /* for Finalize, or until rank 0's MPI_Abort ends another rank */
+    ABORT_MS = 50,         /* for MPI_Abort, which by then has told all that can be reached */
+    OTHERS_FIRST_MS = 300, /* Slurm: until those that are told to leave have left */
+    FOLLOW_MS = 80         /* Open MPI: until rank 0's MPI_Abort ends another rank */
 };
 
 static const struct mpi *of(const struct peers *p)
@@ -36,13 +38,11 @@ static void be_gone_within(int ms, int code)
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-_Noreturn void peers_mpi_abort(struct peers *p, int code)
+/* Slurm pays no attention to the code of MPICH's MPI_Abort: it kills the step, and srun returns 137
+ * where that ends a rank [measured]. srun returns the greatest code of all ranks. */
+static bool is_slurms_mpich(const struct peers *p)
 {
-    (void)p;
-    launch_await_output();
-    be_gone_within(ABORT_MS, code); /* a machine that is cut off waits in it for ever */
-    MPI_Abort(MPI_COMM_WORLD, code);
-    _exit(code);
+    return of(p)->kind == KIND_MPICH && of(p)->by_srun;
 }
 
 /* MPICH says "Abort(0) on node 0" on stderr even after a good end. All of ours has been said. */
@@ -52,6 +52,33 @@ static void let_go_of_stderr(void)
 
     if (null >= 0)
         dup2(null, STDERR_FILENO);
+}
+
+static _Noreturn void abort_all(int code)
+{
+    be_gone_within(ABORT_MS, code); /* a machine that is cut off waits in it for ever */
+    MPI_Abort(MPI_COMM_WORLD, code);
+    _exit(code);
+}
+
+_Noreturn void peers_mpi_abort(struct peers *p, int code)
+{
+    if (is_slurms_mpich(p)) {
+        let_go_of_stderr();
+        nanosleep(&(struct timespec){.tv_nsec = OTHERS_FIRST_MS * 1000000L}, NULL);
+    }
+    launch_await_output();
+    abort_all(code);
+}
+
+/* srun waits for ever for the code of a rank whose slurmstepd has died, unless one aborts; for that
+ * of a machine that is gone until Slurm takes it for down (SlurmdTimeout). */
+static _Noreturn void leave_slurms_mpich(int code, enum parting parting)
+{
+    if (parting != PARTING_ORPHANS)
+        _exit(code);
+    let_go_of_stderr();
+    abort_all(code);
 }
 
 /* Rank 0 aborts, the others wait for their end. */
@@ -84,12 +111,14 @@ static _Noreturn void leave_after_signal(struct peers *p, int world_rank, int co
  * runs, 5 ranks on each of 4 machines), and MPI_Abort gives the code, 0 included (12 of 12).
  * [measured]
  */
-_Noreturn void peers_mpi_leave(struct peers *p, int code, bool outside)
+_Noreturn void peers_mpi_leave(struct peers *p, int code, enum parting parting)
 {
     int world_rank = 0;
 
     MPI_Comm_rank(MPI_COMM_WORLD, &world_rank);
-    if (outside && code)
+    if (is_slurms_mpich(p))
+        leave_slurms_mpich(code, parting);
+    if (parting != PARTING_DONE && code)
         leave_after_signal(p, world_rank, code);
     if (of(p)->kind == KIND_MPICH && of(p)->several)
         leave_by_one_abort(p, world_rank, code);

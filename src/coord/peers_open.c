@@ -8,11 +8,13 @@
 struct peers *peers_open(const struct launch *launch, struct err *err)
 {
 #ifdef HAVE_MPI
-    struct peers *peers = launch->use_mpi ? peers_mpi_open(err) : peers_solo_open();
+    struct peers *peers = launch->use_mpi ? peers_mpi_open(launch, err) : peers_solo_open();
 #else
     struct peers *peers = peers_solo_open();
 #endif
 
+    if (!peers && err->code == EXIT_USAGE && launch->rank) /* rank 0 says it for all */
+        launch_leave_early(err->code);
     if (!peers || !launch_check(launch, peers->size, peers->name, err))
         return peers;
     if (launch->rank == 0) /* N singletons would all say it */

@@ -73,9 +73,9 @@ static int solo_gate_passed(struct peers *p, int64_t result[2])
     return 1;
 }
 
-static _Noreturn void solo_leave(struct peers *p, int code, bool outside)
+static _Noreturn void solo_leave(struct peers *p, int code, enum parting parting)
 {
-    (void)outside;
+    (void)parting;
     free(p);
     exit(code);
 }

@@ -4,20 +4,20 @@
 #include "base/clock.h"
 #include "wire/pack.h"
 
-static void ring(struct coord *c, int link, bool gate)
+static void ring(struct coord *c, int link, enum ringing_what what)
 {
     struct neighbour *neighbour = &c->neighbours[link];
     int64_t now = clock_ms();
 
-    if (now == neighbour->rung && !gate)
+    if (now == neighbour->rung && what == RINGING_MESSAGE)
         return; /* it is awake; but those behind it may not be */
     neighbour->rung = now;
-    doorbell_ring(&c->doorbell, neighbour->address, neighbour->doorbell, c->peers->rank, gate);
+    doorbell_ring(&c->doorbell, neighbour->address, neighbour->doorbell, c->peers->rank, what);
 }
 
 void coord_ring(struct coord *c, int link)
 {
-    ring(c, link, false);
+    ring(c, link, RINGING_MESSAGE);
 }
 
 /* A sign of life can wait until it is looked for. */
@@ -35,36 +35,7 @@ void coord_ring_for_gate(struct coord *c, int except)
     c->rung_for_gate = clock_ms();
     for (int i = 0; i < c->pulse.n; i++)
         if (i != except)
-            ring(c, i, true);
-}
-
-/* Returns the link that leads to the rank; -1: none does. */
-static int link_to(const struct coord *c, uint32_t rank)
-{
-    for (int i = 0; i < c->pulse.n; i++)
-        if ((uint32_t)c->pulse.links[i] == rank)
-            return i;
-    return -1;
-}
-
-bool coord_hear_doorbell(struct coord *c)
-{
-    enum { AWAKE_MS = 50, HEARD_MOST = 32 };
-    int64_t now = clock_ms();
-    struct ringing ringing;
-    int heard = 0;
-
-    for (; heard < HEARD_MOST && doorbell_hear(&c->doorbell, now, &ringing); heard++) {
-        int link = link_to(c, ringing.rank);
-
-        if (link >= 0)
-            c->neighbours[link].rings = true;
-        if (ringing.gate && c->run.gate_entered && now - c->rung_for_gate > AWAKE_MS)
-            coord_ring_for_gate(c, link);
-    }
-    if (heard == HEARD_MOST) /* somebody repeats what he has seen on the network */
-        doorbell_be_deaf(&c->doorbell, now);
-    return heard > 0;
+            ring(c, i, RINGING_GATE);
 }
 
 void coord_send_to_links(struct coord *c, enum message_type type, const struct buf *data,
@@ -121,10 +92,28 @@ void coord_say_through_root(void *arg, const char *line)
     buf_free(&text);
 }
 
+void coord_write_will(struct coord *c)
+{
+    struct buf data = {0};
+
+    pack_i64(&data, (int64_t)c->doorbell.key);
+    pack_i64(&data, (int64_t)c->last_word);
+    pack_u32(&data, (uint32_t)c->peers->rank);
+    for (int i = 0; i < c->pulse.n; i++) {
+        if (!c->neighbours[i].doorbell)
+            continue;
+        pack_u32(&data, c->neighbours[i].address);
+        pack_u32(&data, (uint32_t)c->neighbours[i].doorbell);
+    }
+    keeper_link_send(&c->keeper, MESSAGE_WILL, data.data, data.len);
+    buf_free(&data);
+}
+
 static void pack_beat(const struct coord *c, struct buf *data)
 {
     pack_u32(data, (uint32_t)c->setup->meeting->machine);
     pack_u32(data, (uint32_t)c->doorbell.port);
+    pack_i64(data, (int64_t)c->last_word);
     pack_text(data, c->setup->meeting->host);
 }
 

@@ -24,6 +24,7 @@
 #include "keeper/machine.h"
 #include "keeper/pipes.h"
 #include "keeper/proc.h"
+#include "keeper/will.h"
 
 enum {
     SOCKET_FD = BIRTH_FIRST_FD,
@@ -159,6 +160,7 @@ static _Noreturn void live(pid_t rank, struct ring *ring, const struct spawn_ori
     }
     free(entries);
     link_write_last_words(&m);
+    will_free(&m);
     state_free(&m);
     _exit(EXIT_OK);
 }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "keeper/logfile.h"
+#include "keeper/will.h"
 #include "wire/outcome.h"
 #include "wire/pack.h"
 
@@ -183,6 +184,8 @@ void link_lost(struct machine *m)
         return;
     left_alone = m->stage != STAGE_IDLE && m->rank.state != RANK_DONE && !m->last_words;
     had_processes = m->stage != STAGE_IDLE && m->stage != STAGE_OVER;
+    if (m->rank.state != RANK_DONE)
+        will_open(m);
     m->rank.state = RANK_GONE;
     m->timers[TIMER_FLUSH] = 0; /* nobody gives credit any more */
     m->out.len = 0;

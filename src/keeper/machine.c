@@ -22,6 +22,7 @@
 #include "keeper/rank.h"
 #include "keeper/starting.h"
 #include "keeper/stopping.h"
+#include "keeper/will.h"
 #include "report/signal.h"
 
 /* ---- entries of stages ---- */
@@ -294,7 +295,7 @@ static const struct part {
 } parts[] = {
     {awaited_tick, NULL},         {deaths_tick, deaths_deadline},
     {pipes_tick, pipes_deadline}, {rank_tick, rank_deadline},
-    {shm_look, shm_due},
+    {shm_look, shm_due},          {will_tick, will_deadline},
 };
 
 enum { PARTS = sizeof(parts) / sizeof(parts[0]) };

@@ -16,6 +16,7 @@
 #include "keeper/failure.h"
 #include "keeper/link.h"
 #include "keeper/program.h"
+#include "keeper/will.h"
 #include "wire/pack.h"
 #include "wire/slice.h"
 
@@ -66,6 +67,7 @@ static void signal_rank(const struct machine *m, int number)
 static void end_rank(struct machine *m, int64_t now)
 {
     signal_rank(m, m->rank.state == RANK_SILENT ? SIGALRM : SIGKILL);
+    signal_rank(m, SIGCONT); /* or a stopped rank would not hear ALRM, and Slurm's code be 137 */
     m->rank.state = RANK_TOLD;
     m->rank.ends = now + ALARM_MS;
 }
@@ -177,6 +179,7 @@ static int obey(struct machine *m, enum message_type type, const char *data, siz
     switch (type) {
     case MESSAGE_PLAN: return take_plan(m, data, len);
     case MESSAGE_MACHINES: return connected_machines(m, &payload);
+    case MESSAGE_WILL: return will_take(m, &payload);
     case MESSAGE_GO: return take_go(m, &payload);
     case MESSAGE_STOP:
     case MESSAGE_CREDIT:

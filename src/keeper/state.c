@@ -96,6 +96,7 @@ void state_init(struct machine *m, int rank, int socket, const struct spawn_orig
                           .sampler_left = -1,
                           .began = -1,
                           .stop_ends = CLOCK_NEVER,
+                          .will = {.fd = -1, .next = CLOCK_NEVER},
                           .waiting = {.left = -1}};
     for (int i = 0; i < TIMER_COUNT; i++)
         m->timers[i] = CLOCK_NEVER;
@@ -132,6 +133,7 @@ void state_again(struct machine *m)
     clear(m);
     state_init(m, before.rank.pid, before.socket, &before.origin);
     m->shm = before.shm;
+    m->will = before.will;
     m->in = before.in;
     m->out = before.out;
     m->sweeping = before.sweeping;

@@ -122,6 +122,10 @@ static const struct {
                             "'ulimit -Hn'"},
 };
 
+static const char rank_died[] = "who has killed dgl-mpilaunch there? The kernel may have, for want "
+                                "of memory (see 'dmesg'), or a "
+                                "batch system";
+
 #define SIZE(table) (sizeof(table) / sizeof((table)[0]))
 
 static const char *find(const struct numbered *table, size_t n, int number)
@@ -164,6 +168,7 @@ const char *report_hint(const struct cause *cause)
     case HOW_EXITED: return of_exit(cause);
     case HOW_SIGNALED: return of_killed(cause, cause->value);
     case HOW_EXEC_FAILED: return find(of_errno, SIZE(of_errno), cause->value);
+    case HOW_LOST: return cause->value ? rank_died : of_how[HOW_LOST];
     default: return (unsigned)cause->how < HOW_COUNT ? of_how[cause->how] : NULL;
     }
 }

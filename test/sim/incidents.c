@@ -61,7 +61,11 @@ static void happen(void *arg, int64_t n)
     (void)n;
     trace(node, "incident: %s %d", schedule_incident(i->kind), i->value);
     switch (i->kind) {
-    case INCIDENT_LOST: lose(node); break;
+    case INCIDENT_LOST:
+        if (i->value && node_runs(node) && !node_is_cut(node))
+            machine_carry_out_will(node);
+        lose(node);
+        break;
     case INCIDENT_CUT: cut(node, i->value); break;
     case INCIDENT_STALL: stall(node, i->value); break;
     case INCIDENT_SIGNAL:

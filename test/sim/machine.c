@@ -284,6 +284,7 @@ static void obey(struct sim_keeper *k, enum message_type type, const struct buf 
         if (k->credit > MACHINE_CREDIT)
             violated("machine %d has got more credit than it has used", k->node->machine);
         break;
+    case MESSAGE_WILL: machine_take_will(k->node, data); break;
     case MESSAGE_PREEMPT:
         if (k->stage == STAGE_TRAINERS && incidents_ends_by_preemption())
             in(k, some_of(PREEMPTED_US), end_well);

@@ -43,4 +43,8 @@ bool machine_is_seen_off(const struct sim_keeper *k);
 
 void machine_suffer(struct sim_keeper *k, const struct incident *incident);
 
+/* The rank's last will, and its execution when the rank dies (standin_doorbell). */
+void machine_take_will(struct node *node, const struct buf *data);
+void machine_carry_out_will(struct node *node);
+
 #endif

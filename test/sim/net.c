@@ -304,9 +304,9 @@ static int net_gate_passed(struct peers *p, int64_t result[2])
 
 /* ---- the end ---- */
 
-static _Noreturn void net_leave(struct peers *p, int code, bool outside)
+static _Noreturn void net_leave(struct peers *p, int code, enum parting parting)
 {
-    (void)outside;
+    (void)parting;
     judge_leaving(of(p)->node);
     node_end(of(p)->node, FATE_LEFT, code);
     abort();

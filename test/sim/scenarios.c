@@ -45,6 +45,8 @@ static const struct scenario {
      HOW_LOST, LAST, 0},
     {"an inner machine of the tree is lost", SOME, "lost=4000 run=9000 lost:inner@trainers+100",
      125, HOW_LOST, INNER, 0},
+    {"a rank dies, and its keeper tells", SOME, "run=9000 lost:last@trainers+100=1", 125, HOW_LOST,
+     LAST, 0},
     {"a machine is lost while servers leave", SMALL, "lost=4000 lost:last@drain+0", 125, HOW_LOST,
      LAST, 0},
     {"a machine is lost while all stop", SMALL, "lost=4000 fail:0@trainers+100=7 lost:last@stop+0",

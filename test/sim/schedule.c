@@ -86,6 +86,7 @@ static int draw_value(uint64_t *state, const struct schedule *s, enum incident_k
     case INCIDENT_SIGNAL: return one_of(state, signals, 3);
     case INCIDENT_STALL: return 10 + random_below(state, 2 * s->lost_ms);
     case INCIDENT_CUT: return random_below(state, 2) ? 10 + random_below(state, 2 * s->lost_ms) : 0;
+    case INCIDENT_LOST:
     case INCIDENT_PREEMPT: return random_below(state, 2);
     case INCIDENT_READER: return random_below(state, 20000);
     default: return 0;

@@ -13,7 +13,7 @@
 enum incident_kind {
     INCIDENT_FAIL,    /* a trainer exits with value; below 0: dies of signal -value */
     INCIDENT_LEFT,    /* all servers of the machine leave with 0 while trainers run */
-    INCIDENT_LOST,    /* the machine is gone */
+    INCIDENT_LOST,    /* the machine is gone; value 1: its rank, and the keeper tells */
     INCIDENT_STALL,   /* the machine (rank and keeper) stands still for value ms */
     INCIDENT_CUT,     /* nothing reaches or leaves it for value ms; 0: for ever */
     INCIDENT_SIGNAL,  /* the rank gets signal value */

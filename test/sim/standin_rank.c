@@ -168,6 +168,11 @@ int launch_check_shm(struct err *err)
     return 0;
 }
 
+void launch_advise(const struct launch *launch, char **envp, struct strv *notices)
+{
+    (void)launch, (void)envp, (void)notices;
+}
+
 _Noreturn void launch_leave_early(int code)
 {
     node_end(standin_node(), FATE_EXITED, code);

@@ -12,6 +12,7 @@
 #include <ucontext.h>
 
 #include "base/log.h"
+#include "coord/tree.h"
 #include "schedule.h"
 
 enum fate {
@@ -67,8 +68,12 @@ struct node {
     bool scribe_removed, scribe_hangs;
     int told_to_wake;             /* sleeper: 1 + the code that its elected rank has sent */
     struct node *at_the_door;     /* the node of its number's machine that has a doorbell */
-    int64_t rung[NODE_RUNG_MOST]; /* 2 * rank + 1 for a gate */
+    int64_t rung[NODE_RUNG_MOST]; /* as standin_doorbell has them */
     int n_rung;
+    /* its last will: its word, its rank, and the machines that are told */
+    uint64_t last_word;
+    uint32_t will_rank;
+    int heirs[TREE_LINKS_MAX], n_heirs;
     struct sim_peers *peers;
     struct sim_keeper *keeper;
     struct counts counts;

@@ -405,15 +405,15 @@ START_TEST(a_doorbell_is_heard)
     doorbell_open(&there, LOOPBACK, 42);
     ck_assert_int_gt(here.port, 0);
     ck_assert(!is_rung(&here, 0, 0));
-    doorbell_ring(&there, LOOPBACK, here.port, 7, false);
-    doorbell_ring(&there, LOOPBACK, here.port, 0, true);
+    doorbell_ring(&there, LOOPBACK, here.port, 7, RINGING_MESSAGE);
+    doorbell_ring(&there, LOOPBACK, here.port, 0, RINGING_GATE);
     ck_assert(is_rung(&here, 0, 30000));
-    ck_assert(doorbell_hear(&here, 0, &ringing) && ringing.rank == 7 && !ringing.gate);
-    ck_assert(doorbell_hear(&here, 0, &ringing) && ringing.rank == 0 && ringing.gate == 1);
+    ck_assert(doorbell_hear(&here, 0, &ringing) && ringing.rank == 7 && ringing.what == RINGING_MESSAGE);
+    ck_assert(doorbell_hear(&here, 0, &ringing) && ringing.rank == 0 && ringing.what == RINGING_GATE);
     ck_assert(!doorbell_hear(&here, 0, &ringing) && !is_rung(&here, 0, 0));
     doorbell_close(&here);
     doorbell_close(&there);
-    doorbell_ring(&there, LOOPBACK, 9, 0, false);
+    doorbell_ring(&there, LOOPBACK, 9, 0, RINGING_MESSAGE);
     ck_assert(!doorbell_hear(&there, 0, &ringing));
 }
 END_TEST
@@ -427,8 +427,8 @@ START_TEST(a_stranger_at_the_doorbell_makes_deaf_for_a_moment)
     doorbell_open(&here, LOOPBACK, 42);
     doorbell_open(&friend, LOOPBACK, 42);
     doorbell_open(&stranger, LOOPBACK, 43);
-    doorbell_ring(&stranger, LOOPBACK, here.port, 1, false);
-    doorbell_ring(&friend, LOOPBACK, here.port, 2, false);
+    doorbell_ring(&stranger, LOOPBACK, here.port, 1, RINGING_MESSAGE);
+    doorbell_ring(&friend, LOOPBACK, here.port, 2, RINGING_MESSAGE);
     ck_assert(is_rung(&here, SOME_TIME, 30000));
     ck_assert(!doorbell_hear(&here, SOME_TIME, &ringing));
     ck_assert(!is_rung(&here, SOME_TIME + 50, 0));
@@ -448,7 +448,7 @@ static void has_none(uint32_t address, uint64_t key)
 
     doorbell_open(&none, address, key);
     ck_assert(none.fd == -1 && none.port == 0 && !doorbell_hear(&none, 0, &ringing));
-    doorbell_ring(&none, LOOPBACK, 9, 0, false);
+    doorbell_ring(&none, LOOPBACK, 9, 0, RINGING_MESSAGE);
 }
 
 START_TEST(without_its_address_or_a_key_there_is_no_doorbell)
