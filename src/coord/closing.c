@@ -357,7 +357,7 @@ static bool is_cut_off(struct coord *c, int64_t now)
 {
     int64_t waited = now - c->run.lost_time;
 
-    if (c->run.ends < ENDS_PEER_LOST || c->root_heard > c->run.lost_time)
+    if (c->run.ends < ENDS_PEER_LOST || !c->run.awaits_root)
         return false;
     if (waited > ANSWER_MS / 2 && c->uplink) {
         coord_leave_parent(c);

@@ -83,10 +83,10 @@ static bool awaits_answers(struct coord *c, int64_t now)
 
     if (!c->asked) {
         c->asked = ask_others(c) ? now : 0;
+        c->answered = false;
         return c->asked;
     }
-    return c->heard <= c->asked &&
-           now - c->asked <= (patience > ANSWER_MIN_MS ? patience : ANSWER_MIN_MS);
+    return !c->answered && now - c->asked <= (patience > ANSWER_MIN_MS ? patience : ANSWER_MIN_MS);
 }
 
 /* Who is lost: this machine when it is cut off, else the neighbour behind link. silent: all n links
@@ -128,7 +128,7 @@ void coord_on_silence(struct coord *c, int link)
         return;
     cause = coord_own_cause(c, HOW_LOST, 0, EXIT_LAUNCHER, NULL);
     cause->pid = 0;
-    describe_silence(c, link, silent, n, hears_none && !(c->asked && c->heard > c->asked), cause);
+    describe_silence(c, link, silent, n, hears_none && !(c->asked && c->answered), cause);
     coord_fail(c, cause);
 }
 

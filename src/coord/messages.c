@@ -287,9 +287,10 @@ bool coord_pump_peers(struct coord *c)
 
     while ((rc = peers_receive(c->peers, &message)) == 1) {
         c->heard = clock_ms();
+        c->answered = true;
         pulse_heard(&c->pulse, message.from, c->heard);
         if (message.from == 0)
-            c->root_heard = c->heard;
+            coord_root_lives(c);
         if (c->root)
             root_heard(c->root, message.from, c->heard);
         any |= message.type != MESSAGE_BEAT;

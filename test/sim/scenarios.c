@@ -10,7 +10,8 @@ enum sizes {
     SMALL = 1,
     LARGE = 2,
     ALONE = 4,
-    MANY = 8, /* where rank 0 has two neighbours at least */
+    MANY = 8,   /* where rank 0 has two neighbours at least */
+    EIGHT = 16, /* where the words name ranks by number */
     ALL = SMALL | LARGE | ALONE,
     SOME = SMALL | LARGE
 };
@@ -18,10 +19,10 @@ enum sizes {
 static const struct {
     int machines;
     enum sizes of;
-} sizes[] = {{1, ALONE},        {2, SMALL},         {3, SMALL | MANY},
-             {7, SMALL | MANY}, {64, SMALL | MANY}, {1000, LARGE}};
+} sizes[] = {{1, ALONE}, {2, SMALL},         {3, SMALL | MANY}, {7, SMALL | MANY},
+             {8, EIGHT}, {64, SMALL | MANY}, {1000, LARGE}};
 
-/* machine: of the cause; 0, 1, or one of these. */
+/* machine: of the cause; its number, or one of these. */
 enum { ANY = -1, INNER = -2, LAST = -3 };
 
 static const struct scenario {
@@ -51,6 +52,10 @@ static const struct scenario {
      7, HOW_EXITED, 0, 0},
     {"rank 0's machine is lost", SOME, "lost=4000 run=9000 lost:0@trainers+100", ANY, HOW_NONE, ANY,
      0},
+    {"rank 0 answers in the millisecond in which it is asked", EIGHT,
+     "lost=10000 grace=500 run=1832 latency=30 sleepers=2 reader:0@stop+0=12863 "
+     "lost:3@start+2000 fail:5@start+2203=-11",
+     139, HOW_SIGNALED, 5, 0},
     {"a machine is cut off for ever", SMALL, "lost=4000 run=9000 cut:last@trainers+100", 125,
      HOW_LOST, LAST, 0},
     {"rank 0's machine is cut off for ever", MANY, "lost=4000 run=9000 cut:0@trainers+100", 125,
