@@ -1,6 +1,6 @@
 /* state: what the coordinator of one machine knows. It belongs to coord and to the files that do
  * parts of its work: tell, relay, alarm, messages, events, remains, foreign, attempt, preempt,
- * closing.
+ * closing, departure.
  */
 #ifndef COORD_STATE_H
 #define COORD_STATE_H

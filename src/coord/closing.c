@@ -1,5 +1,5 @@
-/* closing: the end of a coordinator: its outcome, rank 0's report, and how it leaves: through the
- * last gate, or, when a machine is lost or others do not come, without it.
+/* closing: the end of a coordinator: its outcome, rank 0's report, and whether it leaves through
+ * the last gate, or, when a machine is lost or others do not come, without it.
  */
 #include "coord/closing.h"
 
@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "coord/alarm.h"
+#include "coord/departure.h"
 #include "coord/relay.h"
 #include "coord/report_files.h"
 #include "coord/root_end.h"
@@ -31,71 +32,8 @@ enum {
     PATIENCE_MS = 5000,      /* for one after a failure: the machine may be overloaded */
     ASK_EVERY_MS = 500,
     CALLED_MOST = 32, /* ranks that rank 0 calls directly at a time */
-    ASK_ROOT_MS = 5000,
-    SENT_MS = 200,        /* for LEAVE to get out of this rank */
-    SCRIBE_EXIT_MS = 1000 /* for a scribe whose file system may hang */
+    ASK_ROOT_MS = 5000
 };
-
-/* Has rank r's outcome come, and that of the rank which is to pass on what it is told? The latter
- * may have been lost since. */
-static bool is_reached(const struct coord *c, int r)
-{
-    int parent = tree_parent(r), lost = c->run.lost_machine;
-
-    return root_lacks(c->root, r) == CLOCK_NEVER && root_lacks(c->root, parent) == CLOCK_NEVER &&
-           (lost < 0 || c->setup->meeting->machine_of[parent] != lost);
-}
-
-/* Rank 0 tells all ranks, since MPI_Abort does not end them in the same way everywhere: along the
- * tree, and directly those that may stand behind a gap in it. Any machine may be lost without its
- * being known yet, so that of a small job all are told directly. */
-static void tell_to_leave(struct coord *c, int code)
-{
-    struct buf data = {0};
-    int called = 0;
-
-    pack_u32(&data, (uint32_t)code);
-    coord_send_to_children(c, MESSAGE_LEAVE, &data);
-    for (int reached = 0; reached < 2; reached++) {
-        for (int r = 1; r < c->peers->size && called < CALLED_MOST; r++) {
-            if (is_reached(c, r) != reached || (reached && !tree_parent(r)))
-                continue;
-            coord_send(c, r, MESSAGE_LEAVE, &data);
-            called++;
-        }
-    }
-    buf_free(&data);
-}
-
-static void await_sent(struct coord *c)
-{
-    int64_t end = clock_ms() + SENT_MS;
-
-    while (!peers_all_sent(c->peers) && clock_ms() < end)
-        poll(NULL, 0, 1);
-}
-
-_Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
-{
-    if (c->root)
-        console_pump(root_console(c->root));
-    log_set_sink(NULL, NULL);
-    coord_see_keeper_off(c);
-    scribe_leave(c->setup->scribe, SCRIBE_EXIT_MS);
-    if (c->setup->meeting->sleepers)
-        sleepers_dismiss(c->setup->meeting->sleepers, code);
-    if (how == LEAVE_ALONE && c->root)
-        tell_to_leave(c, code);
-    if (how == LEAVE_AT_ONCE || how == LEAVE_ALONE)
-        await_sent(c);
-    if (c->root)
-        root_close(c->root);
-    if (how == LEAVE_AT_ONCE)
-        _exit(code);
-    if (how == LEAVE_ALONE)
-        peers_abort(c->peers, code);
-    peers_leave(c->peers, code, ends_job(c->run.ends));
-}
 
 /* The cause goes with the outcome, with its age as of now. */
 static void add_cause(struct coord *c)

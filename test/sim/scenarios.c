@@ -56,6 +56,9 @@ static const struct scenario {
      "lost=10000 grace=500 run=1832 latency=30 sleepers=2 reader:0@stop+0=12863 "
      "lost:3@start+2000 fail:5@start+2203=-11",
      139, HOW_SIGNALED, 5, 0},
+    {"rank 0 answers while its keeper does not leave", EIGHT,
+     "lost=6000 grace=500 run=9000 fail:5@trainers+100=7 lost:3@stop+0 silent:0@over+0", 7,
+     HOW_EXITED, 5, 0},
     {"a machine is cut off for ever", SMALL, "lost=4000 run=9000 cut:last@trainers+100", 125,
      HOW_LOST, LAST, 0},
     {"rank 0's machine is cut off for ever", MANY, "lost=4000 run=9000 cut:0@trainers+100", 125,
