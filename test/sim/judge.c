@@ -142,12 +142,6 @@ static bool may_have_missed_the_gate(const struct node *node, const struct node 
     return is_shaky(-1) && root->fate == FATE_LEFT && node->ended > root->ended && node->code;
 }
 
-/* Its elected rank was ended by MPI_Abort a moment before its own turn came. */
-static bool has_lost_its_elected_rank(const struct node *node)
-{
-    return node->sleeps && world_node(node->machine)->was_ended && node->code == EXIT_LAUNCHER;
-}
-
 /* It waits for a collective behind a lost machine, and has not met the others yet. */
 static bool is_still_opening(const struct node *node)
 {
@@ -160,7 +154,7 @@ static void has_right_code(const struct node *node)
     const struct node *root = world_node(0);
 
     if (!is_shaky(0) && node->code != root->code && !may_have_missed_the_gate(node, root) &&
-        !has_lost_its_elected_rank(node) && !is_still_opening(node))
+        !is_still_opening(node))
         violated("rank %d leaves with %d, rank 0 with %d", node->index, node->code, root->code);
     if (!is_code_of_a_fact(node->code))
         violated("rank %d leaves with %d, which is the code of nothing that has happened",

@@ -94,6 +94,8 @@ static const struct scenario {
     {"a machine has another ip_config", SMALL, "check:last@start+0", 3, HOW_CHECK_FAILED, LAST, 0},
     {"servers leave early", SMALL, "run=90000 left:last@trainers+9", 125, HOW_LEFT_EARLY, LAST, 0},
     {"two ranks a machine", SMALL, "sleepers=2 fail:last@trainers+100=7", 7, HOW_EXITED, LAST, 0},
+    {"a signal in the opening ends the elected rank of an idle one", EIGHT,
+     "seed=17 sleepers=8 signal:0@start+200=2", 130, HOW_NONE, ANY, 0},
     {"MPI_Abort ends nobody else", SMALL, "deaf lost=4000 run=9000 lost:last@trainers+100", 125,
      HOW_LOST, LAST, 0},
 };

@@ -407,7 +407,11 @@ START_TEST(a_sleeper_without_its_elected_rank_leaves)
     sleepers_dismiss(s, 7);
     ck_assert_int_eq(sleepers_sleep(fd, signals_fd(), &PARENT_NONE), 7);
     ck_assert_int_eq(sleepers_sleep(fd, signals_fd(), &PARENT_NONE), EXIT_LAUNCHER);
+    signals_hold();
+    raise(SIGTERM); /* to all ranks of the machine, of which the elected one was the quickest */
+    ck_assert_int_eq(sleepers_sleep(fd, signals_fd(), &PARENT_NONE), EXIT_SIGNAL_BASE + SIGTERM);
     ck_assert_int_eq(sleepers_connect(key, 0, &err), -1);
+    ck_assert_int_eq(sleepers_sleep(-1, signals_fd(), &PARENT_NONE), EXIT_LAUNCHER);
 }
 END_TEST
 
