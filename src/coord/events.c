@@ -54,21 +54,13 @@ static void name_lost(const struct coord *c, int link, struct cause *cause)
         cause->machine = c->setup->meeting->root_machine;
 }
 
-static bool is_neighbour(const struct coord *c, int rank)
-{
-    for (int i = 0; i < c->pulse.n; i++)
-        if (c->pulse.links[i] == rank)
-            return true;
-    return false;
-}
-
 /* False: all other ranks are neighbours. */
 static bool ask_others(struct coord *c)
 {
     int asked = 0;
 
     for (int r = 0; r < c->peers->size && asked < ASKED_MOST; r++) {
-        if (r == c->peers->rank || is_neighbour(c, r))
+        if (r == c->peers->rank || pulse_link(&c->pulse, r) >= 0)
             continue;
         coord_send(c, r, MESSAGE_HERE, NULL);
         asked++;

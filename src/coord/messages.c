@@ -154,25 +154,29 @@ bool coord_pump_keeper(struct coord *c)
 
 /* ---- the other coordinators ---- */
 
+static void know_neighbour(struct coord *c, int link, uint32_t machine, int doorbell, char *host)
+{
+    struct neighbour *neighbour = &c->neighbours[link];
+
+    neighbour->machine = (int)machine;
+    neighbour->host = host;
+    neighbour->address = c->setup->meeting->announce.hosts.items[machine].address;
+    neighbour->doorbell = doorbell;
+    coord_ring(c, link);
+}
+
 static void on_beat(struct coord *c, int from, const struct buf *payload)
 {
     struct unpack u = {.at = payload->data, .left = payload->len};
     uint32_t machine = unpack_u32(&u), doorbell = unpack_u32(&u);
     char *host = unpack_text(&u);
-    const struct hosts *hosts = &c->setup->meeting->announce.hosts;
-    bool known = machine < hosts->n && doorbell <= UINT16_MAX;
+    int link = pulse_link(&c->pulse, from);
+    bool known = machine < c->setup->meeting->announce.hosts.n && doorbell <= UINT16_MAX;
 
-    for (int i = 0; i < c->pulse.n && host && known; i++) {
-        if (c->pulse.links[i] != from || c->neighbours[i].host)
-            continue;
-        c->neighbours[i].machine = (int)machine;
-        c->neighbours[i].host = host;
-        c->neighbours[i].address = hosts->items[machine].address;
-        c->neighbours[i].doorbell = (int)doorbell;
-        coord_ring(c, i);
-        host = NULL;
-    }
-    free(host);
+    if (link >= 0 && host && known && !c->neighbours[link].host)
+        know_neighbour(c, link, machine, (int)doorbell, host);
+    else
+        free(host);
 }
 
 static void on_common(struct coord *c, struct buf *payload)

@@ -23,11 +23,12 @@ void coord_ring(struct coord *c, int link)
 /* A sign of life can wait until it is looked for. */
 void coord_send(struct coord *c, int to, enum message_type type, const struct buf *data)
 {
+    int link = pulse_link(&c->pulse, to);
+
     if (peers_send(c->peers, to, type, data ? data->data : NULL, data ? data->len : 0))
         return; /* the heartbeat finds it */
-    for (int i = 0; i < c->pulse.n && type != MESSAGE_BEAT; i++)
-        if (c->pulse.links[i] == to)
-            coord_ring(c, i);
+    if (link >= 0 && type != MESSAGE_BEAT)
+        coord_ring(c, link);
 }
 
 void coord_ring_for_gate(struct coord *c, int except)
@@ -38,15 +39,6 @@ void coord_ring_for_gate(struct coord *c, int except)
             ring(c, i, true);
 }
 
-/* Returns the link that leads to the rank; -1: none does. */
-static int link_to(const struct coord *c, uint32_t rank)
-{
-    for (int i = 0; i < c->pulse.n; i++)
-        if ((uint32_t)c->pulse.links[i] == rank)
-            return i;
-    return -1;
-}
-
 bool coord_hear_doorbell(struct coord *c)
 {
     enum { AWAKE_MS = 50, HEARD_MOST = 32 };
@@ -55,7 +47,7 @@ bool coord_hear_doorbell(struct coord *c)
     int heard = 0;
 
     for (; heard < HEARD_MOST && doorbell_hear(&c->doorbell, now, &ringing); heard++) {
-        int link = link_to(c, ringing.rank);
+        int link = pulse_link(&c->pulse, (int)ringing.rank);
 
         if (link >= 0)
             c->neighbours[link].rings = true;

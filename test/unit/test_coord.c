@@ -117,6 +117,8 @@ START_TEST(who_fell_silent_together_is_counted)
     int silent[TREE_LINKS_MAX];
 
     pulse_start(&pulse, 0, 5, 1000, 0); /* neighbours 1, 2, 4 */
+    ck_assert_int_eq(pulse_link(&pulse, 4), 2);
+    ck_assert_int_eq(pulse_link(&pulse, 3), -1);
     for (int64_t t = 0; t <= 700; t += 100)
         ck_assert_int_eq(pulse_lost(&pulse, t), -1);
     pulse_heard(&pulse, 1, 250);
