@@ -129,9 +129,7 @@ static int run(const struct scenario *s, int machines)
     const char *wrong;
     bool good;
 
-    schedule_begin(&schedule);
-    schedule.machines = machines;
-    if (schedule_parse(&schedule, s->words, &wrong)) {
+    if (schedule_make(&schedule, machines, s->words, &wrong)) {
         printf("%s: '%s' is not understood\n", s->name, wrong);
         return 1;
     }
