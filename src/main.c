@@ -159,16 +159,15 @@ static void dismiss_keeper(const struct coord_setup *setup)
 static _Noreturn void sleep_until_over(struct coord_setup *setup)
 {
     struct err err = {0};
-    int code = EXIT_LAUNCHER;
+    int code;
     int fd = sleepers_connect(setup->meeting->announce.key, setup->meeting->machine, &err);
 
     dismiss_keeper(setup);
     signals_hold();
     signals_watch(setup->meeting->announce.preempt_signal);
-    if (fd < 0)
+    code = sleepers_sleep(fd, signals_fd(), &setup->parent);
+    if (fd < 0 && code == EXIT_LAUNCHER)
         log_error("%s", err.text);
-    else
-        code = sleepers_sleep(fd, signals_fd(), &setup->parent);
     peers_leave(setup->peers, code, PARTING_DONE);
 }
 

@@ -1,4 +1,4 @@
-/* closing: the end of a coordinator: its outcome, rank 0's report, and how it leaves.
+/* closing: the end of a coordinator: its outcome, rank 0's report, and when it leaves.
  */
 #ifndef COORD_CLOSING_H
 #define COORD_CLOSING_H
@@ -11,8 +11,5 @@ void coord_run_closing(struct coord *c, int64_t now);
 
 /* Another rank than 0 tells rank 0 this machine's outcome, with what failed here. */
 void coord_tell_outcome(struct coord *c);
-
-/* Tells the sleepers the code, sees keeper and scribe off, and leaves. */
-_Noreturn void coord_leave(struct coord *c, int code, enum leaving how);
 
 #endif

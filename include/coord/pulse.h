@@ -21,6 +21,9 @@ struct pulse {
 /* For rank among size, at time now. timeout_ms: silence that means lost; 0 turns it off. */
 void pulse_start(struct pulse *pulse, int rank, int size, int64_t timeout_ms, int64_t now);
 
+/* The link that leads to that rank; -1: it is no neighbour. */
+int pulse_link(const struct pulse *pulse, int rank);
+
 /* Something came from that rank. */
 void pulse_heard(struct pulse *pulse, int from, int64_t now);
 

@@ -29,10 +29,14 @@ void coord_on_roll(struct coord *c, int from, const struct buf *payload);
 void coord_on_sign(struct coord *c, const struct buf *payload);
 
 /* Does rank 0 live? Each rank asks its parent, and rank 0's answer goes to all below those that
- * have asked; root_heard says when it came. A rank passes the questions of a moment on as one. */
+ * have asked. A rank passes the questions of a moment on as one. */
 void coord_seek_root(struct coord *c);
 void coord_on_seek(struct coord *c, int from);
 void coord_pass_on_seeking(struct coord *c, int64_t now); /* call it in each turn */
 void coord_on_root_lives(struct coord *c, int from);
+
+/* Something has come that shows that rank 0 lives. Whether it came behind a question is noted apart
+ * from the time, since both may be in the same millisecond. */
+void coord_root_lives(struct coord *c);
 
 #endif

@@ -23,6 +23,7 @@ struct remains {
     struct ending ending; /* does anything of what is left move? */
     struct strv unkilled; /* as in the outcome */
     int64_t next_look;    /* clock_ms */
+    int64_t leave_by;     /* when a keeper that was told to leave must have gone; 0: it was not */
 };
 
 struct coord;
@@ -46,8 +47,9 @@ void coord_end_remains(struct coord *c, int64_t now);
 /* Takes the scribe's answers: those about the report go to rank 0's root. */
 void coord_hear_scribe(struct coord *c);
 
-/* At the end: does the rest of it at once, and waits for as long as anything moves. A keeper that
- * is there is told to leave first. */
-void coord_see_keeper_off(struct coord *c);
+/* At the end, once each few milliseconds until it says that it is done: a keeper that is there is
+ * told to leave, or killed when it does not; what there is to remove is removed. That takes as long
+ * as anything moves. Does not block. */
+bool coord_see_keeper_off(struct coord *c, int64_t now);
 
 #endif

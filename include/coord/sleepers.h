@@ -30,8 +30,12 @@ void sleepers_dismiss(struct sleepers *s, int code);
  * or -1 with err. */
 int sleepers_connect(uint64_t key, int machine, struct err *err);
 
-/* Sleeper: sleeps until the elected rank sends the code; passes signals on to it. Returns the code,
- * EXIT_LAUNCHER when the elected rank or the parent has died. */
+/* Sleeper: sleeps until the elected rank sends the code; passes signals on to it. Returns the code;
+ * EXIT_LAUNCHER when the parent has died. If the elected rank goes without a word, as after a
+ * signal in the opening, or cannot be reached (fd -1), this rank is alone. A code of its own would
+ * be another than the job's, and whoever has ended that rank ends this one too in a moment: it
+ * waits for that, and returns a signal's code, or EXIT_LAUNCHER after SLEEPERS_ALONE_MS. */
+enum { SLEEPERS_ALONE_MS = 1000 };
 int sleepers_sleep(int fd, int signals_fd, const struct parent *parent);
 
 #endif

@@ -1,6 +1,6 @@
 /* state: what the coordinator of one machine knows. It belongs to coord and to the files that do
  * parts of its work: tell, relay, alarm, messages, events, remains, foreign, attempt, preempt,
- * closing.
+ * closing, departure.
  */
 #ifndef COORD_STATE_H
 #define COORD_STATE_H
@@ -44,6 +44,7 @@ struct run {
     int64_t stop_time; /* since when it is stopped */
     int lost_machine;  /* the first that is lost; -1: none, or nobody knows which */
     int64_t lost_time;
+    bool awaits_root; /* rank 0 has not been heard after that */
 
     struct cause *cause; /* what failed here first, at cause_time */
     int64_t cause_time;
@@ -104,8 +105,8 @@ struct coord {
     bool seeks_again;          /* another rank has asked it since */
     char *program;             /* the file that is the command's first word here; NULL: not known */
     int64_t root_heard, heard; /* rank 0, and anybody */
-    int64_t
-        asked; /* since when other ranks are asked whether this one is cut off; 0: they are not */
+    int64_t asked;  /* since when others are asked whether this one is cut off; 0: they are not */
+    bool answered;  /* anybody was heard after that */
     int leave_code; /* rank 0's, by which all leave without a gate */
 
     bool acts;          /* something has happened in this turn of the loop */

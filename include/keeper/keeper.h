@@ -39,7 +39,4 @@ enum cleaning {
 };
 enum cleaning keeper_clean_step(struct ending *progress, pid_t spared, struct strv *left);
 
-/* The same until none is left or it is in vain: blocks as long as the kernel frees their memory. */
-void keeper_clean_after(pid_t spared);
-
 #endif

@@ -57,8 +57,13 @@ int scribe_hand_folder(struct scribe *scribe, const struct folder *folder, struc
  * Never blocks. */
 int scribe_answer(struct scribe *scribe, enum scribe_how *how, struct err *why);
 
-/* Lets go of it and waits up to timeout_ms for its end; then it is left to itself. The keeper must
- * be gone. */
+/* Lets go of it: it leaves when what it was handed is done. The keeper must be gone. */
+void scribe_let_go(struct scribe *scribe);
+
+/* Has it left since? Reaps it then. Drops what it answers; does not block. */
+bool scribe_has_left(struct scribe *scribe);
+
+/* Both: waits up to timeout_ms for its end; then it is left to itself. */
 void scribe_leave(struct scribe *scribe, int timeout_ms);
 
 /* ---- between the scribe and the keeper's logs.c ---- */

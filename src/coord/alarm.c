@@ -76,6 +76,7 @@ void coord_keep_order(struct coord *c, const struct cause *cause)
 static void note_lost(struct coord *c, const struct cause *cause)
 {
     c->run.lost_time = clock_ms();
+    c->run.awaits_root = true;
     c->run.lost_machine = cause->machine;
     if (c->root)
         return;

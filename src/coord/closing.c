@@ -1,5 +1,5 @@
-/* closing: the end of a coordinator: its outcome, rank 0's report, and how it leaves: through the
- * last gate, or, when a machine is lost or others do not come, without it.
+/* closing: the end of a coordinator: its outcome, rank 0's report, and whether it leaves through
+ * the last gate, or, when a machine is lost or others do not come, without it.
  */
 #include "coord/closing.h"
 
@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "coord/alarm.h"
+#include "coord/departure.h"
 #include "coord/relay.h"
 #include "coord/report_files.h"
 #include "coord/root_end.h"
@@ -31,80 +32,8 @@ enum {
     PATIENCE_MS = 5000,      /* for one after a failure: the machine may be overloaded */
     ASK_EVERY_MS = 500,
     CALLED_MOST = 32, /* ranks that rank 0 calls directly at a time */
-    ASK_ROOT_MS = 5000,
-    SENT_MS = 200,        /* for LEAVE to get out of this rank */
-    SCRIBE_EXIT_MS = 1000 /* for a scribe whose file system may hang */
+    ASK_ROOT_MS = 5000
 };
-
-/* Has rank r's outcome come, and that of the rank which is to pass on what it is told? The latter
- * may have been lost since. */
-static bool is_reached(const struct coord *c, int r)
-{
-    int parent = tree_parent(r), lost = c->run.lost_machine;
-
-    return root_lacks(c->root, r) == CLOCK_NEVER && root_lacks(c->root, parent) == CLOCK_NEVER &&
-           (lost < 0 || c->setup->meeting->machine_of[parent] != lost);
-}
-
-/* Rank 0 tells all ranks, since MPI_Abort does not end them in the same way everywhere: along the
- * tree, and directly those that may stand behind a gap in it. Any machine may be lost without its
- * being known yet, so that of a small job all are told directly. */
-static void tell_to_leave(struct coord *c, int code)
-{
-    struct buf data = {0};
-    int called = 0;
-
-    pack_u32(&data, (uint32_t)code);
-    coord_send_to_children(c, MESSAGE_LEAVE, &data);
-    for (int reached = 0; reached < 2; reached++) {
-        for (int r = 1; r < c->peers->size && called < CALLED_MOST; r++) {
-            if (is_reached(c, r) != reached || (reached && !tree_parent(r)))
-                continue;
-            coord_send(c, r, MESSAGE_LEAVE, &data);
-            called++;
-        }
-    }
-    buf_free(&data);
-}
-
-static void await_sent(struct coord *c)
-{
-    int64_t end = clock_ms() + SENT_MS;
-
-    while (!peers_all_sent(c->peers) && clock_ms() < end)
-        poll(NULL, 0, 1);
-}
-
-static enum parting parting_of(struct coord *c)
-{
-    const struct cause *cause = coord_known_cause(c);
-
-    if (!ends_job(c->run.ends))
-        return PARTING_DONE;
-    return cause && cause->how == HOW_PARENT_GONE ? PARTING_ORPHANS : PARTING_TOLD;
-}
-
-_Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
-{
-    if (c->root)
-        console_pump(root_console(c->root));
-    log_set_sink(NULL, NULL);
-    coord_see_keeper_off(c);
-    scribe_leave(c->setup->scribe, SCRIBE_EXIT_MS);
-    if (c->setup->meeting->sleepers)
-        sleepers_dismiss(c->setup->meeting->sleepers, code);
-    if (how == LEAVE_ALONE && c->root)
-        tell_to_leave(c, code);
-    if (how == LEAVE_AT_ONCE || how == LEAVE_ALONE)
-        await_sent(c);
-    if (c->root)
-        root_close(c->root);
-    if (how == LEAVE_AT_ONCE)
-        _exit(code);
-    if (how == LEAVE_ALONE)
-        peers_abort(c->peers, code);
-    peers_leave(c->peers, code, parting_of(c));
-}
 
 /* The cause goes with the outcome, with its age as of now. */
 static void add_cause(struct coord *c)
@@ -366,7 +295,7 @@ static bool is_cut_off(struct coord *c, int64_t now)
 {
     int64_t waited = now - c->run.lost_time;
 
-    if (c->run.ends < ENDS_PEER_LOST || c->root_heard > c->run.lost_time)
+    if (c->run.ends < ENDS_PEER_LOST || !c->run.awaits_root)
         return false;
     if (waited > ANSWER_MS / 2 && c->uplink) {
         coord_leave_parent(c);

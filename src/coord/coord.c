@@ -15,6 +15,7 @@
 #include "coord/alarm.h"
 #include "coord/attempt.h"
 #include "coord/closing.h"
+#include "coord/departure.h"
 #include "coord/events.h"
 #include "coord/messages.h"
 #include "coord/preempt.h"

@@ -54,22 +54,13 @@ static void name_lost(const struct coord *c, int link, struct cause *cause)
         cause->machine = c->setup->meeting->root_machine;
 }
 
-/* Returns the link that leads to the rank; -1: none does. */
-static int link_to(const struct coord *c, uint32_t rank)
-{
-    for (int i = 0; i < c->pulse.n; i++)
-        if ((uint32_t)c->pulse.links[i] == rank)
-            return i;
-    return -1;
-}
-
 /* False: all other ranks are neighbours. */
 static bool ask_others(struct coord *c)
 {
     int asked = 0;
 
     for (int r = 0; r < c->peers->size && asked < ASKED_MOST; r++) {
-        if (r == c->peers->rank || link_to(c, (uint32_t)r) >= 0)
+        if (r == c->peers->rank || pulse_link(&c->pulse, r) >= 0)
             continue;
         coord_send(c, r, MESSAGE_HERE, NULL);
         asked++;
@@ -84,10 +75,10 @@ static bool awaits_answers(struct coord *c, int64_t now)
 
     if (!c->asked) {
         c->asked = ask_others(c) ? now : 0;
+        c->answered = false;
         return c->asked;
     }
-    return c->heard <= c->asked &&
-           now - c->asked <= (patience > ANSWER_MIN_MS ? patience : ANSWER_MIN_MS);
+    return !c->answered && now - c->asked <= (patience > ANSWER_MIN_MS ? patience : ANSWER_MIN_MS);
 }
 
 /* Who is lost: this machine when it is cut off, else the neighbour behind link. silent: all n links
@@ -129,7 +120,7 @@ void coord_on_silence(struct coord *c, int link)
         return;
     cause = coord_own_cause(c, HOW_LOST, 0, EXIT_LAUNCHER, NULL);
     cause->pid = 0;
-    describe_silence(c, link, silent, n, hears_none && !(c->asked && c->heard > c->asked), cause);
+    describe_silence(c, link, silent, n, hears_none && !(c->asked && c->answered), cause);
     coord_fail(c, cause);
 }
 
@@ -150,7 +141,7 @@ static void on_death(struct coord *c, int link)
 static void hear(struct coord *c, const struct ringing *ringing, int64_t now)
 {
     enum { AWAKE_MS = 50 };
-    int link = link_to(c, ringing->rank);
+    int link = pulse_link(&c->pulse, (int)ringing->rank);
 
     if (ringing->what == RINGING_GATE && c->run.gate_entered && now - c->rung_for_gate > AWAKE_MS)
         coord_ring_for_gate(c, link);

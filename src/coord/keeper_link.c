@@ -2,12 +2,9 @@
 #include "coord/keeper_link.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "base/clock.h"
 
 enum { READ_LEAST = 4096 };
 
@@ -52,6 +49,8 @@ static void read_some(struct keeper_link *link)
 void keeper_link_send(struct keeper_link *link, enum message_type type, const void *data,
                       size_t len)
 {
+    if (link->leaves)
+        return;
     message_frame(&link->out, type, data, len);
     write_some(link);
 }
@@ -77,21 +76,25 @@ int keeper_link_next(struct keeper_link *link, enum message_type *type, struct b
     return 1;
 }
 
-/* The socket ends when the keeper does, since its children have no copy. */
-bool keeper_link_leave(struct keeper_link *link, int timeout_ms)
+void keeper_link_leave(struct keeper_link *link)
 {
-    int64_t end = clock_ms() + timeout_ms;
-    struct pollfd entry = {.fd = link->keeper.fd, .events = POLLIN};
-
     keeper_link_send(link, MESSAGE_LEAVE, NULL, 0);
+    link->leaves = true;
     shutdown(link->keeper.fd, SHUT_WR);
-    while (!link->gone && poll(&entry, 1, clock_poll_timeout(clock_ms(), end)) > 0) {
-        read_some(link);
-        link->in.len = 0;
-    }
+}
+
+/* The socket ends when the keeper does, since its children have no copy. */
+bool keeper_link_has_left(struct keeper_link *link)
+{
+    read_some(link);
+    link->in.len = link->at = 0;
+    return link->gone;
+}
+
+void keeper_link_close(struct keeper_link *link)
+{
     close(link->keeper.fd);
     link->keeper.fd = -1;
     if (link->gone)
         waitpid(link->keeper.pid, NULL, 0);
-    return link->gone;
 }

@@ -154,28 +154,33 @@ bool coord_pump_keeper(struct coord *c)
 
 /* ---- the other coordinators ---- */
 
+static void know_neighbour(struct coord *c, int link, uint32_t machine, int doorbell, uint64_t word,
+                           char *host)
+{
+    struct neighbour *neighbour = &c->neighbours[link];
+
+    neighbour->machine = (int)machine;
+    neighbour->host = host;
+    neighbour->address = c->setup->meeting->announce.hosts.items[machine].address;
+    neighbour->doorbell = doorbell;
+    neighbour->word = word;
+    coord_ring(c, link);
+    coord_write_will(c);
+}
+
 static void on_beat(struct coord *c, int from, const struct buf *payload)
 {
     struct unpack u = {.at = payload->data, .left = payload->len};
     uint32_t machine = unpack_u32(&u), doorbell = unpack_u32(&u);
     uint64_t word = (uint64_t)unpack_i64(&u);
     char *host = unpack_text(&u);
-    const struct hosts *hosts = &c->setup->meeting->announce.hosts;
-    bool known = machine < hosts->n && doorbell <= UINT16_MAX;
+    int link = pulse_link(&c->pulse, from);
+    bool known = machine < c->setup->meeting->announce.hosts.n && doorbell <= UINT16_MAX;
 
-    for (int i = 0; i < c->pulse.n && host && known; i++) {
-        if (c->pulse.links[i] != from || c->neighbours[i].host)
-            continue;
-        c->neighbours[i].machine = (int)machine;
-        c->neighbours[i].host = host;
-        c->neighbours[i].address = hosts->items[machine].address;
-        c->neighbours[i].doorbell = (int)doorbell;
-        c->neighbours[i].word = word;
-        coord_ring(c, i);
-        coord_write_will(c);
-        host = NULL;
-    }
-    free(host);
+    if (link >= 0 && host && known && !c->neighbours[link].host)
+        know_neighbour(c, link, machine, (int)doorbell, word, host);
+    else
+        free(host);
 }
 
 static void on_common(struct coord *c, struct buf *payload)
@@ -290,9 +295,10 @@ bool coord_pump_peers(struct coord *c)
 
     while ((rc = peers_receive(c->peers, &message)) == 1) {
         c->heard = clock_ms();
+        c->answered = true;
         pulse_heard(&c->pulse, message.from, c->heard);
         if (message.from == 0)
-            c->root_heard = c->heard;
+            coord_root_lives(c);
         if (c->root)
             root_heard(c->root, message.from, c->heard);
         any |= message.type != MESSAGE_BEAT;

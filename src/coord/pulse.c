@@ -10,11 +10,20 @@ void pulse_start(struct pulse *pulse, int rank, int size, int64_t timeout_ms, in
         silence_start(&pulse->silence[i], timeout_ms, now);
 }
 
-void pulse_heard(struct pulse *pulse, int from, int64_t now)
+int pulse_link(const struct pulse *pulse, int rank)
 {
     for (int i = 0; i < pulse->n; i++)
-        if (pulse->links[i] == from)
-            silence_heard(&pulse->silence[i], now);
+        if (pulse->links[i] == rank)
+            return i;
+    return -1;
+}
+
+void pulse_heard(struct pulse *pulse, int from, int64_t now)
+{
+    int link = pulse_link(pulse, from);
+
+    if (link >= 0)
+        silence_heard(&pulse->silence[link], now);
 }
 
 bool pulse_beat_due(struct pulse *pulse, int64_t now)

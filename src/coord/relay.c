@@ -155,10 +155,16 @@ void coord_pass_on_seeking(struct coord *c, int64_t now)
         coord_seek_root(c);
 }
 
+void coord_root_lives(struct coord *c)
+{
+    c->root_heard = clock_ms();
+    c->run.awaits_root = false;
+}
+
 void coord_on_root_lives(struct coord *c, int from)
 {
     if (from && from != c->uplink)
         return;
-    c->root_heard = clock_ms();
+    coord_root_lives(c);
     coord_send_to_children(c, MESSAGE_ROOT_LIVES, NULL);
 }

@@ -1,7 +1,6 @@
 /* remains: one step after the other, each of which looks and does not wait. */
 #include "coord/remains.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -16,7 +15,6 @@
 enum {
     PROCESSES_EVERY_MS = 20,
     FILES_EVERY_MS = 1000,
-    WAIT_STEP_MS = 5,
     KEEPER_EXIT_MS = 3000 /* for a keeper that was told to leave */
 };
 
@@ -163,21 +161,40 @@ void coord_hear_scribe(struct coord *c)
     }
 }
 
-void coord_see_keeper_off(struct coord *c)
+static void tell_keeper_to_leave(struct coord *c, int64_t now)
 {
-    pid_t scribe = c->setup->scribe->pid;
+    c->remains.leave_by = now + KEEPER_EXIT_MS;
+    if (c->keeper.keeper.fd >= 0)
+        keeper_link_leave(&c->keeper);
+    else if (c->remains.step == REMAINS_PROCESSES) /* those that KILL has not ended are left */
+        begin_files(c, now);
+}
 
-    if (c->keeper.keeper.fd >= 0 && !keeper_link_leave(&c->keeper, KEEPER_EXIT_MS) &&
-        c->keeper.keeper.pid > 1) {
+static void await_keeper(struct coord *c, int64_t now)
+{
+    bool has_left = keeper_link_has_left(&c->keeper);
+
+    if (!has_left && now < c->remains.leave_by)
+        return;
+    keeper_link_close(&c->keeper);
+    if (!has_left && c->keeper.keeper.pid > 1) {
         kill(c->keeper.keeper.pid, SIGKILL);
-        keeper_clean_after(scribe);
         c->remains.step = REMAINS_PROCESSES;
+        c->remains.next_look = now;
+        ending_begin(&c->remains.ending, now);
+    } else if (c->remains.step == REMAINS_KEEPER) {
+        begin_files(c, now);
     }
-    if (c->remains.step == REMAINS_KEEPER || c->remains.step == REMAINS_PROCESSES)
-        begin_files(c, clock_ms());
-    while (c->remains.step == REMAINS_FILES) {
-        coord_hear_scribe(c);
-        coord_end_remains(c, clock_ms());
-        poll(NULL, 0, WAIT_STEP_MS);
-    }
+}
+
+bool coord_see_keeper_off(struct coord *c, int64_t now)
+{
+    if (!c->remains.leave_by)
+        tell_keeper_to_leave(c, now);
+    if (c->keeper.keeper.fd >= 0)
+        await_keeper(c, now);
+    coord_hear_scribe(c);
+    coord_end_remains(c, now);
+    return c->keeper.keeper.fd < 0 &&
+           (c->remains.step == REMAINS_NONE || c->remains.step == REMAINS_ENDED);
 }

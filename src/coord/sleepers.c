@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "coord/signals.h"
 
@@ -138,26 +139,38 @@ int sleepers_connect(uint64_t key, int machine, struct err *err)
     return -1;
 }
 
+static int next_look(int64_t alone_until, const struct parent *parent)
+{
+    int in = clock_poll_timeout(clock_ms(), alone_until);
+
+    return parent->asks && (in < 0 || in > PARENT_ASK_MS) ? PARENT_ASK_MS : in;
+}
+
 int sleepers_sleep(int fd, int signals_fd, const struct parent *parent)
 {
     struct pollfd entries[] = {{.fd = fd, .events = POLLIN},
                                {.fd = signals_fd, .events = POLLIN},
                                {.fd = parent->fd, .events = POLLIN}};
+    int64_t alone_until = fd < 0 ? clock_ms() + SLEEPERS_ALONE_MS : CLOCK_NEVER;
     unsigned char byte;
+    int number;
 
-    for (;;) {
-        int number;
-
-        if (poll(entries, 3, parent->asks ? PARENT_ASK_MS : -1) < 0 && errno != EINTR)
+    while (clock_ms() < alone_until) {
+        if (poll(entries, 3, next_look(alone_until, parent)) < 0 && errno != EINTR)
             return EXIT_LAUNCHER;
-        if (entries[0].revents)
-            return read(fd, &byte, 1) == 1 ? byte : EXIT_LAUNCHER;
+        if (entries[0].revents) {
+            if (read(fd, &byte, 1) == 1)
+                return byte;
+            entries[0] = (struct pollfd){.fd = -1};
+            alone_until = clock_ms() + SLEEPERS_ALONE_MS;
+        }
         if (launch_parent_gone(parent, entries[2].revents))
             return EXIT_LAUNCHER;
         while ((number = signals_take())) {
             byte = (unsigned char)number;
-            if (send(fd, &byte, 1, MSG_NOSIGNAL) < 0)
+            if (entries[0].fd < 0 || send(fd, &byte, 1, MSG_NOSIGNAL) < 0)
                 return EXIT_SIGNAL_BASE + number;
         }
     }
+    return EXIT_LAUNCHER;
 }

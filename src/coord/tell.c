@@ -23,11 +23,12 @@ void coord_ring(struct coord *c, int link)
 /* A sign of life can wait until it is looked for. */
 void coord_send(struct coord *c, int to, enum message_type type, const struct buf *data)
 {
+    int link = pulse_link(&c->pulse, to);
+
     if (peers_send(c->peers, to, type, data ? data->data : NULL, data ? data->len : 0))
         return; /* the heartbeat finds it */
-    for (int i = 0; i < c->pulse.n && type != MESSAGE_BEAT; i++)
-        if (c->pulse.links[i] == to)
-            coord_ring(c, i);
+    if (link >= 0 && type != MESSAGE_BEAT)
+        coord_ring(c, link);
 }
 
 void coord_ring_for_gate(struct coord *c, int except)
@@ -105,7 +106,8 @@ void coord_write_will(struct coord *c)
         pack_u32(&data, c->neighbours[i].address);
         pack_u32(&data, (uint32_t)c->neighbours[i].doorbell);
     }
-    keeper_link_send(&c->keeper, MESSAGE_WILL, data.data, data.len);
+    if (c->keeper.keeper.fd >= 0)
+        keeper_link_send(&c->keeper, MESSAGE_WILL, data.data, data.len);
     buf_free(&data);
 }
 

@@ -29,7 +29,6 @@
 enum {
     SOCKET_FD = BIRTH_FIRST_FD,
     SCRIBE_FD,
-    CLEAN_STEP_MS = 5,
     ENTRIES = 6 /* of the poll, before those of the streams */
 };
 
@@ -243,13 +242,4 @@ enum cleaning keeper_clean_step(struct ending *progress, pid_t spared, struct st
         name_all(&procs, left);
     procs_free(&procs);
     return result;
-}
-
-void keeper_clean_after(pid_t spared)
-{
-    struct ending progress;
-
-    ending_begin(&progress, clock_ms());
-    while (keeper_clean_step(&progress, spared, NULL) == CLEANING)
-        poll(NULL, 0, CLEAN_STEP_MS);
 }

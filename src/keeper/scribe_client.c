@@ -160,28 +160,38 @@ int scribe_answer(struct scribe *scribe, enum scribe_how *how, struct err *why)
     return 1;
 }
 
-/* It leaves when all is done, and its end of the socket goes with it. */
-static void wait_for_its_end(int fd, int timeout_ms)
+static void hang_up(struct scribe *scribe)
 {
-    int64_t end = clock_ms() + timeout_ms;
-    struct pollfd entry = {.fd = fd, .events = POLLIN};
-    struct scribe_reply reply;
+    if (scribe->fd >= 0)
+        close(scribe->fd);
+    scribe->fd = -1;
+}
 
-    shutdown(fd, SHUT_WR);
-    while (poll(&entry, 1, clock_poll_timeout(clock_ms(), end)) > 0 &&
-           recv(fd, &reply, sizeof(reply), MSG_DONTWAIT) > 0)
-        continue;
+void scribe_let_go(struct scribe *scribe)
+{
+    if (scribe->fd >= 0)
+        shutdown(scribe->fd, SHUT_WR);
+}
+
+/* Its end of the socket goes with it, a moment before it can be reaped. */
+bool scribe_has_left(struct scribe *scribe)
+{
+    struct scribe_reply reply;
+    ssize_t n = 1;
+
+    while (scribe->fd >= 0 && n > 0)
+        n = recv(scribe->fd, &reply, sizeof(reply), MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        hang_up(scribe);
+    return scribe->pid <= 0 || waitpid(scribe->pid, NULL, WNOHANG) != 0;
 }
 
 void scribe_leave(struct scribe *scribe, int timeout_ms)
 {
     int64_t end = clock_ms() + timeout_ms;
 
-    if (scribe->fd >= 0) {
-        wait_for_its_end(scribe->fd, timeout_ms);
-        close(scribe->fd);
-        scribe->fd = -1;
-    }
-    while (scribe->pid > 0 && waitpid(scribe->pid, NULL, WNOHANG) == 0 && clock_ms() < end)
-        poll(NULL, 0, 1);
+    scribe_let_go(scribe);
+    while (!scribe_has_left(scribe) && clock_ms() < end)
+        poll(&(struct pollfd){.fd = scribe->fd, .events = POLLIN}, 1, 1);
+    hang_up(scribe);
 }

@@ -142,26 +142,33 @@ static bool may_have_missed_the_gate(const struct node *node, const struct node 
     return is_shaky(-1) && root->fate == FATE_LEFT && node->ended > root->ended && node->code;
 }
 
-/* Its elected rank was ended by MPI_Abort a moment before its own turn came. */
-static bool has_lost_its_elected_rank(const struct node *node)
-{
-    return node->sleeps && world_node(node->machine)->was_ended && node->code == EXIT_LAUNCHER;
-}
-
 /* It waits for a collective behind a lost machine, and has not met the others yet. */
 static bool is_still_opening(const struct node *node)
 {
     return is_shaky(-1) && !node->holds_signals && node->code == EXIT_LAUNCHER;
 }
 
-/* Of a machine that is well. Rank 0's code is for all as long as rank 0 is well. */
+/* A signal has ended it before it could tell anybody, perhaps before it had begun. */
+static bool has_left_in_the_opening(const struct node *node)
+{
+    return node->fate == FATE_EXITED && !node->holds_signals;
+}
+
+/* Rank 0's, unless a signal has ended somebody in the opening: then mpirun ends the others, and
+ * returns the first code that it gets. */
+static int job_code(void)
+{
+    return judge.has_exited && world.job_code >= 0 ? world.job_code : world_node(0)->code;
+}
+
+/* Of a machine that is well. The job's code is for all as long as rank 0 is well. */
 static void has_right_code(const struct node *node)
 {
     const struct node *root = world_node(0);
 
-    if (!is_shaky(0) && node->code != root->code && !may_have_missed_the_gate(node, root) &&
-        !has_lost_its_elected_rank(node) && !is_still_opening(node))
-        violated("rank %d leaves with %d, rank 0 with %d", node->index, node->code, root->code);
+    if (!is_shaky(0) && node->code != job_code() && !has_left_in_the_opening(node) &&
+        !may_have_missed_the_gate(node, root) && !is_still_opening(node))
+        violated("rank %d leaves with %d, the job with %d", node->index, node->code, job_code());
     if (!is_code_of_a_fact(node->code))
         violated("rank %d leaves with %d, which is the code of nothing that has happened",
                  node->index, node->code);

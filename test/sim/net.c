@@ -326,11 +326,11 @@ void net_abort_others(const struct node *node, int code)
 {
     if (node_is_cut(node))
         return;
-    if (world.job_code < 0)
+    if (world.job_code < 0) /* what mpirun returns; it ends each rank once */
         world.job_code = code;
     for (int i = 0; i < world.size; i++)
         if (i != node->index)
-            world_in(world_chance(ABORT_US), end_by_abort, world_node(i), code);
+            world_in(world_chance(ABORT_US), end_by_abort, world_node(i), world.job_code);
 }
 
 static _Noreturn void net_abort(struct peers *p, int code)

@@ -10,7 +10,8 @@ enum sizes {
     SMALL = 1,
     LARGE = 2,
     ALONE = 4,
-    MANY = 8, /* where rank 0 has two neighbours at least */
+    MANY = 8,   /* where rank 0 has two neighbours at least */
+    EIGHT = 16, /* where the words name ranks by number */
     ALL = SMALL | LARGE | ALONE,
     SOME = SMALL | LARGE
 };
@@ -18,10 +19,10 @@ enum sizes {
 static const struct {
     int machines;
     enum sizes of;
-} sizes[] = {{1, ALONE},        {2, SMALL},         {3, SMALL | MANY},
-             {7, SMALL | MANY}, {64, SMALL | MANY}, {1000, LARGE}};
+} sizes[] = {{1, ALONE}, {2, SMALL},         {3, SMALL | MANY}, {7, SMALL | MANY},
+             {8, EIGHT}, {64, SMALL | MANY}, {1000, LARGE}};
 
-/* machine: of the cause; 0, 1, or one of these. */
+/* machine: of the cause; its number, or one of these. */
 enum { ANY = -1, INNER = -2, LAST = -3 };
 
 static const struct scenario {
@@ -53,6 +54,13 @@ static const struct scenario {
      7, HOW_EXITED, 0, 0},
     {"rank 0's machine is lost", SOME, "lost=4000 run=9000 lost:0@trainers+100", ANY, HOW_NONE, ANY,
      0},
+    {"rank 0 answers in the millisecond in which it is asked", EIGHT,
+     "lost=10000 grace=500 run=1832 latency=30 sleepers=2 reader:0@stop+0=12863 "
+     "lost:3@start+2000 fail:5@start+2203=-11",
+     139, HOW_SIGNALED, 5, 0},
+    {"rank 0 answers while its keeper does not leave", EIGHT,
+     "lost=6000 grace=500 run=9000 fail:5@trainers+100=7 lost:3@stop+0 silent:0@over+0", 7,
+     HOW_EXITED, 5, 0},
     {"a machine is cut off for ever", SMALL, "lost=4000 run=9000 cut:last@trainers+100", 125,
      HOW_LOST, LAST, 0},
     {"rank 0's machine is cut off for ever", MANY, "lost=4000 run=9000 cut:0@trainers+100", 125,
@@ -88,6 +96,12 @@ static const struct scenario {
     {"a machine has another ip_config", SMALL, "check:last@start+0", 3, HOW_CHECK_FAILED, LAST, 0},
     {"servers leave early", SMALL, "run=90000 left:last@trainers+9", 125, HOW_LEFT_EARLY, LAST, 0},
     {"two ranks a machine", SMALL, "sleepers=2 fail:last@trainers+100=7", 7, HOW_EXITED, LAST, 0},
+    {"two signals in the opening, to two ranks", SMALL, "signal:0@start+0=15 signal:1@start+0=1",
+     143, HOW_NONE, ANY, 0},
+    {"so they come, one a moment after the other", SMALL,
+     "signal:1@start+90=1 signal:0@start+100=15", ANY, HOW_NONE, ANY, 0},
+    {"a signal in the opening ends the elected rank of an idle one", EIGHT,
+     "seed=17 sleepers=8 signal:0@start+200=2", 130, HOW_NONE, ANY, 0},
     {"MPI_Abort ends nobody else", SMALL, "deaf lost=4000 run=9000 lost:last@trainers+100", 125,
      HOW_LOST, LAST, 0},
 };
@@ -117,9 +131,7 @@ static int run(const struct scenario *s, int machines)
     const char *wrong;
     bool good;
 
-    schedule_begin(&schedule);
-    schedule.machines = machines;
-    if (schedule_parse(&schedule, s->words, &wrong)) {
+    if (schedule_make(&schedule, machines, s->words, &wrong)) {
         printf("%s: '%s' is not understood\n", s->name, wrong);
         return 1;
     }

@@ -48,7 +48,7 @@ const char *schedule_incident(enum incident_kind kind)
     return kinds[kind];
 }
 
-void schedule_begin(struct schedule *s)
+static void begin(struct schedule *s)
 {
     *s = (struct schedule){.seed = 1,
                            .machines = 1,
@@ -125,7 +125,7 @@ void schedule_draw(struct schedule *s, uint64_t seed, int machines)
     static const int losts[] = {2000, 4000, 10000, 60000};
     uint64_t state = state_of(seed);
 
-    schedule_begin(s);
+    begin(s);
     s->seed = seed;
     s->machines = one_of(&state, sizes, 15);
     s->latency_us = one_of(&state, latencies, 5);
@@ -263,6 +263,13 @@ int schedule_parse(struct schedule *s, const char *text, const char **wrong)
         text += len + (text[len] == ' ');
     }
     return 0;
+}
+
+int schedule_make(struct schedule *s, int machines, const char *text, const char **wrong)
+{
+    begin(s);
+    s->machines = machines;
+    return schedule_parse(s, text, wrong);
 }
 
 void schedule_print(const struct schedule *s, struct buf *out)

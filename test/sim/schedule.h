@@ -71,11 +71,12 @@ void schedule_draw(struct schedule *s, uint64_t seed, int machines);
 int schedule_parse(struct schedule *s, const char *text, const char **wrong);
 void schedule_print(const struct schedule *s, struct buf *out);
 
+/* For so many machines where everything goes well, then what the text says; returns as
+ * schedule_parse does. */
+int schedule_make(struct schedule *s, int machines, const char *text, const char **wrong);
+
 /* The machine with the largest subtree but for the first, in the binomial tree. */
 int schedule_inner(int machines);
-
-/* The defaults: one machine, everything goes well. */
-void schedule_begin(struct schedule *s);
 
 /* Writes the number'th way to make it smaller into *smaller; false: there are no more. Some ways
  * change nothing. */

@@ -95,6 +95,12 @@ static int run_random(uint64_t from, uint64_t to)
     return failed;
 }
 
+static int not_understood(const char *word)
+{
+    fprintf(stderr, "sim: '%s' is not understood\n", word);
+    return 2;
+}
+
 static int run_shown(const struct schedule *schedule, bool traces)
 {
     struct result result;
@@ -123,10 +129,9 @@ static int run_big(const char *what, int machines, const char *words)
     const char *wrong;
     bool good;
 
-    schedule_begin(&schedule);
-    schedule.machines = machines;
+    if (schedule_make(&schedule, machines, words, &wrong))
+        return not_understood(wrong);
     schedule.trainers = 16;
-    schedule_parse(&schedule, words, &wrong);
     good = runs_one(&schedule, false, true, &result);
     printf("%s, %d machines x %d processes: %s, code %d, %.1f s simulated\n", what, machines,
            schedule.trainers, good ? "all rules hold" : result.violation, result.code,
@@ -155,9 +160,8 @@ static int run_counts(void)
         struct result result;
         const char *wrong;
 
-        schedule_begin(&schedule);
-        schedule.machines = MACHINES;
-        schedule_parse(&schedule, jobs[i].words, &wrong);
+        if (schedule_make(&schedule, MACHINES, jobs[i].words, &wrong))
+            return not_understood(wrong);
         if (runs_one(&schedule, false, false, &result) &&
             result.root.sent <= jobs[i].root_sent * MACHINES &&
             result.root.received <= jobs[i].root_received * MACHINES &&
@@ -205,11 +209,8 @@ static int run_words(char **argv)
 
     if (!argv[0])
         return usage();
-    schedule_begin(&schedule);
-    if (schedule_parse(&schedule, argv[0], &wrong)) {
-        fprintf(stderr, "sim: '%s' is not understood\n", wrong);
-        return 2;
-    }
+    if (schedule_make(&schedule, 1, argv[0], &wrong))
+        return not_understood(wrong);
     return run_shown(&schedule, is(argv[1], "--trace"));
 }
 

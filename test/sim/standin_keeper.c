@@ -37,17 +37,26 @@ int keeper_link_next(struct keeper_link *link, enum message_type *type, struct b
     return machine_take(standin_node()->keeper, type, payload);
 }
 
-bool keeper_link_leave(struct keeper_link *link, int timeout_ms)
+void keeper_link_leave(struct keeper_link *link)
 {
-    int64_t end = clock_ms() + timeout_ms;
-    struct pollfd none = {.fd = -1};
-
     keeper_link_send(link, MESSAGE_LEAVE, NULL, 0);
-    while (!machine_is_gone(standin_node()->keeper) && clock_ms() < end)
-        poll(&none, 1, 1);
-    link->gone = machine_is_gone(standin_node()->keeper);
-    link->keeper.fd = -1;
+}
+
+bool keeper_link_has_left(struct keeper_link *link)
+{
+    struct sim_keeper *keeper = standin_node()->keeper;
+    enum message_type type;
+    struct buf payload;
+
+    while (machine_take(keeper, &type, &payload))
+        buf_free(&payload);
+    link->gone = machine_is_gone(keeper);
     return link->gone;
+}
+
+void keeper_link_close(struct keeper_link *link)
+{
+    link->keeper.fd = -1;
 }
 
 /* ---- the keeper as a process ---- */
@@ -66,13 +75,6 @@ enum cleaning keeper_clean_step(struct ending *progress, pid_t spared, struct st
 {
     (void)progress, (void)spared, (void)left;
     return machine_cleans(standin_node()->keeper) ? CLEANING : CLEANING_DONE;
-}
-
-void keeper_clean_after(pid_t spared)
-{
-    (void)spared;
-    while (machine_cleans(standin_node()->keeper))
-        poll(NULL, 0, 1);
 }
 
 const char *doing_what(enum doing *kind, int64_t *for_ms)
@@ -151,6 +153,17 @@ int scribe_answer(struct scribe *scribe, enum scribe_how *how, struct err *why)
     scribe->moved = clock_ms();
     *how = SCRIBE_REPLACE;
     return 1;
+}
+
+void scribe_let_go(struct scribe *scribe)
+{
+    (void)scribe;
+}
+
+bool scribe_has_left(struct scribe *scribe)
+{
+    (void)scribe;
+    return !standin_node()->scribe_hangs;
 }
 
 void scribe_leave(struct scribe *scribe, int timeout_ms)

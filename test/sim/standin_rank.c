@@ -277,10 +277,14 @@ int sleepers_sleep(int fd, int signals_fd, const struct parent *parent)
 {
     enum { LOOK_US = 100000 };
     const struct node *node = standin_node(), *elected = world_node(node->machine);
+    int64_t alone_until = WORLD_FOREVER;
 
     (void)fd, (void)signals_fd, (void)parent;
-    while (!node->told_to_wake && node_runs(elected))
+    while (!node->told_to_wake && world.now < alone_until) {
+        if (!node_runs(elected) && alone_until == WORLD_FOREVER)
+            alone_until = world.now + SLEEPERS_ALONE_MS * 1000;
         node_wait(LOOK_US);
+    }
     return node->told_to_wake ? node->told_to_wake - 1 : EXIT_LAUNCHER;
 }
 

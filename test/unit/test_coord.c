@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "coord/announce.h"
 #include "coord/doorbell.h"
+#include "coord/keeper_link.h"
 #include "coord/launch.h"
 #include "coord/peers.h"
 #include "coord/pulse.h"
@@ -116,6 +117,8 @@ START_TEST(who_fell_silent_together_is_counted)
     int silent[TREE_LINKS_MAX];
 
     pulse_start(&pulse, 0, 5, 1000, 0); /* neighbours 1, 2, 4 */
+    ck_assert_int_eq(pulse_link(&pulse, 4), 2);
+    ck_assert_int_eq(pulse_link(&pulse, 3), -1);
     for (int64_t t = 0; t <= 700; t += 100)
         ck_assert_int_eq(pulse_lost(&pulse, t), -1);
     pulse_heard(&pulse, 1, 250);
@@ -354,6 +357,29 @@ START_TEST(sleepers_leave_with_the_code_and_pass_signals_on)
 }
 END_TEST
 
+START_TEST(a_keeper_that_was_told_to_leave)
+{
+    struct keeper_link link = {.keeper = {.pid = -1}};
+    char bytes[64];
+    int pair[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    link.keeper.fd = pair[0];
+    keeper_link_leave(&link);
+    keeper_link_send(&link, MESSAGE_CREDIT, NULL, 0); /* it came late */
+    ck_assert_int_eq(read(pair[1], bytes, sizeof(bytes)), MESSAGE_HEADER);
+    ck_assert_int_eq(read(pair[1], bytes, sizeof(bytes)), 0);
+    ck_assert_int_eq(write(pair[1], bytes, MESSAGE_HEADER), MESSAGE_HEADER);
+    ck_assert(!keeper_link_has_left(&link));
+    close(pair[1]);
+    ck_assert(keeper_link_has_left(&link));
+    keeper_link_close(&link);
+    ck_assert_int_eq(link.keeper.fd, -1);
+    buf_free(&link.in);
+    buf_free(&link.out);
+}
+END_TEST
+
 /* Before Linux 5.3 there is no descriptor that tells it. */
 START_TEST(a_parent_that_is_asked_for)
 {
@@ -383,7 +409,11 @@ START_TEST(a_sleeper_without_its_elected_rank_leaves)
     sleepers_dismiss(s, 7);
     ck_assert_int_eq(sleepers_sleep(fd, signals_fd(), &PARENT_NONE), 7);
     ck_assert_int_eq(sleepers_sleep(fd, signals_fd(), &PARENT_NONE), EXIT_LAUNCHER);
+    signals_hold();
+    raise(SIGTERM); /* to all ranks of the machine, of which the elected one was the quickest */
+    ck_assert_int_eq(sleepers_sleep(fd, signals_fd(), &PARENT_NONE), EXIT_SIGNAL_BASE + SIGTERM);
     ck_assert_int_eq(sleepers_connect(key, 0, &err), -1);
+    ck_assert_int_eq(sleepers_sleep(-1, signals_fd(), &PARENT_NONE), EXIT_LAUNCHER);
 }
 END_TEST
 
@@ -464,6 +494,7 @@ UNIT_MAIN("coord", links_are_a_tree, links_are_few, a_message_finds_its_way_alon
           launchers_are_told_apart, singletons_are_refused_with_the_remedy,
           only_hydra_is_told_to_abort, announcement_arrives_as_sent,
           announcements_out_of_range_are_refused, sleepers_leave_with_the_code_and_pass_signals_on,
-          a_sleeper_without_its_elected_rank_leaves, a_parent_that_is_asked_for,
-          a_doorbell_is_heard, a_stranger_at_the_doorbell_makes_deaf_for_a_moment,
+          a_sleeper_without_its_elected_rank_leaves, a_keeper_that_was_told_to_leave,
+          a_parent_that_is_asked_for, a_doorbell_is_heard,
+          a_stranger_at_the_doorbell_makes_deaf_for_a_moment,
           without_its_address_or_a_key_there_is_no_doorbell)

@@ -110,7 +110,7 @@ START_TEST(test_keeper_killed)
     until(exists("here"));
     kill(keeper.pid, SIGKILL);
     ck_assert_int_eq(waitpid(keeper.pid, &status, 0), keeper.pid);
-    keeper_clean_after(scribe.pid);
+    unit_end_all(scribe.pid);
     ck_assert_int_eq(left_over(), 0);
     fd = folder_open(&seen.job_dir);
     ck_assert_int_ge(fd, 0);

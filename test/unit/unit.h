@@ -7,12 +7,14 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/folder.h"
 #include "base/mem.h"
@@ -66,13 +68,23 @@ static inline char *unit_content(const char *folder, const char *name)
     return text.data;
 }
 
+/* Ends what has come to this process, but for spared; 0: there is none. */
+static inline void unit_end_all(pid_t spared)
+{
+    struct ending progress;
+
+    ending_begin(&progress, clock_ms());
+    while (keeper_clean_step(&progress, spared, NULL) == CLEANING)
+        poll(NULL, 0, 5);
+}
+
 /* What the tests have started and not ended has come to this process. */
 static inline void unit_leave_nothing(void)
 {
     static const char *const places[] = {"/tmp", "/dev/shm"};
     char path[UNIT_PATH];
 
-    keeper_clean_after(0);
+    unit_end_all(0);
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         unit_place(path, places[i]);
         unit_remove(path);

@@ -1,0 +1,126 @@
+/* departure: a loop of its own, in which nothing is decided any more. */
+#include "coord/departure.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "coord/alarm.h"
+#include "coord/events.h"
+#include "coord/messages.h"
+#include "coord/relay.h"
+#include "coord/tell.h"
+#include "wire/pack.h"
+
+enum {
+    STEP_MS = 2,
+    SCRIBE_EXIT_MS = 1000, /* for a scribe whose file system may hang */
+    CALLED_MOST = 32,      /* ranks that rank 0 tells directly */
+    SENT_MS = 200          /* for LEAVE to get out of this rank */
+};
+
+/* ---- keeper and scribe ---- */
+
+/* One turn; fd: what is waited for. After the last gate the others may have gone, and MPI is left
+ * alone. */
+static void wait_and_answer(struct coord *c, int fd, bool answers)
+{
+    struct pollfd entry = {.fd = fd, .events = POLLIN};
+    int64_t now = clock_ms();
+
+    poll(&entry, 1, STEP_MS);
+    if (!answers)
+        return;
+    if (pulse_beat_due(&c->pulse, now))
+        coord_send_beat(c);
+    coord_hear_doorbell(c);
+    coord_pump_peers(c);
+    coord_pass_on_seeking(c, now);
+}
+
+static void see_off(struct coord *c, bool answers)
+{
+    struct scribe *scribe = c->setup->scribe;
+    int64_t end;
+
+    while (!coord_see_keeper_off(c, clock_ms()))
+        wait_and_answer(c, c->keeper.keeper.fd, answers);
+    end = clock_ms() + SCRIBE_EXIT_MS;
+    scribe_let_go(scribe);
+    while (!scribe_has_left(scribe) && clock_ms() < end)
+        wait_and_answer(c, scribe->fd, answers);
+}
+
+/* ---- the others ---- */
+
+/* Has rank r's outcome come, and that of the rank which is to pass on what it is told? The latter
+ * may have been lost since. */
+static bool is_reached(const struct coord *c, int r)
+{
+    int parent = tree_parent(r), lost = c->run.lost_machine;
+
+    return root_lacks(c->root, r) == CLOCK_NEVER && root_lacks(c->root, parent) == CLOCK_NEVER &&
+           (lost < 0 || c->setup->meeting->machine_of[parent] != lost);
+}
+
+/* Rank 0 tells all ranks, since MPI_Abort does not end them in the same way everywhere: along the
+ * tree, and directly those that may stand behind a gap in it. Any machine may be lost without its
+ * being known yet, so that of a small job all are told directly. */
+static void tell_to_leave(struct coord *c, int code)
+{
+    struct buf data = {0};
+    int called = 0;
+
+    pack_u32(&data, (uint32_t)code);
+    coord_send_to_children(c, MESSAGE_LEAVE, &data);
+    for (int reached = 0; reached < 2; reached++) {
+        for (int r = 1; r < c->peers->size && called < CALLED_MOST; r++) {
+            if (is_reached(c, r) != reached || (reached && !tree_parent(r)))
+                continue;
+            coord_send(c, r, MESSAGE_LEAVE, &data);
+            called++;
+        }
+    }
+    buf_free(&data);
+}
+
+static void await_sent(struct coord *c)
+{
+    int64_t end = clock_ms() + SENT_MS;
+
+    while (!peers_all_sent(c->peers) && clock_ms() < end)
+        poll(NULL, 0, 1);
+}
+
+static enum parting parting_of(struct coord *c)
+{
+    const struct cause *cause = coord_known_cause(c);
+
+    if (!ends_job(c->run.ends))
+        return PARTING_DONE;
+    return cause && cause->how == HOW_PARENT_GONE ? PARTING_ORPHANS : PARTING_TOLD;
+}
+
+_Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
+{
+    if (c->root)
+        console_pump(root_console(c->root));
+    log_set_sink(NULL, NULL);
+    see_off(c, how != LEAVE_TOGETHER);
+    if (!c->root && c->run.ends == ENDS_ABANDONED)
+        code = c->leave_code;
+    if (c->setup->meeting->sleepers)
+        sleepers_dismiss(c->setup->meeting->sleepers, code);
+    if (how == LEAVE_ALONE && c->root)
+        tell_to_leave(c, code);
+    if (how == LEAVE_AT_ONCE || how == LEAVE_ALONE)
+        await_sent(c);
+    if (c->root)
+        root_close(c->root);
+    if (how == LEAVE_AT_ONCE)
+        _exit(code);
+    if (how == LEAVE_ALONE)
+        peers_abort(c->peers, code);
+    peers_leave(c->peers, code, parting_of(c));
+}
