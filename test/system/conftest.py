@@ -15,6 +15,7 @@ import pytest
 from cluster import Cluster
 from job import Job
 from odd import as_user  # noqa: F401 (a fixture)
+from slurm import slurms, submit  # noqa: F401 (fixtures)
 from realdgl import checkpoint, dgl_environment, partitioned  # noqa: F401 (fixtures)
 
 MPIS = ("openmpi", "mpich")
@@ -167,6 +168,11 @@ def build_of(mpi):
         if not (folder / program).exists():
             pytest.fail(f"no '{program}' in {name}={folder}: run the tests by scripts/test")
     return folder
+
+
+@pytest.fixture
+def build():
+    return build_of
 
 
 @pytest.fixture(params=MPIS)

@@ -12,6 +12,8 @@ SEE = ("server: dump seen; serve", "trainer: dump seen; print text; connect")
 # on all machines.
 USER = 31997 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
+NOBODY = 65534
+
 
 def well(result):
     assert result.code == 0, result.said
@@ -36,12 +38,13 @@ def behind(it, *words, machine=None):
 @pytest.fixture
 def as_user():
     """as_user(job): its launcher and all below it run as an ordinary user, in a workspace that is
-    open to all. The user runs a copy of the program, since the build may be in root's home."""
+    open to all. The user runs a copy of the program, since the build may be in root's home.
+    whole: srun, too, is the user's, whom Slurm must find among the users."""
     folders = []
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
 
-    def change(it, *words, machine=None):
+    def change(it, *words, machine=None, whole=False):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="mt-o-", dir="/tmp"))
         folders.append(folder)
         for program in ("dgl-mpilaunch", "fake"):
@@ -58,8 +61,13 @@ def as_user():
             return environment()
 
         it.whole_environment = open_temporary
-        return behind(it, "setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", *words,
-                      machine=machine)
+        user = NOBODY if whole else USER
+        words = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *words]
+        if not whole:
+            return behind(it, *words, machine=machine)
+        srun = it.srun
+        it.srun = lambda: [*words, *srun()]
+        return it
 
     yield change
     for folder in folders:

@@ -14,7 +14,9 @@ import signal
 import subprocess
 import tempfile
 
-from cluster import pids, read_bytes
+import pytest
+
+from cluster import Cluster, read_bytes
 from job import Job
 from patience import wait_until
 
@@ -57,6 +59,10 @@ UnkillableStepTimeout=60
 {nodes}
 PartitionName=main Nodes=vm[0-{last}] Default=YES MaxTime=INFINITE OverSubscribe=YES State=UP
 """
+
+
+PLAIN, CGROUP = "plain", "cgroup"
+PLUGINS = {PLAIN: {}, CGROUP: {"tasks": "affinity,cgroup", "tracking": "cgroup"}}
 
 
 def is_possible():
@@ -143,6 +149,12 @@ class Slurm:
                    ["idle", str(self.cluster.size)], "all nodes are idle",
                    lambda: self.on("sinfo", "-N", "-l").stdout)
 
+    def revive(self, machine):
+        """Slurm would take a while to see that a machine is there again."""
+        for state in ("down", "resume"):
+            self.on("scontrol", "update", f"nodename=vm{machine}", f"state={state}", "reason=test")
+        self.wait_idle()
+
     def step_daemons(self, machine):
         """Returns the pids of the machine's slurmstepd."""
         return [pid for pid, where in self.cluster.processes().items() if where == machine
@@ -219,12 +231,15 @@ class SlurmJob(Job):
     def file(self, name):
         return self.workspace.parent / f"{self.workspace.name}.{name}"
 
+    def script_text(self):
+        return "#!/bin/bash\n" + self.batch.format(srun=shlex.join(self.srun()),
+                                                   mpirun=shlex.join(self.mpirun()))
+
     def words(self):
         if self.batch is None:
             return self.cluster.words("on", "0", *self.srun())
         script = self.file("sbatch")
-        script.write_text("#!/bin/bash\n" + self.batch.format(
-            srun=shlex.join(self.srun()), mpirun=shlex.join(self.mpirun())))
+        script.write_text(self.script_text())
         return self.cluster.words("on", "0", "sh", "-c", SUBMIT, "sh", "-o",
                                   str(self.file("out")), *self.allocation(),
                                   *self.batch_options, str(script))
@@ -236,6 +251,13 @@ class SlurmJob(Job):
     def job_id(self):
         return self.file("id").read_text().strip()
 
+    def said(self):
+        """What a batch script has printed by now."""
+        return self.file("out").read_text(errors="replace") if self.file("out").exists() else ""
+
+    def state(self):
+        return self.slurm.on("scontrol", "show", "job", self.job_id).stdout
+
     def cancel(self, *options):
         done = self.slurm.on("scancel", *options, self.job_id)
         assert done.returncode == 0, done.stderr
@@ -243,6 +265,43 @@ class SlurmJob(Job):
 
     def result(self, out, err, seconds):
         result = super().result(out, err, seconds)
-        if self.file("out").exists():
-            result.out += self.file("out").read_text(errors="replace")
+        result.out += self.said()
         return result
+
+
+@pytest.fixture(scope="session")
+def slurms(tmp_path_factory):
+    """slurms(kind): Slurm with the plugins of that kind on 4 machines of its own."""
+    with contextlib.ExitStack() as stack:
+        known = {}
+
+        def get(kind):
+            if not is_possible():
+                pytest.skip("Slurm's daemons need root")
+            if kind == CGROUP and not has_cgroups():
+                pytest.skip("no cgroup hierarchies of version 1")
+            if kind not in known:
+                machines = Cluster(tmp_path_factory.mktemp(f"sl-{kind}-") / "c", 4)
+                stack.callback(machines.down)
+                known[kind] = Slurm(machines, **PLUGINS[kind])
+                stack.callback(known[kind].down)
+            return known[kind]
+
+        yield get
+
+
+@pytest.fixture
+def submit(slurms, mpi, build, tmp_path):
+    """submit(kind, 'trainer 2: exit 3', batch='{srun}'): a job that has not been started."""
+    made = []
+
+    def get(kind, *script, batch=None, machines=4, **options):
+        new = SlurmJob(slurms(kind), build(mpi), mpi, tmp_path / f"w{len(made)}", machines)
+        new.script, new.batch = list(script), batch
+        new.options.update(options)
+        made.append(new)
+        return new
+
+    yield get
+    for each in made:
+        each.abandon()

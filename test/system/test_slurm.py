@@ -1,68 +1,27 @@
 """A real Slurm: srun, and batch scripts with srun and mpirun in them, under both MPIs; process
 tracking and task plugins as most sites have them, and without."""
 
-import contextlib
+import json
 import os
 import re
+import shlex
 import signal
 
 import pytest
 
 import slurm
-from conftest import build_of
-from cluster import Cluster
-from job import FOLDER
+from cluster import SOURCE, is_gone
 from odd import complaints
 from patience import wait_until
+from slurm import CGROUP, PLAIN, PLUGINS
 
-pytestmark = [pytest.mark.xdist_group("slurm"),
-              pytest.mark.skipif(not slurm.is_possible(), reason="Slurm's daemons need root")]
+pytestmark = pytest.mark.xdist_group("slurm")
 
 RUNS = ("server: serve", "trainer: connect; dump up; forever")
 GOOD = ("server: serve", "trainer: connect")
 SAVES = ("server: serve",
          *(f"trainer {k}: catch USR1; connect; dump up; await USR1; touch saved{k}"
            for k in range(4)))
-PLAIN, CGROUP = "plain", "cgroup"
-PLUGINS = {PLAIN: {}, CGROUP: {"tasks": "affinity,cgroup", "tracking": "cgroup"}}
-
-
-@pytest.fixture(scope="module")
-def slurms(tmp_path_factory):
-    """slurms(kind): Slurm with the plugins of that kind on 4 machines of its own."""
-    with contextlib.ExitStack() as stack:
-        known = {}
-
-        def get(kind):
-            if kind == CGROUP and not slurm.has_cgroups():
-                pytest.skip("no cgroup hierarchies of version 1")
-            if kind not in known:
-                machines = Cluster(tmp_path_factory.mktemp(f"sl-{kind}-") / "c", 4)
-                stack.callback(machines.down)
-                known[kind] = slurm.Slurm(machines, **PLUGINS[kind])
-                stack.callback(known[kind].down)
-            return known[kind]
-
-        yield get
-
-
-@pytest.fixture
-def submit(slurms, mpi, tmp_path):
-    """submit(kind, 'trainer 2: exit 3', batch='{srun}'): a job that has not been started."""
-    made = []
-
-    def get(kind, *script, batch=None, machines=4, **options):
-        new = slurm.SlurmJob(slurms(kind), build_of(mpi), mpi, tmp_path / f"w{len(made)}", machines)
-        new.script, new.batch = list(script), batch
-        new.options.update(options)
-        made.append(new)
-        return new
-
-    yield get
-    for each in made:
-        each.abandon()
-
-
 def up(it):
     return it.start().wait_for(*(f"up.trainer-{k}" for k in range(it.machines)))
 
@@ -98,6 +57,13 @@ def test_a_good_job(submit, start):
                                                           "SLURM_LOCALID", "SLURM_CPU_BIND"))]
         assert not step, f"{role} has {step}"
         assert seen["SLURM_JOB_ID"] and seen["SLURM_JOB_NODELIST"] == "vm[0-3]"
+
+
+def test_salloc(submit):
+    it = submit(CGROUP, *GOOD)
+    it.srun = lambda: ["salloc", *it.allocation(), *it.mpirun()]
+    result = it.run()
+    assert result.code == 0 and result.report["exit_code"] == 0, result.said
 
 
 def test_several_ranks_on_a_machine(submit):
@@ -194,6 +160,7 @@ def test_pre_emption_by_scancel(submit, mpi, kind, start):
     assert all_saved(it)
 
 
+@pytest.mark.parametrize("mpi", ["openmpi"])
 def test_the_time_limit_warns_first(submit):
     """sbatch --signal=USR1@60; here Slurm's shortest limit, a minute, is over at once."""
     it = submit(PLAIN, *SAVES, batch="{srun}", preempt_signal="USR1")
@@ -201,6 +168,45 @@ def test_the_time_limit_warns_first(submit):
     result = up(it).finish()
     assert (result.code, result.cause["how"]) == (75, "pre-empted"), result.said
     assert all_saved(it)
+
+
+TEMPLATE = SOURCE / "scripts/dgl-mpilaunch.sbatch"
+
+
+def filled_in(it):
+    """Returns the template with the four places changed that are the site's."""
+    text = TEMPLATE.read_text(encoding="ascii")
+    for pattern, own in ((r"--nodes=4 ", f"--nodes={it.machines} "),
+                         (r"--cpus-per-task=16 ", "--cpus-per-task=2 "),
+                         (r"# module load .*", f"PATH={it.build}:$PATH"),
+                         (r"job=\((.|\n)*?\)\n", f"job=({shlex.join(it.launcher()[1:])})\n")):
+        text, n = re.subn(pattern, lambda _, own=own: own, text)
+        assert n == 1, pattern
+    return text
+
+
+def test_the_template_is_queued_again(submit):
+    """Pre-empted once, the job ends with 75, is queued again and ends well."""
+    it = submit(CGROUP, "server: serve",
+                *(f"trainer {k}: catch USR1; connect; touch up{k}; wait go{k}; touch done{k}"
+                  for k in range(4)), batch="template")
+    it.script_text = lambda: filled_in(it)
+    it.allocation = lambda: []
+    it.start().wait_for(*(f"up{k}" for k in range(4)))
+    for k in range(4):
+        (it.workspace / f"up{k}").unlink()
+    it.cancel("-s", "USR1")
+    wait_until(lambda: "SIGUSR1" in it.said(), "the trainers have the signal", it.said)
+    for k in range(4):
+        (it.workspace / f"go{k}").touch()
+    wait_until(lambda: "Requeue" in it.state(), "it is queued again", it.state)
+    it.slurm.on("scontrol", "update", f"jobid={it.job_id}", "StartTime=now")
+    it.wait_for(*(f"up{k}" for k in range(4)))
+    result = it.finish()
+    assert result.code == 0, result.said
+    runs = list((it.workspace / "dgl-mpilaunch-runs").glob("2*/report.json"))
+    codes = sorted(json.loads(run.read_text())["exit_code"] for run in runs)
+    assert codes == [0, 75], result.said
 
 
 # ---- Slurm's own parts die ----
@@ -216,6 +222,21 @@ def test_a_step_daemon_is_killed(submit, mpi):
     assert (result.cause["how"], result.cause["host"]) == ("parent gone", "vm2"), result.said
 
 
+@pytest.mark.parametrize("mpi", ["openmpi"])
+def test_a_node_daemon_is_killed(submit):
+    """The job does not need it, and Slurm hears of its end when the daemon is there again."""
+    it = submit(PLAIN, "server: serve", "trainer: connect; dump up; wait go")
+    node = up(it).slurm.node_daemon(2)
+    os.kill(node, signal.SIGKILL)
+    wait_until(lambda: is_gone(node), "slurmd has ended")
+    (it.workspace / "go").touch()
+    wait_until(lambda: not it.own_processes(), "the job has ended")
+    it.slurm.start_node(2)
+    result, _ = it.end()
+    assert (result.code, result.report["exit_code"]) == (0, 0), result.said
+    it.slurm.wait_idle()
+
+
 def test_a_lost_machine(submit):
     it = submit(PLAIN, *RUNS, lost_timeout=3)
     it.srun_options = ["-K"]
@@ -224,7 +245,7 @@ def test_a_lost_machine(submit):
         result, _ = it.end()
         wait_until(lambda: not it.own_processes(), "the machine that is cut off has ended its part")
     assert (result.code, result.cause["host"]) == (125, "vm2"), result.said
-    it.slurm.wait_idle()
+    it.slurm.revive(2)
 
 
 def test_a_node_is_set_down(submit):
@@ -233,9 +254,35 @@ def test_a_node_is_set_down(submit):
     try:
         result = it.finish()
     finally:
-        it.slurm.on("scontrol", "update", "nodename=vm2", "state=resume")
+        it.slurm.revive(2)
     assert (result.code, result.cause["how"]) == (143, "told to stop"), result.said
-    it.slurm.wait_idle()
+
+
+# ---- others at the same time ----
+
+def test_two_jobs_on_the_same_nodes(submit):
+    """Steps of one allocation would wait for each other's CPUs; jobs share the nodes."""
+    first, second = (submit(CGROUP, *RUNS, batch="{srun}") for _ in range(2))
+    first.ip_config = [f"{ip} 31000" for ip in first.ip_config]
+    for it in (first, second):
+        it.batch_options = ["--oversubscribe"]
+        it.allocation = lambda: ["-N4", "--ntasks-per-node=1", "--cpus-per-task=1"]
+        up(it)
+    second.cancel()
+    assert second.end()[0].code == 143
+    assert first.process.poll() is None
+    first.cancel()
+    assert first.finish().code == 143
+
+
+@pytest.mark.parametrize("number", ["TERM", "KILL"])
+def test_an_ordinary_user_with_shared_memory_of_his_own(submit, as_user, number):
+    """Slurm KILLs rank, keeper and children at once, where it tracks processes by cgroups. What an
+    ordinary user leaves without --private_shm on, his next job sweeps (test_shm)."""
+    it = as_user(submit(CGROUP, "server: shm left 1; serve", RUNS[1], private_shm="on"),
+                 whole=True)
+    result = up(it).signal(signal.Signals["SIG" + number]).finish()
+    assert result.code in (137, -9), result.said
 
 
 # ---- what does not fit ----
