@@ -71,7 +71,8 @@ static void watch_reading(const struct options *options)
 
     watchdog_begin(watchdog_shorter(patience, PEERS_OPEN_TIMEOUT_MS / 2), EXIT_START_TIME,
                    "%s still waits to read '%s' (--ip_config) or another of the job's files "
-                   "(workspace '%s'): the file system does not answer; try 'ls' there by hand",
+                   "(workspace '%s'): the file system does not answer, or the name server where "
+                   "it has host names; try 'ls' there by hand",
                    launch_host(), options->ip_config, options->workspace);
 }
 

@@ -42,7 +42,8 @@ void announce_make(struct announce *a, const struct job *job)
         a->key = (uint64_t)(uintptr_t)a; /* still of this process; the user is checked as well */
     a->doorbell_key = random_key();
     copy_hosts(&a->hosts, &job->hosts);
-    buf_add(&a->ip_config, job->ip_config.data, job->ip_config.len);
+    if (!job->writes_ip_config)
+        buf_add(&a->ip_config, job->ip_config.data, job->ip_config.len);
     buf_add(&a->part_config, job->part_config.data, job->part_config.len);
 }
 

@@ -18,6 +18,7 @@
 #include "coord/messages.h"
 #include "coord/preempt.h"
 #include "coord/relay.h"
+#include "coord/report_files.h"
 #include "coord/root_end.h"
 #include "coord/signals.h"
 #include "coord/tell.h"
@@ -364,6 +365,7 @@ static void open_root(struct coord *c)
     c->root = root_open(job, meeting, c->peers->size, c->setup->scribe, give_credit, c, &err);
     if (err.code)
         coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
+    root_write_list(c->root);
     for (size_t i = 0; i < job->notices.n; i++)
         log_notice("%s", job->notices.items[i]);
     if (meeting->extra_ranks)

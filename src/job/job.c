@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/strv.h"
 #include "job/dgl.h"
+#include "job/resolve.h"
 
 /* The current directory as the shell names it, such as /home/u, and not as this machine alone
  * mounts it. The caller frees; NULL when there is none. */
@@ -87,14 +88,60 @@ static int read_config(struct job *job, const char *option, const char *path, st
     return rc;
 }
 
+const char *job_ip_config(const struct job *job)
+{
+    return job->writes_ip_config ? DGL_JOB_DIR_LATER "/" DGL_IP_CONFIG_NAME
+                                 : job->options.ip_config;
+}
+
+int job_use_port(struct job *job, int base, struct err *err)
+{
+    int last = base + job->options.num_servers - 1;
+
+    if (last > UINT16_MAX)
+        return err_set(err, EXIT_USAGE,
+                       "--port %d: the last of %d servers would listen on a port above %d; use %d "
+                       "or less",
+                       base, job->options.num_servers, UINT16_MAX,
+                       UINT16_MAX - job->options.num_servers + 1);
+    for (size_t i = 0; i < job->hosts.n; i++)
+        if (!job->hosts.items[i].has_port)
+            job->hosts.items[i].port = base;
+    buf_free(&job->ip_config);
+    hosts_text(&job->ip_config, &job->hosts);
+    return 0;
+}
+
+static bool lacks_port(const struct hosts *hosts)
+{
+    for (size_t i = 0; i < hosts->n; i++)
+        if (!hosts->items[i].has_port)
+            return true;
+    return false;
+}
+
+/* A file of addresses alone counts as it is: its ports are DGL's. */
+static int choose_list(struct job *job, struct err *err)
+{
+    const struct options *o = &job->options;
+    bool open = lacks_port(&job->hosts);
+
+    job->writes_ip_config = job->hosts.named || (o->port && open);
+    if (!job->writes_ip_config)
+        return 0;
+    job->finds_port = open && o->port <= 0 && o->num_servers;
+    return job_use_port(job, o->port > 0 ? o->port : HOSTS_DEFAULT_PORT, err);
+}
+
 static int read_hosts(struct job *job, struct err *err)
 {
     const struct options *o = &job->options;
 
-    if (read_config(job, "--ip_config", o->ip_config, &job->ip_config, err))
+    if (read_config(job, "--ip_config", o->ip_config, &job->ip_config, err) ||
+        hosts_parse_names(&job->hosts, file_shown(o->ip_config), job->ip_config.data,
+                          job->ip_config.len, o->num_servers, resolve_name, err))
         return -1;
-    return hosts_parse(&job->hosts, file_shown(o->ip_config), job->ip_config.data,
-                       job->ip_config.len, o->num_servers, err);
+    return choose_list(job, err);
 }
 
 static const char *plural(int n)
@@ -249,10 +296,42 @@ static void note_public(struct job *job)
     }
 }
 
+/* Does the command say the file's name itself, so that it would read the file that the list is to
+ * replace? */
+static bool names_file(const struct options *o)
+{
+    bool found = (o->command && strstr(o->command, o->ip_config)) ||
+                 (o->sampler_cmd && strstr(o->sampler_cmd, o->ip_config));
+
+    for (size_t i = 0; i < o->argv.n; i++)
+        found |= strstr(o->argv.items[i], o->ip_config) != NULL;
+    return found;
+}
+
+static void note_list(struct job *job)
+{
+    const struct options *o = &job->options;
+
+    if (!job->writes_ip_config)
+        return;
+    strv_addf(&job->notices,
+              "DGL gets a list of machines that the launcher has made of '%s', since %s; the "
+              "command finds it by \"$DGL_IP_CONFIG\", or by {ip_config} behind '--'",
+              file_shown(o->ip_config),
+              job->hosts.named ? "that has host names, which DGL cannot read"
+                               : "--port is given and some lines name no port");
+    if (names_file(o))
+        strv_addf(&job->notices,
+                  "the command names '%s' itself, which is another list; does it "
+                  "read that as its ip_config?",
+                  file_shown(o->ip_config));
+}
+
 static void make_notices(struct job *job)
 {
     const struct options *o = &job->options;
 
+    note_list(job);
     if (o->ssh_given)
         strv_add(&job->notices, "--ssh_port and --ssh_username are not used: mpirun or srun starts "
                                 "the ranks, by its own means");

@@ -32,7 +32,14 @@ const struct option_spec options_table[] = {
              "from rank 0's current folder."},
     {"ip_config", OPTION_TEXT, GROUP_WHAT, AT(ip_config), .metavar = "FILE", .required = true,
      .help = "The list of machines: one IPv4 address a line, and after it, if wanted, the port of "
-             "its first server (else 30050). Relative to the workspace, or absolute."},
+             "its first server (else 30050). Relative to the workspace, or absolute. Where a line "
+             "has a host name, or --port is given, the launcher writes a list of its own, which "
+             "the processes find by $DGL_IP_CONFIG or {ip_config}."},
+    {"port", OPTION_PORT, GROUP_WHAT, AT(port), .metavar = "PORT|auto",
+     .says = "30050; auto where the launcher writes the list",
+     .help = "The port of each machine's first server, where its line in ip_config names none. "
+             "auto: the first from 30050 on from which so many ports are free on all machines, "
+             "outside the ports that the kernel gives to clients."},
     {"part_config", OPTION_TEXT, GROUP_WHAT, AT(part_config), .metavar = "FILE", .required = true,
      .help = "The JSON file that DGL's partitioning wrote; it must have as many partitions as "
              "there are machines. Relative to the workspace, or absolute. With --num_servers 0 it "

@@ -90,6 +90,38 @@ START_TEST(good)
 }
 END_TEST
 
+START_TEST(ports)
+{
+    OK((char *)"--port=40000");
+    ck_assert(job.writes_ip_config && !job.finds_port);
+    ck_assert_str_eq(job_ip_config(&job), "{job_dir}/ip_config.txt");
+    ck_assert_int_eq(job.hosts.items[1].port, 40000);
+    ck_assert_uint_eq(job.ip_config.len, 30);
+    ck_assert_mem_eq(job.ip_config.data, "10.0.0.1 40000\n10.0.0.2 40000\n", 30);
+    ck_assert_uint_eq(job.notices.n, 1);
+    job_free(&job);
+    OK((char *)"--port=auto");
+    ck_assert(job.writes_ip_config && job.finds_port);
+    ck_assert_int_eq(job_use_port(&job, 30052, &err), 0);
+    ck_assert_mem_eq(job.ip_config.data, "10.0.0.1 30052\n10.0.0.2 30052\n", 30);
+    job_free(&job);
+    write_text("w/ports.txt", "10.0.0.1 5000\nlocalhost 5000\n");
+    WRONG(EXIT_USAGE, "ports.txt:2: 'localhost': rank 0's machine resolves this name to loopback",
+          (char *)"--ip_config=ports.txt");
+    write_text("w/ports.txt", "10.0.0.1 5000\n10.0.0.2\n");
+    OK((char *)"--ip_config=ports.txt", (char *)"--port=40000");
+    ck_assert_int_eq(job.hosts.items[0].port, 5000);
+    ck_assert_int_eq(job.hosts.items[1].port, 40000);
+    job_free(&job);
+    write_text("w/ports.txt", "10.0.0.1 5000\n10.0.0.2 5000\n");
+    OK((char *)"--ip_config=ports.txt", (char *)"--port=auto"); /* nothing is left to choose */
+    ck_assert(!job.writes_ip_config && !job.finds_port);
+    job_free(&job);
+    WRONG(EXIT_USAGE, "--port 65535: the last of 2 servers", (char *)"--port=65535",
+          (char *)"--num_servers=2");
+}
+END_TEST
+
 START_TEST(workspace)
 {
     char *with_slash = mem_printf("--workspace=%s/w//", folder);
@@ -147,8 +179,8 @@ START_TEST(configs)
     WRONG(EXIT_USAGE, "is not a regular file", (char *)"--ip_config=/dev/zero");
     write_text("w/ip.txt", "10.0.0.1\n10.0.0.2\n10.0.0.3\n");
     WRONG(EXIT_USAGE, "'data/g.json' has 2 partitions, but 'ip.txt' names 3 machines");
-    write_text("w/ip.txt", "10.0.0.1\nnode2\n");
-    WRONG(EXIT_USAGE, "ip.txt:2: 'node2': not an IPv4 address");
+    write_text("w/ip.txt", "10.0.0.1\nnode2.invalid\n");
+    WRONG(EXIT_USAGE, "ip.txt:2: 'node2.invalid': no IPv4 address, and no host name that");
     write_text("w/data/g.json", "{");
     write_text("w/ip.txt", "10.0.0.1\n10.0.0.2\n");
     WRONG(EXIT_USAGE, "data/g.json:1: this is no JSON text");
@@ -286,6 +318,6 @@ START_TEST(notices)
 }
 END_TEST
 
-UNIT_MAIN_WITH("job", set_up, tear_down, UNIT(good), UNIT(workspace), UNIT(logical_directory),
-               UNIT(configs), UNIT(too_many_clients), UNIT(identity), UNIT(run_dir), UNIT(passed),
-               UNIT(notices))
+UNIT_MAIN_WITH("job", set_up, tear_down, UNIT(good), UNIT(ports), UNIT(workspace),
+               UNIT(logical_directory), UNIT(configs), UNIT(too_many_clients), UNIT(identity),
+               UNIT(run_dir), UNIT(passed), UNIT(notices))
