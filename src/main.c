@@ -100,6 +100,14 @@ static int load(struct job *job, struct options *options, char **envp, struct er
     return rc;
 }
 
+/* At most, of those that rank 0 may be connected to; 0: to none. */
+static size_t machines_of(const struct coord_setup *setup)
+{
+    if (setup->peers->size == 1)
+        return 0;
+    return setup->job->finds_machines ? (size_t)setup->peers->size : setup->job->hosts.n;
+}
+
 /* Rank 0 loads the job, unless the options are wrong. Then all ranks meet and learn whether it can
  * run. 0, or -1 with err->code to leave with: 0 when the plan was only to be printed. */
 static int meet(struct coord_setup *setup, struct options *options, char **envp,
@@ -111,7 +119,7 @@ static int meet(struct coord_setup *setup, struct options *options, char **envp,
     int verdict = 0;
 
     if (is_first && !err->code && !load(setup->job, options, envp, err) &&
-        !launch_check_files(setup->peers->size > 1 ? setup->job->hosts.n : 0, err))
+        !launch_check_files(machines_of(setup), err))
         job = setup->job;
     if (is_first && job && dry_run)
         verdict = print_plan(job) ? EXIT_LAUNCHER : MEETING_DONE;

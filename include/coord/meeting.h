@@ -20,6 +20,7 @@ struct meeting {
     int root_machine;          /* rank 0's */
     int sleeps;                /* 1: another rank was elected on this machine */
     struct sleepers *sleepers; /* of this machine; NULL: none. The coordinator's to dismiss */
+    struct ports ports;        /* that the survey has found, held until this rank ends */
     char host[65];
     /* rank 0 only, indexed by rank after narrowing: */
     struct seat *seats;
@@ -31,10 +32,10 @@ struct meeting {
 /* A code for meeting_hold: there is nothing to run, all ranks leave with 0. */
 enum { MEETING_DONE = -1 };
 
-/* job: rank 0's; NULL elsewhere, and on rank 0 when it could not be loaded. code: 0, or what all
- * ranks are to leave with, MEETING_DONE included. 0; or -1 with err: on rank 0 err says why;
- * elsewhere the text is empty when rank 0 says it. */
-int meeting_hold(struct meeting *meeting, struct peers *peers, const struct job *job, int code,
+/* job: rank 0's, which gets here what only the machines can tell; NULL elsewhere, and on rank 0
+ * when it could not be loaded. code: 0, or what all ranks are to leave with, MEETING_DONE included.
+ * 0; or -1 with err: on rank 0 err says why; elsewhere the text is empty when rank 0 says it. */
+int meeting_hold(struct meeting *meeting, struct peers *peers, struct job *job, int code,
                  const struct launch *launch, struct err *err);
 
 void meeting_free(struct meeting *meeting);

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/strv.h"
 #include "job/hosts.h"
+#include "job/networks.h"
 #include "job/options.h"
 #include "job/partconf.h"
 
@@ -21,8 +22,10 @@ struct job {
     struct buf ip_config;   /* the file's bytes, or the launcher's own list */
     struct buf part_config; /* the file's bytes; empty when there is none */
     struct hosts hosts;
-    bool writes_ip_config;    /* the processes get the launcher's own list, not the user's file */
-    bool finds_port;          /* some machine's port is to be chosen: job_use_port */
+    bool writes_ip_config; /* the processes get the launcher's own list, not the user's file */
+    bool finds_machines;   /* the opening does: --ip_config auto; there are no hosts until then */
+    struct wanted wanted;  /* the network that the user wants then */
+    bool finds_port;       /* some machine's port is to be chosen: job_use_port */
     struct partconf partconf; /* num_parts 0 when there is none */
     struct strv passed;       /* rank 0's environment that travels to all machines, NAME=VALUE */
     struct strv passed_unless_set; /* the same, for machines without a value of their own */
@@ -43,6 +46,9 @@ const char *job_ip_config(const struct job *job);
 /* The servers of machines whose line names no port listen from base on. 0, or -1 with err
  * (EXIT_USAGE) when the last one's would be too high. */
 int job_use_port(struct job *job, int base, struct err *err);
+
+/* The job gets its machines; *hosts is emptied. 0, or -1 with err (EXIT_USAGE) as job_load. */
+int job_take_hosts(struct job *job, struct hosts *hosts, struct err *err);
 
 void job_free(struct job *job);
 

@@ -27,6 +27,8 @@ struct options {
     int num_omp_threads;    /* >= 1, or 0: not given */
     char *part_config;      /* as given; NULL only with num_servers 0 */
     char *ip_config;        /* as given */
+    char *machines;         /* --machines: host names in the order of the parts; NULL */
+    bool spare;             /* more machines than parts: the others stay idle */
     int port;               /* of the first servers; PORT_AUTO; 0: not given */
     char *graph_format;
     struct strv extra_envs; /* NAME=VALUE, literal, override everything */

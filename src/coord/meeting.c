@@ -31,6 +31,7 @@ static int announce_to_all(struct meeting *meeting, struct peers *peers, const s
     struct buf data = {0};
     int rc;
 
+    announce_free(announce);
     if (job)
         announce_make(announce, job);
     hello_sign(&data, own, code);
@@ -109,6 +110,52 @@ static void decide(struct meeting *meeting, const struct hello *hellos, size_t n
     free(seats);
 }
 
+/* Before anything else of this build travels: are all ranks of one? */
+static int compare_builds(struct peers *peers, const struct hello *own, struct err *err)
+{
+    size_t n = (size_t)peers->size;
+    struct answer answer = {0}, *answers = NULL;
+    struct hello *hellos = NULL;
+    struct err why = {0};
+    int rc;
+
+    if (!peers->rank) {
+        hellos = mem_calloc(n, sizeof(*hellos));
+        answers = mem_calloc(n, sizeof(*answers));
+    }
+    rc = peers_collect(peers, own, sizeof(*own), hellos, err);
+    if (!rc && hellos && answers && hello_check(hellos, n, &why))
+        for (size_t r = 0; r < n; r++)
+            answers[r].code = why.code;
+    if (!rc)
+        rc = peers_deal(peers, answers, sizeof(*answers), &answer, err);
+    free(hellos);
+    free(answers);
+    if (!rc && answer.code)
+        rc = err_set(err, answer.code, "%s", why.text);
+    return rc;
+}
+
+/* What rank 0 learns goes into the job, and into a second announcement. */
+static int survey(struct meeting *meeting, struct peers *peers, struct job *job,
+                  const struct hello *own, struct err *err)
+{
+    struct err why = {0};
+    bool same;
+
+    if (compare_builds(peers, own, err))
+        return -1;
+    if (survey_hold(peers, meeting->announce.survey, job, &meeting->ports, &why) && peers->rank) {
+        *err = why;
+        return -1;
+    }
+    if (!announce_to_all(meeting, peers, job, why.code, &own->build, &same, err))
+        return 0;
+    if (why.code)
+        *err = why;
+    return -1;
+}
+
 static void take_seat(struct meeting *meeting, const struct launch *launch, struct hello *own)
 {
     struct seat seat;
@@ -160,7 +207,7 @@ static int prepare(struct meeting *meeting, struct peers *peers, const struct as
     return err->code ? err_set(err, err->code, "%s", own.text) : 0;
 }
 
-int meeting_hold(struct meeting *meeting, struct peers *peers, const struct job *job, int code,
+int meeting_hold(struct meeting *meeting, struct peers *peers, struct job *job, int code,
                  const struct launch *launch, struct err *err)
 {
     struct assignment mine = {0};
@@ -170,6 +217,8 @@ int meeting_hold(struct meeting *meeting, struct peers *peers, const struct job 
     *meeting = (struct meeting){.one_each = launch->one_each};
     hello_make(&own, sizeof(struct seat), sizeof(struct assignment));
     if (announce_to_all(meeting, peers, job, code, &own.build, &same, err))
+        return -1;
+    if (same && meeting->announce.survey && survey(meeting, peers, job, &own, err))
         return -1;
     if (same)
         take_seat(meeting, launch, &own);
@@ -189,6 +238,7 @@ int meeting_hold(struct meeting *meeting, struct peers *peers, const struct job 
 void meeting_free(struct meeting *meeting)
 {
     announce_free(&meeting->announce);
+    ports_release(&meeting->ports);
     free(meeting->seats);
     free(meeting->machine_of);
     *meeting = (struct meeting){0};

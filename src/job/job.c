@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/strv.h"
 #include "job/dgl.h"
+#include "job/gathered.h"
 #include "job/resolve.h"
 
 /* The current directory as the shell names it, such as /home/u, and not as this machine alone
@@ -133,10 +134,27 @@ static int choose_list(struct job *job, struct err *err)
     return job_use_port(job, o->port > 0 ? o->port : HOSTS_DEFAULT_PORT, err);
 }
 
+static int expect_machines(struct job *job, struct err *err)
+{
+    const struct options *o = &job->options;
+
+    job->finds_machines = job->writes_ip_config = true;
+    job->finds_port = o->port <= 0 && o->num_servers;
+    if (networks_parse(&job->wanted, o->ip_config, err))
+        return -1;
+    return job_use_port(job, o->port > 0 ? o->port : HOSTS_DEFAULT_PORT, err);
+}
+
 static int read_hosts(struct job *job, struct err *err)
 {
     const struct options *o = &job->options;
 
+    if (networks_is_auto(o->ip_config))
+        return expect_machines(job, err);
+    if (o->machines)
+        return err_set(err, EXIT_USAGE,
+                       "--machines is for --ip_config auto; in '%s' the order of the lines counts",
+                       file_shown(o->ip_config));
     if (read_config(job, "--ip_config", o->ip_config, &job->ip_config, err) ||
         hosts_parse_names(&job->hosts, file_shown(o->ip_config), job->ip_config.data,
                           job->ip_config.len, o->num_servers, resolve_name, err))
@@ -159,7 +177,7 @@ static int read_partition(struct job *job, struct err *err)
         partconf_parse(&job->partconf, file_shown(o->part_config), job->part_config.data,
                        job->part_config.len, err))
         return -1;
-    if ((size_t)job->partconf.num_parts == job->hosts.n)
+    if (job->finds_machines || (size_t)job->partconf.num_parts == job->hosts.n)
         return 0;
     return err_set(err, EXIT_USAGE,
                    "'%s' has %d partition%s, but '%s' names %zu machine%s; each machine serves one "
@@ -188,6 +206,38 @@ static int check_size(const struct job *job, struct err *err)
                    "%zu machines with %d trainers of %d samplers are %" PRId64
                    " clients, more than DGL can number",
                    job->hosts.n, o->num_trainers, o->num_samplers, clients);
+}
+
+/* Is it neither private (RFC 1918), shared (RFC 6598), link-local nor loopback? */
+static bool is_public(uint32_t a)
+{
+    return a >> 24 != 10 && a >> 24 != 127 && a >> 20 != 0xac1 && a >> 16 != 0xc0a8 &&
+           a >> 16 != 0xa9fe && a >> 22 != 0x191;
+}
+
+static void note_public(struct job *job)
+{
+    for (size_t i = 0; i < job->hosts.n && job->options.num_servers; i++) {
+        if (!is_public(job->hosts.items[i].address))
+            continue;
+        strv_addf(&job->notices,
+                  "%s is a public address: DGL's servers run what anyone who reaches their ports "
+                  "sends them (dmlc/dgl issue 7874); use a private network or a firewall",
+                  job->hosts.items[i].ip);
+        return;
+    }
+}
+
+int job_take_hosts(struct job *job, struct hosts *hosts, struct err *err)
+{
+    const struct options *o = &job->options;
+
+    job->hosts = *hosts;
+    *hosts = (struct hosts){0};
+    if (check_size(job, err) || job_use_port(job, o->port > 0 ? o->port : HOSTS_DEFAULT_PORT, err))
+        return -1;
+    note_public(job);
+    return 0;
 }
 
 /* Makes the id of the UTC time, Slurm's id or the pid, and four random hex digits: two jobs with
@@ -276,36 +326,27 @@ static void note_reserved(struct job *job, const char *option, const struct strv
                       option, (int)strcspn(envs->items[i], "="), envs->items[i]);
 }
 
-/* Is it neither private (RFC 1918), shared (RFC 6598), link-local nor loopback? */
-static bool is_public(uint32_t a)
+static bool says(const struct options *o, const char *word)
 {
-    return a >> 24 != 10 && a >> 24 != 127 && a >> 20 != 0xac1 && a >> 16 != 0xc0a8 &&
-           a >> 16 != 0xa9fe && a >> 22 != 0x191;
-}
-
-static void note_public(struct job *job)
-{
-    for (size_t i = 0; i < job->hosts.n && job->options.num_servers; i++) {
-        if (!is_public(job->hosts.items[i].address))
-            continue;
-        strv_addf(&job->notices,
-                  "%s is a public address: DGL's servers run what anyone who reaches their ports "
-                  "sends them (dmlc/dgl issue 7874); use a private network or a firewall",
-                  job->hosts.items[i].ip);
-        return;
-    }
-}
-
-/* Does the command say the file's name itself, so that it would read the file that the list is to
- * replace? */
-static bool names_file(const struct options *o)
-{
-    bool found = (o->command && strstr(o->command, o->ip_config)) ||
-                 (o->sampler_cmd && strstr(o->sampler_cmd, o->ip_config));
+    bool found = (o->command && strstr(o->command, word)) ||
+                 (o->sampler_cmd && strstr(o->sampler_cmd, word));
 
     for (size_t i = 0; i < o->argv.n; i++)
-        found |= strstr(o->argv.items[i], o->ip_config) != NULL;
+        found |= strstr(o->argv.items[i], word) != NULL;
     return found;
+}
+
+/* Does the command seem to read another list than the launcher's? */
+static void note_command(struct job *job)
+{
+    const struct options *o = &job->options;
+
+    if (o->command && strstr(o->command, "{ip_config}"))
+        strv_addf(&job->notices, "{ip_config} stays as it is in a quoted command; write "
+                                 "\"$DGL_IP_CONFIG\" there");
+    else if (says(o, "ip_config") && !says(o, "DGL_IP_CONFIG") && !says(o, "{ip_config}"))
+        strv_addf(&job->notices, "does the command name an ip_config of its own? The servers read "
+                                 "the launcher's list, \"$DGL_IP_CONFIG\"");
 }
 
 static void note_list(struct job *job)
@@ -314,17 +355,15 @@ static void note_list(struct job *job)
 
     if (!job->writes_ip_config)
         return;
+    note_command(job);
+    if (job->finds_machines)
+        return;
     strv_addf(&job->notices,
               "DGL gets a list of machines that the launcher has made of '%s', since %s; the "
               "command finds it by \"$DGL_IP_CONFIG\", or by {ip_config} behind '--'",
               file_shown(o->ip_config),
               job->hosts.named ? "that has host names, which DGL cannot read"
                                : "--port is given and some lines name no port");
-    if (names_file(o))
-        strv_addf(&job->notices,
-                  "the command names '%s' itself, which is another list; does it "
-                  "read that as its ip_config?",
-                  file_shown(o->ip_config));
 }
 
 static void make_notices(struct job *job)
@@ -340,7 +379,8 @@ static void make_notices(struct job *job)
     note_reserved(job, "--server_env", &o->server_env);
     note_reserved(job, "--trainer_env", &o->trainer_env);
     note_reserved(job, "--sampler_env", &o->sampler_env);
-    note_public(job);
+    if (!job->finds_machines)
+        note_public(job);
 }
 
 int job_load(struct job *job, struct options *options, char **envp, struct err *err)
@@ -353,7 +393,7 @@ int job_load(struct job *job, struct options *options, char **envp, struct err *
         return -1;
     take_environment(job, envp);
     make_notices(job);
-    return 0;
+    return job->options.dry_run && job->finds_machines ? gathered_pretend(job, err) : 0;
 }
 
 void job_free(struct job *job)

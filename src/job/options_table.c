@@ -30,11 +30,19 @@ const struct option_spec options_table[] = {
     {"workspace", OPTION_TEXT, GROUP_WHAT, AT(workspace), .metavar = "DIR", .required = true,
      .help = "The folder, on every machine, in which all processes start. A relative path counts "
              "from rank 0's current folder."},
-    {"ip_config", OPTION_TEXT, GROUP_WHAT, AT(ip_config), .metavar = "FILE", .required = true,
+    {"ip_config", OPTION_TEXT, GROUP_WHAT, AT(ip_config), .metavar = "FILE|auto[:NETWORK]",
+     .required = true,
      .help = "The list of machines: one IPv4 address a line, and after it, if wanted, the port of "
              "its first server (else 30050). Relative to the workspace, or absolute. Where a line "
              "has a host name, or --port is given, the launcher writes a list of its own, which "
-             "the processes find by $DGL_IP_CONFIG or {ip_config}."},
+             "the processes find by $DGL_IP_CONFIG or {ip_config}. 'auto' makes the list of the "
+             "machines on which mpirun has started ranks, in the order of ranks, with the "
+             "addresses of the fastest network on which they reach each other; auto:eth1 or "
+             "auto:10.0.0.0/8 name the network."},
+    {"machines", OPTION_TEXT, GROUP_WHAT, AT(machines), .metavar = "LIST",
+     .says = "the order of ranks",
+     .help = "With --ip_config auto, the order in which machines get the partitions: a comma list "
+             "of host names as the machines call themselves."},
     {"port", OPTION_PORT, GROUP_WHAT, AT(port), .metavar = "PORT|auto",
      .says = "30050; auto where the launcher writes the list",
      .help = "The port of each machine's first server, where its line in ip_config names none. "
