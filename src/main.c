@@ -1,6 +1,7 @@
 /* main: wiring: options, the scribe, the keeper, MPI, the meeting, the coordinator. It decides only
  * who answers --help, --version and --dry_run.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,31 @@ static _Noreturn void sleep_until_over(struct coord_setup *setup)
     peers_leave(setup->peers, code, false);
 }
 
+/* A rank of a machine that the job does not use. A signal is for the job: the ranks that run it get
+ * it too. */
+static _Noreturn void idle_until_over(struct coord_setup *setup)
+{
+    enum { LOOK_MS = 250 };
+    int code = EXIT_LAUNCHER;
+
+    dismiss_keeper(setup);
+    signals_hold();
+    signals_watch(setup->meeting->announce.preempt_signal);
+    while (!peers_woken(setup->peers, &code)) {
+        struct pollfd entries[] = {{.fd = signals_fd(), .events = POLLIN},
+                                   {.fd = setup->parent.fd, .events = POLLIN}};
+
+        poll(entries, 2, LOOK_MS);
+        while (signals_take())
+            ;
+        if (launch_parent_gone(&setup->parent, entries[1].revents)) {
+            code = EXIT_LAUNCHER;
+            break;
+        }
+    }
+    peers_leave(setup->peers, code, false);
+}
+
 static _Noreturn void leave_early(const struct err *err)
 {
     log_error("%s", err->text);
@@ -243,6 +269,8 @@ int main(int argc, char **argv)
         peers_assemble(setup.peers); /* MPICH's mpirun kills those that have not left yet */
         peers_leave(setup.peers, err.code, false);
     }
+    if (meeting.is_spare)
+        idle_until_over(&setup);
     if (meeting.sleeps)
         sleep_until_over(&setup);
     coord_run(&setup);

@@ -25,7 +25,8 @@ struct job {
     bool writes_ip_config; /* the processes get the launcher's own list, not the user's file */
     bool finds_machines;   /* the opening does: --ip_config auto; there are no hosts until then */
     struct wanted wanted;  /* the network that the user wants then */
-    bool finds_port;       /* some machine's port is to be chosen: job_use_port */
+    bool cut; /* the file has more lines than there are parts, and those stay idle (--spare) */
+    bool finds_port;          /* some machine's port is to be chosen: job_use_port */
     struct partconf partconf; /* num_parts 0 when there is none */
     struct strv passed;       /* rank 0's environment that travels to all machines, NAME=VALUE */
     struct strv passed_unless_set; /* the same, for machines without a value of their own */

@@ -368,10 +368,13 @@ static void open_root(struct coord *c)
     root_write_list(c->root);
     for (size_t i = 0; i < job->notices.n; i++)
         log_notice("%s", job->notices.items[i]);
-    if (meeting->extra_ranks)
+    if (meeting->extra_ranks > meeting->spare_ranks)
         log_notice("%d of the ranks sleep until the end, because each machine needs one; '%s' "
                    "starts one a machine",
-                   meeting->extra_ranks, meeting->one_each);
+                   meeting->extra_ranks - meeting->spare_ranks, meeting->one_each);
+    if (meeting->spare_ranks)
+        log_notice("%.*s: not needed, idle until the end (--spare)", (int)meeting->spare_hosts.len,
+                   meeting->spare_hosts.data);
     log_verbose("%d machines, %s", c->peers->size, c->peers->name);
 }
 

@@ -9,8 +9,6 @@
 #include "base/file.h"
 #include "job/networks_text.h"
 
-enum { SHOWN_MAX = 8 };
-
 static const char *plural(size_t n)
 {
     return n == 1 ? "" : "s";
@@ -33,19 +31,6 @@ static int fail_counts(const struct job *job, size_t machines, struct err *err)
                    "idle",
                    file, parts, plural(parts), machines, machines, parts, plural(parts),
                    machines - parts);
-}
-
-static void note_idle(struct job *job, const struct machines *machines, size_t first)
-{
-    struct buf names = {0};
-
-    for (size_t m = first; m < machines->n && m < first + SHOWN_MAX; m++)
-        buf_addf(&names, "%s%.64s", m > first ? ", " : "", machines->sites[m]->host);
-    if (machines->n > first + SHOWN_MAX)
-        buf_addf(&names, " and %zu more", machines->n - first - SHOWN_MAX);
-    strv_addf(&job->notices, "%zu of %zu machines stay idle (--spare): %.*s", machines->n - first,
-              machines->n, (int)names.len, names.data);
-    buf_free(&names);
 }
 
 /* Rank 0 leads the job, so that its machine cannot be one that stays idle. */
@@ -73,7 +58,6 @@ int gathered_order(struct job *job, struct machines *machines, struct err *err)
         return fail_counts(job, machines->n, err);
     if (check_first(machines, parts, err))
         return -1;
-    note_idle(job, machines, parts);
     machines->n = parts;
     return 0;
 }

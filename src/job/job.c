@@ -127,7 +127,7 @@ static int choose_list(struct job *job, struct err *err)
     const struct options *o = &job->options;
     bool open = lacks_port(&job->hosts);
 
-    job->writes_ip_config = job->hosts.named || (o->port && open);
+    job->writes_ip_config = job->hosts.named || job->cut || (o->port && open);
     if (!job->writes_ip_config)
         return 0;
     job->finds_port = open && o->port <= 0 && o->num_servers;
@@ -159,7 +159,7 @@ static int read_hosts(struct job *job, struct err *err)
         hosts_parse_names(&job->hosts, file_shown(o->ip_config), job->ip_config.data,
                           job->ip_config.len, o->num_servers, resolve_name, err))
         return -1;
-    return choose_list(job, err);
+    return 0;
 }
 
 static const char *plural(int n)
@@ -179,13 +179,21 @@ static int read_partition(struct job *job, struct err *err)
         return -1;
     if (job->finds_machines || (size_t)job->partconf.num_parts == job->hosts.n)
         return 0;
+    if (o->spare && (size_t)job->partconf.num_parts < job->hosts.n) {
+        job->hosts.n = (size_t)job->partconf.num_parts;
+        job->cut = true;
+        return 0;
+    }
     return err_set(err, EXIT_USAGE,
                    "'%s' has %d partition%s, but '%s' names %zu machine%s; each machine serves one "
-                   "partition: partition the graph into %zu, or list %d machine%s",
+                   "partition: partition the graph into %zu, or list %d machine%s%s",
                    file_shown(o->part_config), job->partconf.num_parts,
                    plural(job->partconf.num_parts), file_shown(o->ip_config), job->hosts.n,
                    plural((int)job->hosts.n), job->hosts.n, job->partconf.num_parts,
-                   plural(job->partconf.num_parts));
+                   plural(job->partconf.num_parts),
+                   (size_t)job->partconf.num_parts < job->hosts.n
+                       ? ", or let the last lines' stay idle by --spare"
+                       : "");
 }
 
 /* DGL and the plan count in ints. */
@@ -363,6 +371,7 @@ static void note_list(struct job *job)
               "command finds it by \"$DGL_IP_CONFIG\", or by {ip_config} behind '--'",
               file_shown(o->ip_config),
               job->hosts.named ? "that has host names, which DGL cannot read"
+              : job->cut       ? "that names more machines than there are partitions (--spare)"
                                : "--port is given and some lines name no port");
 }
 
@@ -389,7 +398,8 @@ int job_load(struct job *job, struct options *options, char **envp, struct err *
     *options = (struct options){0};
     make_id(job, envp);
     if (find_workspace(job, envp, err) || read_hosts(job, err) || read_partition(job, err) ||
-        check_size(job, err) || find_run_dir(job, envp, err))
+        (!job->finds_machines && choose_list(job, err)) || check_size(job, err) ||
+        find_run_dir(job, envp, err))
         return -1;
     take_environment(job, envp);
     make_notices(job);

@@ -43,6 +43,10 @@ const struct option_spec options_table[] = {
      .says = "the order of ranks",
      .help = "With --ip_config auto, the order in which machines get the partitions: a comma list "
              "of host names as the machines call themselves."},
+    {"spare", OPTION_FLAG, GROUP_WHAT, AT(spare),
+     .help = "Where there are more machines than partitions, those beyond them stay idle until the "
+             "end: the last of the order or of the file, and ranks whose machine is not in the "
+             "file. Without it that is an error."},
     {"port", OPTION_PORT, GROUP_WHAT, AT(port), .metavar = "PORT|auto",
      .says = "30050; auto where the launcher writes the list",
      .help = "The port of each machine's first server, where its line in ip_config names none. "

@@ -1,6 +1,7 @@
 """The launcher's own ip_config: of host names, with another port, of the machines themselves."""
 
 import contextlib
+import signal
 import subprocess
 
 import pytest
@@ -136,6 +137,48 @@ def test_another_number_of_parts(openmpi, parts):
     it = auto(openmpi(machines=2))
     write_partition(it.workspace / "data", parts)
     refused(it.run(), f"{parts} partition", "the ranks are on 2 machines")
+
+
+# ---- --spare ----
+
+def test_more_machines_than_parts(job):
+    it = auto(job(machines=4), machines="vm1, vm0")
+    it.more = ["--spare"]
+    write_partition(it.workspace / "data", 2)
+    expect(it.run(), with_port([it.ip_config[1], it.ip_config[0]]),
+           "vm2, vm3: not needed, idle until the end (--spare)", hosts=["vm1", "vm0"])
+
+
+def test_more_lines_than_parts(openmpi):
+    it = reading(openmpi(machines=4))
+    write_partition(it.workspace / "data", 3)
+    it.more = ["--spare"]
+    expect(it.run(), with_port(it.ip_config[:3]), "vm3: not needed", "more machines than there are")
+
+
+def test_ranks_that_are_not_in_the_file(job):
+    it = job("server: serve", "trainer 1: exit 7", "trainer: forever", machines=2)
+    it.hosts = it.cluster.ips
+    it.more = ["--spare"]
+    result = it.run()
+    assert result.code == 7, result.said
+    said_all(result, "vm2, vm3: not needed", "trainer 1 on vm1")
+
+
+def test_a_job_with_spare_machines_is_told_to_stop(job):
+    it = job("server: serve", "trainer: touch up; forever", machines=2)
+    it.hosts = it.cluster.ips
+    it.more = ["--spare"]
+    it.let_ranks_report()
+    result = it.start().wait_for("up").signal(signal.SIGTERM).finish()
+    assert result.code == {"openmpi": 1, "mpich": 143}[it.mpi], result.said
+
+
+def test_rank_0_cannot_be_spare(openmpi):
+    it = openmpi(machines=2)
+    it.hosts, it.ip_config = it.cluster.ips, it.cluster.ips[2:]
+    it.more = ["--spare"]
+    refused(it.run(), "rank 0, on vm0, leads the job")
 
 
 # ---- ports ----
