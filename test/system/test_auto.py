@@ -206,18 +206,33 @@ def test_a_port_that_one_machine_lacks(openmpi):
         expect(it.run(), with_port(it.ip_config, 30054))
 
 
+def late(it):
+    """Its servers listen 2 s after they were started."""
+    it.command = [f'cat "$DGL_IP_CONFIG"; exec {it.build}/fake '
+                  f'"server: touch up; sleep 2; serve" "trainer: connect"']
+    return it
+
+
+def end_both(jobs):
+    """Returns the results; each job sees the other's processes."""
+    results = [it.end()[0] for it in jobs]
+    assert [result.code for result in results] == [0, 0], "".join(r.said for r in results)
+    return results
+
+
 def test_two_jobs_at_the_same_time(make):
     """Each chooses before the other's servers listen."""
-    jobs = [auto(make(mpi, num_servers=2)) for mpi in ("openmpi", "mpich")]
-    for it in jobs:
-        it.command = [f'cat "$DGL_IP_CONFIG"; exec {it.build}/fake '
-                      f'"server: touch up.$DGL_SERVER_ID; sleep 2; serve" "trainer: connect"']
-    for it in jobs:
-        it.start()
-    results = [it.end()[0] for it in jobs]  # each sees the other's processes
-    ports = [int((result.run_dir / "ip_config.txt").read_text().split()[1]) for result in results]
-    assert [result.code for result in results] == [0, 0], "".join(r.said for r in results)
+    jobs = [late(auto(make(mpi, num_servers=2))).start() for mpi in ("openmpi", "mpich")]
+    ports = [int((result.run_dir / "ip_config.txt").read_text().split()[1])
+             for result in end_both(jobs)]
     assert abs(ports[0] - ports[1]) >= 2, ports
+
+
+def test_a_job_beside_one_with_a_file(openmpi):
+    first = late(openmpi(machines=2)).start().wait_for("up")
+    second = auto(openmpi(machines=2))
+    results = end_both([second.start(), first])
+    assert results[0].report["attempts"][0]["machines"][0]["port"] == 30051
 
 
 # ---- --dry_run ----
