@@ -185,11 +185,12 @@ static _Noreturn void idle_until_over(struct coord_setup *setup)
 {
     enum { LOOK_MS = 250 };
     int code = EXIT_LAUNCHER;
+    bool outside = false;
 
     dismiss_keeper(setup);
     signals_hold();
     signals_watch(setup->meeting->announce.preempt_signal);
-    while (!peers_woken(setup->peers, &code)) {
+    while (!peers_woken(setup->peers, &code, &outside)) {
         struct pollfd entries[] = {{.fd = signals_fd(), .events = POLLIN},
                                    {.fd = setup->parent.fd, .events = POLLIN}};
 
@@ -201,7 +202,7 @@ static _Noreturn void idle_until_over(struct coord_setup *setup)
             break;
         }
     }
-    peers_leave(setup->peers, code, false);
+    peers_leave(setup->peers, code, outside);
 }
 
 static _Noreturn void leave_early(const struct err *err)

@@ -27,8 +27,8 @@ struct peers_ops {
     void (*stay)(struct peers *p);
     int (*narrow)(struct peers *p, bool stay, struct err *err);
     int (*spare)(struct peers *p, bool is_spare, struct err *err); /* this and the next two: NULL */
-    void (*wake)(struct peers *p, int code);                       /* where no rank can be spare */
-    bool (*woken)(struct peers *p, int *code);
+    void (*wake)(struct peers *p, int code, bool outside);         /* where no rank can be spare */
+    bool (*woken)(struct peers *p, int *code, bool *outside);
     int (*send)(struct peers *p, int to, enum message_type type, const void *data, size_t len);
     int (*receive)(struct peers *p, struct peers_message *message);
     bool (*all_sent)(struct peers *p);
@@ -89,11 +89,12 @@ int peers_narrow(struct peers *p, bool stay, struct err *err);
  * that the job does not use, so that nobody there could wake them. */
 int peers_spare(struct peers *p, bool is_spare, struct err *err);
 
-/* Rank 0 wakes the spare ranks, if there are any; waits a second at most. */
-void peers_wake(struct peers *p, int code);
+/* Rank 0 wakes the spare ranks, if there are any, with what it leaves with; waits a second at most.
+ */
+void peers_wake(struct peers *p, int code, bool outside);
 
-/* A spare rank: has rank 0 woken it, to leave with that code? */
-bool peers_woken(struct peers *p, int *code);
+/* A spare rank: has rank 0 woken it? Then it leaves with these. */
+bool peers_woken(struct peers *p, int *code, bool *outside);
 
 /* Waits until all ranks have called it, or for five seconds: before they leave together without
  * having run a gate. Not while a child lives. */

@@ -85,7 +85,7 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
     if (c->setup->meeting->sleepers)
         sleepers_dismiss(c->setup->meeting->sleepers, code);
     if (c->root)
-        peers_wake(c->peers, code);
+        peers_wake(c->peers, code, ends_job(c->run.ends));
     if (how == LEAVE_ALONE && c->root)
         tell_to_leave(c, code);
     if (how == LEAVE_AT_ONCE || how == LEAVE_ALONE)

@@ -55,15 +55,15 @@ int peers_spare(struct peers *p, bool is_spare, struct err *err)
     return p->ops->spare(p, is_spare, err);
 }
 
-void peers_wake(struct peers *p, int code)
+void peers_wake(struct peers *p, int code, bool outside)
 {
     if (p->ops->wake)
-        p->ops->wake(p, code);
+        p->ops->wake(p, code, outside);
 }
 
-bool peers_woken(struct peers *p, int *code)
+bool peers_woken(struct peers *p, int *code, bool *outside)
 {
-    return p->ops->woken && p->ops->woken(p, code);
+    return p->ops->woken && p->ops->woken(p, code, outside);
 }
 
 void peers_assemble(struct peers *p)

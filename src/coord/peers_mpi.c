@@ -202,7 +202,7 @@ enum { WAKE_MS = 1000 };
 
 static void begin_wake(struct mpi *m)
 {
-    if (MPI_Ibcast(&m->wake_code, 1, MPI_INT, 0, m->spares, &m->wake) != MPI_SUCCESS)
+    if (MPI_Ibcast(m->wake_with, 2, MPI_INT, 0, m->spares, &m->wake) != MPI_SUCCESS)
         m->wake = MPI_REQUEST_NULL;
 }
 
@@ -226,18 +226,21 @@ static int mpi_spare(struct peers *p, bool is_spare, struct err *err)
     return 0;
 }
 
-static bool mpi_woken(struct peers *p, int *code)
+static bool mpi_woken(struct peers *p, int *code, bool *outside)
 {
     struct mpi *m = of(p);
     int done = 0;
 
     if (MPI_Test(&m->wake, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
-        return *code = EXIT_LAUNCHER, true;
-    *code = m->wake_code;
-    return done;
+        m->wake_with[0] = EXIT_LAUNCHER;
+    else if (!done)
+        return false;
+    *code = m->wake_with[0];
+    *outside = m->wake_with[1];
+    return true;
 }
 
-static void mpi_wake(struct peers *p, int code)
+static void mpi_wake(struct peers *p, int code, bool outside)
 {
     struct mpi *m = of(p);
     int64_t deadline = clock_ms() + WAKE_MS;
@@ -245,9 +248,10 @@ static void mpi_wake(struct peers *p, int code)
 
     if (m->spares == MPI_COMM_NULL)
         return;
-    m->wake_code = code;
+    m->wake_with[0] = code;
+    m->wake_with[1] = outside;
     begin_wake(m);
-    while (!mpi_woken(p, &code) && clock_ms() < deadline)
+    while (!mpi_woken(p, &code, &outside) && clock_ms() < deadline)
         pause_longer(&pause);
 }
 

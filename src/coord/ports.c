@@ -42,13 +42,19 @@ static struct taken *look(void)
     return taken;
 }
 
+static void let_go(int *fds, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    free(fds);
+}
+
 void ports_release(struct ports *ports)
 {
-    for (int i = 0; i < ports->n; i++)
-        if (ports->fds[i] >= 0)
-            close(ports->fds[i]);
-    free(ports->fds);
-    *ports = (struct ports){0};
+    let_go(ports->fds, ports->n);
+    ports->fds = NULL;
+    ports->n = 0;
 }
 
 /* -1: another job has it. -2: no socket could be made, which is in nobody's way. */
@@ -72,18 +78,21 @@ static int hold(int port)
 /* 0, or the first port that cannot be had; then nothing is held. */
 static int take(struct ports *ports, const struct taken *taken, int base, int n)
 {
-    ports_release(ports);
-    ports->base = base;
-    ports->fds = mem_calloc((size_t)n, sizeof(*ports->fds));
-    for (int port = base; port < base + n; port++) {
-        int fd = port >= PORTS || taken->listens[port] ? -1 : hold(port);
+    int *fds = mem_calloc((size_t)n, sizeof(*fds)), got = 0;
 
-        if (fd == -1) {
-            ports_release(ports);
+    ports_release(ports);
+    for (; got < n; got++) {
+        int port = base + got;
+
+        fds[got] = port >= PORTS || taken->listens[port] ? -1 : hold(port);
+        if (fds[got] == -1) {
+            let_go(fds, got);
             return port;
         }
-        ports->fds[ports->n++] = fd;
     }
+    ports->base = base;
+    ports->n = n;
+    ports->fds = fds;
     return 0;
 }
 
@@ -123,9 +132,10 @@ static int search(struct ports *ports, const struct taken *taken, int from, int 
             continue;
         }
         busy = take(ports, taken, base, n);
-        ports_release(ports);
-        if (!busy)
+        if (!busy) {
+            ports_release(ports);
             return base;
+        }
         base = busy + 1;
     }
     return 0;

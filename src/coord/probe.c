@@ -35,7 +35,7 @@ static int open_at(uint32_t address)
 
 static int listen_at(struct link *link)
 {
-    struct sockaddr_in at;
+    struct sockaddr_in at = {0};
     socklen_t len = sizeof(at);
     int fd = link->down ? -1 : open_at(link->address);
 

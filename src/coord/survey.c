@@ -286,7 +286,7 @@ int survey_hold(struct peers *peers, enum survey_of of, struct job *job, struct 
     if (job)
         s.sites = mem_calloc(n, sizeof(*s.sites));
     rc = peers_collect(peers, &s.site, sizeof(s.site), s.sites, err);
-    if (!rc && s.sites) {
+    if (!rc && job && s.sites) {
         s.replies = mem_calloc(n, sizeof(*s.replies));
         machines_find(&s.machines, s.sites, n);
         rc = lead(&s, of, job, err);

@@ -106,6 +106,15 @@ def test_auto_with_several_ranks_on_a_machine_that_has_a_bridge(job):
                "2 of the ranks sleep")
 
 
+def test_a_job_that_starts_again_has_a_list_again(openmpi):
+    it = auto(openmpi(machines=2), max_restarts=1, restart_delay=0)
+    it.command = ['cat "$DGL_IP_CONFIG"; [ "$DGL_JOB_RESTART_COUNT" = 1 ] || exit 3; '
+                  f'exec {it.build}/fake "server: serve" "trainer: connect"']
+    result = it.run()
+    assert result.code == 0, result.said
+    assert result.log("vm1.trainer-1.1.log").splitlines() == with_port(it.ip_config)
+
+
 def test_the_order_of_machines(job):
     it = auto(job(), machines="vm2,vm0 vm3, vm1")
     expect(it.run(), with_port(it.cluster.ips[k] for k in (2, 0, 3, 1)),
