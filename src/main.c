@@ -1,6 +1,7 @@
 /* main: wiring: options, the scribe, the keeper, MPI, the meeting, the coordinator. It decides only
  * who answers --help, --version and --dry_run.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,8 @@ static void watch_reading(const struct options *options)
 
     watchdog_begin(watchdog_shorter(patience, PEERS_OPEN_TIMEOUT_MS / 2), EXIT_START_TIME,
                    "%s still waits to read '%s' (--ip_config) or another of the job's files "
-                   "(workspace '%s'): the file system does not answer; try 'ls' there by hand",
+                   "(workspace '%s'): the file system does not answer, or the name server where "
+                   "it has host names; try 'ls' there by hand",
                    launch_host(), options->ip_config, options->workspace);
 }
 
@@ -102,6 +104,14 @@ static int load(struct job *job, struct options *options, char **envp, const str
     return rc;
 }
 
+/* At most, of those that rank 0 may be connected to; 0: to none. */
+static size_t machines_of(const struct coord_setup *setup)
+{
+    if (setup->peers->size == 1)
+        return 0;
+    return setup->job->finds_machines ? (size_t)setup->peers->size : setup->job->hosts.n;
+}
+
 /* Rank 0 loads the job, unless the options are wrong. Then all ranks meet and learn whether it can
  * run. 0, or -1 with err->code to leave with: 0 when the plan was only to be printed. */
 static int meet(struct coord_setup *setup, struct options *options, char **envp,
@@ -113,7 +123,7 @@ static int meet(struct coord_setup *setup, struct options *options, char **envp,
     int verdict = 0;
 
     if (is_first && !err->code && !load(setup->job, options, envp, launch, err) &&
-        !launch_check_files(setup->peers->size > 1 ? setup->job->hosts.n : 0, err))
+        !launch_check_files(machines_of(setup), err))
         job = setup->job;
     if (is_first && job && dry_run)
         verdict = print_plan(job) ? EXIT_LAUNCHER : MEETING_DONE;
@@ -169,6 +179,32 @@ static _Noreturn void sleep_until_over(struct coord_setup *setup)
     if (fd < 0 && code == EXIT_LAUNCHER)
         log_error("%s", err.text);
     peers_leave(setup->peers, code, PARTING_DONE);
+}
+
+/* A rank of a machine that the job does not use. A signal is for the job: the ranks that run it get
+ * it too. */
+static _Noreturn void idle_until_over(struct coord_setup *setup)
+{
+    enum { LOOK_MS = 250 };
+    int code = EXIT_LAUNCHER;
+    enum parting parting = PARTING_DONE;
+
+    dismiss_keeper(setup);
+    signals_hold();
+    signals_watch(setup->meeting->announce.preempt_signal);
+    while (!peers_woken(setup->peers, &code, &parting)) {
+        struct pollfd entries[] = {{.fd = signals_fd(), .events = POLLIN},
+                                   {.fd = setup->parent.fd, .events = POLLIN}};
+
+        poll(entries, 2, LOOK_MS);
+        while (signals_take())
+            ;
+        if (launch_parent_gone(&setup->parent, entries[1].revents)) {
+            code = EXIT_LAUNCHER;
+            break;
+        }
+    }
+    peers_leave(setup->peers, code, parting);
 }
 
 static _Noreturn void leave_early(const struct err *err)
@@ -236,6 +272,8 @@ int main(int argc, char **argv)
         peers_assemble(setup.peers); /* MPICH's mpirun kills those that have not left yet */
         peers_leave(setup.peers, err.code, PARTING_DONE);
     }
+    if (meeting.is_spare)
+        idle_until_over(&setup);
     if (meeting.sleeps)
         sleep_until_over(&setup);
     coord_run(&setup);

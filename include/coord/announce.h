@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "coord/survey.h"
 #include "job/hosts.h"
 #include "job/job.h"
 
@@ -19,6 +20,7 @@ struct announce {
     int preempt_signal;    /* 0: none */
     int64_t lost_timeout_ms; /* 0: off */
     bool has_servers;        /* each machine */
+    enum survey_of survey;   /* comes first; then another announcement with all that follows */
     struct hosts hosts;
     struct buf ip_config;   /* the file's bytes */
     struct buf part_config; /* the file's bytes; empty when there is none */

@@ -33,6 +33,9 @@ struct peers_ops {
     int (*deal)(struct peers *p, const void *all, size_t size, void *mine, struct err *err);
     void (*stay)(struct peers *p);
     int (*narrow)(struct peers *p, bool stay, struct err *err);
+    int (*spare)(struct peers *p, bool is_spare, struct err *err); /* this and the next two: NULL */
+    void (*wake)(struct peers *p, int code, enum parting parting);         /* where no rank can be spare */
+    bool (*woken)(struct peers *p, int *code, enum parting *parting);
     int (*send)(struct peers *p, int to, enum message_type type, const void *data, size_t len);
     int (*receive)(struct peers *p, struct peers_message *message);
     bool (*all_sent)(struct peers *p);
@@ -88,6 +91,17 @@ void peers_stay(struct peers *p);
 /* All ranks call it, after peers_agree. Those that stay are numbered again from 0 in the same
  * order; for the others only leave and abort are left. */
 int peers_narrow(struct peers *p, bool stay, struct err *err);
+
+/* All ranks call it after peers_narrow, where some of those that do not stay are spare: on machines
+ * that the job does not use, so that nobody there could wake them. */
+int peers_spare(struct peers *p, bool is_spare, struct err *err);
+
+/* Rank 0 wakes the spare ranks, if there are any, with what it leaves with; waits a second at most.
+ */
+void peers_wake(struct peers *p, int code, enum parting parting);
+
+/* A spare rank: has rank 0 woken it? Then it leaves with these. */
+bool peers_woken(struct peers *p, int *code, enum parting *parting);
 
 /* Waits until all ranks have called it, or for five seconds: before they leave together without
  * having run a gate. Not while a child lives. */

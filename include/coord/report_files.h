@@ -13,6 +13,10 @@ void root_write_report(struct root *root, const struct report *report);
 /* Returns the path of the launcher's log in the run folder, or NULL. The caller frees. */
 char *root_launcher_log(const struct root *root);
 
+/* Hands over the launcher's own ip_config, where it has made one: for the user, into the run
+ * folder. */
+void root_write_list(struct root *root);
+
 /* Hands over what is to be appended to that log: all warnings, and the cause. */
 void root_write_last_words(struct root *root, const struct report *report);
 

@@ -16,6 +16,9 @@
  */
 #define DGL_JOB_DIR_LATER "{job_dir}"
 
+/* What the launcher's own ip_config is called in that folder. */
+#define DGL_IP_CONFIG_NAME "ip_config.txt"
+
 /* Below, name is NAME or NAME=VALUE. */
 
 /* Does the pattern match NAME? A '*' at its beginning or end stands for anything. */

@@ -11,6 +11,7 @@ struct interface {
     uint32_t address; /* host byte order */
     bool primary;     /* the one that SIOCGIFADDR tells, and DGL sees */
     bool down;        /* nothing reaches it */
+    int prefix;       /* bits of a primary one's network */
 };
 
 /* All addresses, primary ones first; the caller frees them. NULL, and *n is 0, when there is none.

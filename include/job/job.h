@@ -2,10 +2,13 @@
 #ifndef JOB_JOB_H
 #define JOB_JOB_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/strv.h"
 #include "job/hosts.h"
+#include "job/networks.h"
 #include "job/options.h"
 #include "job/partconf.h"
 
@@ -16,9 +19,14 @@ struct job {
     int attempt;            /* 0, then one more after each restart */
     char id[80];            /* 20261124T104937Z-SLURMID_or_PID-ab12 */
     char *workspace;        /* absolute */
-    struct buf ip_config;   /* the file's bytes */
+    struct buf ip_config;   /* the file's bytes, or the launcher's own list */
     struct buf part_config; /* the file's bytes; empty when there is none */
     struct hosts hosts;
+    bool writes_ip_config; /* the processes get the launcher's own list, not the user's file */
+    bool finds_machines;   /* the opening does: --ip_config auto; there are no hosts until then */
+    struct wanted wanted;  /* the network that the user wants then */
+    bool cut; /* the file has more lines than there are parts, and those stay idle (--spare) */
+    bool finds_port;          /* some machine's port is to be chosen: job_use_port */
     struct partconf partconf; /* num_parts 0 when there is none */
     struct strv passed;       /* rank 0's environment that travels to all machines, NAME=VALUE */
     struct strv passed_unless_set; /* the same, for machines without a value of their own */
@@ -31,6 +39,17 @@ struct job {
  * 0's environment. 0, or -1 with err (EXIT_USAGE; EXIT_MACHINE when the workspace is missing). *job
  * may be freed in both cases. */
 int job_load(struct job *job, struct options *options, char **envp, struct err *err);
+
+/* What the processes are to read as ip_config: the user's words, or a name below DGL_JOB_DIR_LATER.
+ */
+const char *job_ip_config(const struct job *job);
+
+/* The servers of machines whose line names no port listen from base on. 0, or -1 with err
+ * (EXIT_USAGE) when the last one's would be too high. */
+int job_use_port(struct job *job, int base, struct err *err);
+
+/* The job gets its machines; *hosts is emptied. 0, or -1 with err (EXIT_USAGE) as job_load. */
+int job_take_hosts(struct job *job, struct hosts *hosts, struct err *err);
 
 void job_free(struct job *job);
 

@@ -12,6 +12,8 @@
 
 enum { PROCESSES_MAX = 4096 }; /* of a role on one machine: more is a typing error */
 
+enum { PORT_AUTO = -1 }; /* --port auto */
+
 enum private_shm { PRIVATE_SHM_OFF, PRIVATE_SHM_AUTO, PRIVATE_SHM_ON };
 
 struct options {
@@ -25,6 +27,9 @@ struct options {
     int num_omp_threads;    /* >= 1, or 0: not given */
     char *part_config;      /* as given; NULL only with num_servers 0 */
     char *ip_config;        /* as given */
+    char *machines;         /* --machines: host names in the order of the parts; NULL */
+    bool spare;             /* more machines than parts: the others stay idle */
+    int port;               /* of the first servers; PORT_AUTO; 0: not given */
     char *graph_format;
     struct strv extra_envs; /* NAME=VALUE, literal, override everything */
     bool ssh_given;         /* --ssh_port or --ssh_username: a notice */

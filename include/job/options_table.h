@@ -14,6 +14,7 @@ enum option_kind {
     OPTION_COUNT,   /* int in min..max */
     OPTION_SIZE,    /* int64_t, bytes: digits and perhaps K, M, G or T (powers of 1024) */
     OPTION_CHOICE,  /* int: the value of one of `choices` */
+    OPTION_PORT,    /* int: a port, or PORT_AUTO for "auto" */
     OPTION_SECONDS, /* long, stored in milliseconds; min..max in seconds */
     OPTION_TEXT,    /* char *, not empty */
     OPTION_FORMATS, /* char *, a comma list of DGL's graph formats */
@@ -56,7 +57,7 @@ struct option_spec {
     const char *help; /* sentences */
 };
 
-enum { OPTIONS_TABLE_MAX = 40 };
+enum { OPTIONS_TABLE_MAX = 48 };
 
 /* A pointer to the member of *o that is offset bytes behind its beginning. */
 #define OPTION_MEMBER(o, offset, type) ((type *)(void *)((char *)(o) + (offset)))

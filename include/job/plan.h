@@ -40,6 +40,8 @@ struct slice {
     int cpus;               /* 0: not known (--dry_run) */
     char *workspace;        /* absolute; every process starts there */
     char *ip_config;        /* for DGL: relative to the workspace, or absolute */
+    char *own_ip_config;    /* the list that the keeper writes, ip_config is below the job's folder
+                               then; NULL: the user's file counts */
     char *part_config;      /* the same; NULL: none */
     struct strv part_files; /* of this machine's partition, absolute or relative to the workspace */
     char *command;          /* for a shell, or NULL: argv */

@@ -99,15 +99,23 @@ def mac_of(ip):
     return "02:4d:" + ":".join(f"{int(part):02x}" for part in ip.split("."))
 
 
-def machine_network(k, addresses, prefix):
+def machine_network(k, networks):
     """Enters the neighbours' hardware addresses by hand: all namespaces share one ARP table of 1024
     entries, and so a cut link means silence, not 'no route to host'."""
-    ip_batch(["link set lo up", f"addr add {addresses[k]}/{prefix} dev eth0", "link set eth0 up",
-              *(f"neigh add {ip} lladdr {mac_of(ip)} dev eth0 nud permanent"
-                for ip in addresses if ip != addresses[k])])
+    lines = ["link set lo up"]
+    for i, (addresses, prefix) in enumerate(networks):
+        lines += [f"addr add {addresses[k]}/{prefix} dev eth{i}", f"link set eth{i} up",
+                  *(f"neigh add {ip} lladdr {mac_of(ip)} dev eth{i} nud permanent"
+                    for ip in addresses if ip != addresses[k])]
+    ip_batch(lines)
 
 
-def machine_main(folder, hub_pid, k, addresses, prefix, tell, go):
+def port_of(k, i):
+    """Returns the name of the bridge's end of machine k's interface ethI."""
+    return f"v{k}" if i == 0 else f"v{k}e{i}"
+
+
+def machine_main(folder, hub_pid, k, networks, tell, go):
     """A machine's holder, from fork to exec. It has two steps and tells the hub of each in one
     line."""
     name = f"vm{k}"
@@ -117,8 +125,8 @@ def machine_main(folder, hub_pid, k, addresses, prefix, tell, go):
             os._exit(1)
         machine_prepare(folder, name)
         os.write(tell, b"made\n")
-        os.read(go, 1)  # returns when the hub has sent eth0
-        machine_network(k, addresses, prefix)
+        os.read(go, 1)  # returns when the hub has sent the interfaces
+        machine_network(k, networks)
         os.write(tell, b"linked\n")
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.execvp("sleep", [f"vcluster:{name}", "infinity"])
@@ -143,48 +151,52 @@ def wait_told(fd, word, times, deadline):
             times -= 1
 
 
-def wait_forwarding(machines, deadline):
-    """Waits until all ports forward; a port of a bridge does so when the kernel has seen both ends
+def wait_forwarding(count, deadline):
+    """Waits until that many ports forward; a port of a bridge does so when the kernel has seen both ends
     up."""
     while True:
         shown = subprocess.run(["bridge", "-j", "link"], capture_output=True, text=True)
         if shown.returncode:
             raise Failure(f"bridge: {shown.stderr.strip()}")
         ports = json.loads(shown.stdout or "[]")
-        if sum(port.get("state") == "forwarding" for port in ports) >= machines:
+        if sum(port.get("state") == "forwarding" for port in ports) >= count:
             return
         if time.monotonic() > deadline:
             raise Failure("the machines' network does not come up")
         time.sleep(0.01)
 
 
-def hub_start(folder, addresses, prefix):
-    """Makes the bridge and the machines; returns the cluster when each can reach the others."""
+def hub_start(folder, networks):
+    """Makes a bridge for each network, and the machines; returns the cluster when each can reach
+    the others."""
     deadline = time.monotonic() + UP_SECONDS
     enter_own_network()
-    ip_batch(["link set lo up", "link add br0 type bridge", "link set br0 up"])
+    ip_batch(["link set lo up", *(line for i in range(len(networks)) for line in
+                                  (f"link add br{i} type bridge", f"link set br{i} up"))])
     tell, told = os.pipe()[::-1]
     go, gone = os.pipe()
     machines = []
     hub_pid = os.getpid()
-    for k, ip in enumerate(addresses):
+    for k, ip in enumerate(networks[0][0]):
         pid = os.fork()
         if pid == 0:
             os.close(gone)
-            machine_main(folder, hub_pid, k, addresses, prefix, tell, go)
-        machines.append({"name": f"vm{k}", "ip": ip, "pid": pid})
+            machine_main(folder, hub_pid, k, networks, tell, go)
+        machines.append({"name": f"vm{k}", "ip": ip, "pid": pid,
+                         "others": [addresses[k] for addresses, _ in networks[1:]]})
     os.close(tell)
     wait_told(told, b"made", len(machines), deadline)
     lines = []
     for k, m in enumerate(machines):
-        lines.append(f"link add v{k} type veth "
-                     f"peer name eth0 address {mac_of(m['ip'])} netns {m['pid']}")
-        lines.append(f"link set v{k} master br0 up")
+        for i, (addresses, _) in enumerate(networks):
+            lines.append(f"link add {port_of(k, i)} type veth peer name eth{i} "
+                         f"address {mac_of(addresses[k])} netns {m['pid']}")
+            lines.append(f"link set {port_of(k, i)} master br{i} up")
         m["net"] = net_of(m["pid"])
     ip_batch(lines)
     os.close(gone)
     wait_told(told, b"linked", len(machines), deadline)
-    wait_forwarding(len(machines), deadline)
+    wait_forwarding(len(machines) * len(networks), deadline)
     return Cluster(folder, {"pid": hub_pid, "net": net_of(hub_pid)}, machines)
 
 
@@ -197,7 +209,7 @@ def wait_until_removed(folder):
         os.read(watch, 65536)
 
 
-def hub_main(folder, addresses, prefix, answer):
+def hub_main(folder, networks, answer):
     """The hub's whole life. Its machines die with it (PDEATHSIG)."""
     os.setsid()
     log = os.open(os.path.join(folder, "log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -209,7 +221,7 @@ def hub_main(folder, addresses, prefix, answer):
             os.closerange(int(name), int(name) + 1)
     os.chdir("/")
     try:
-        cluster = hub_start(folder, addresses, prefix)
+        cluster = hub_start(folder, networks)
         cluster.write()
     except (OSError, Failure) as error:
         os.write(answer, str(error).encode() or b"?")

@@ -60,7 +60,7 @@ class Cluster:
     def __init__(self, folder, hub, machines):
         self.folder = folder
         self.hub = hub            # {"pid", "net"}
-        self.machines = machines  # [{"name", "ip", "pid", "net"}]
+        self.machines = machines  # [{"name", "ip", "others", "pid", "net"}]
 
     def machine(self, text):
         digits = text[2:] if text.startswith("vm") else text
@@ -76,7 +76,7 @@ class Cluster:
         names = os.path.join(self.folder, "hosts")
         os.mkdir(names)
         for m in self.machines:
-            for name in (m["name"], m["ip"]):
+            for name in (m["name"], m["ip"], *m["others"]):
                 put(os.path.join(names, name), f"{m['pid']} {m['net']}\n")
         agent = os.path.join(self.folder, "agent")
         put(agent, AGENT.replace("'HOSTS'", "'" + names.replace("'", "'\\''") + "'"))

@@ -28,13 +28,17 @@ void announce_make(struct announce *a, const struct job *job)
     *a = (struct announce){.log_level = level_of(&job->options),
                            .preempt_signal = job->options.preempt_signal,
                            .lost_timeout_ms = job->options.lost_timeout_ms,
-                           .has_servers = job->options.num_servers};
+                           .has_servers = job->options.num_servers,
+                           .survey = survey_wanted(job)};
     a->key = secret_draw();
     if (!a->key)
         a->key = (uint64_t)(uintptr_t)a; /* still of this process; the user is checked as well */
     a->doorbell_key = secret_draw();
+    if (a->survey)
+        return;
     copy_hosts(&a->hosts, &job->hosts);
-    buf_add(&a->ip_config, job->ip_config.data, job->ip_config.len);
+    if (!job->writes_ip_config)
+        buf_add(&a->ip_config, job->ip_config.data, job->ip_config.len);
     buf_add(&a->part_config, job->part_config.data, job->part_config.len);
 }
 
@@ -52,6 +56,7 @@ void announce_pack(struct buf *out, const struct announce *a)
     pack_u32(out, (uint32_t)a->preempt_signal);
     pack_i64(out, a->lost_timeout_ms);
     pack_u32(out, a->has_servers);
+    pack_u32(out, a->survey);
     pack_u32(out, (uint32_t)a->hosts.n);
     for (size_t i = 0; i < a->hosts.n; i++) {
         pack_u32(out, a->hosts.items[i].address);
@@ -105,6 +110,8 @@ int announce_unpack(struct announce *a, const struct buf *data, struct err *err)
     has_servers = unpack_u32(&u);
     a->has_servers = has_servers;
     u.bad |= has_servers > 1;
+    a->survey = (enum survey_of)unpack_u32(&u);
+    u.bad |= a->survey > SURVEY_NETWORKS;
     n = unpack_count(&u, 8);
     a->hosts.items = mem_calloc(n, sizeof(*a->hosts.items));
     a->hosts.n = n;

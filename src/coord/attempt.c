@@ -81,6 +81,18 @@ static int check_in_time(struct slice *slice, const struct announce *announce, s
     return rc;
 }
 
+/* So that no job that looks for free ports takes these before the servers listen. Where another job
+ * of the user's has the same ones, its servers or these fail, and say so. */
+static void hold_ports(struct coord *c, const struct slice *slice)
+{
+    int n = 0;
+
+    for (int i = 0; i < slice->n_processes; i++)
+        n += slice->processes[i].port != 0;
+    if (n)
+        ports_take(&c->setup->meeting->ports, slice->port, n);
+}
+
 void coord_on_slice(struct coord *c, struct slice *slice)
 {
     struct err err = {0};
@@ -89,6 +101,8 @@ void coord_on_slice(struct coord *c, struct slice *slice)
     tell_program(c);
     if (c->run.stage < STAGE_SENT && check_in_time(slice, &c->setup->meeting->announce, &err))
         coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
+    else
+        hold_ports(c, slice);
 }
 
 void coord_begin_first(struct coord *c)

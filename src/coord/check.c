@@ -85,6 +85,10 @@ static int check_parts(const struct slice *slice, struct err *err)
 
 static int check_ports(const struct slice *slice, struct err *err)
 {
+    const char *remedy = slice->own_ip_config ? "another port by --port"
+                                              : "another port by --port, or behind the address in "
+                                                "ip_config";
+
     for (int i = 0; i < slice->n_processes; i++) {
         int port = slice->processes[i].port;
         int pid = 0;
@@ -94,12 +98,12 @@ static int check_ports(const struct slice *slice, struct err *err)
         if (pid > 0)
             return err_set(err, EXIT_MACHINE,
                            "port %d, wanted for server %d, is in use by process %d; end it, or "
-                           "name another port behind the address in '%s'",
-                           port, slice->processes[i].id, pid, slice->ip_config);
+                           "name %s",
+                           port, slice->processes[i].id, pid, remedy);
         return err_set(err, EXIT_MACHINE,
                        "port %d, wanted for server %d, is in use by a process of another user; "
-                       "name another port behind the address in '%s'",
-                       port, slice->processes[i].id, slice->ip_config);
+                       "name %s",
+                       port, slice->processes[i].id, remedy);
     }
     return 0;
 }
@@ -143,7 +147,7 @@ static int make_log_folder(struct slice *slice, struct err *err)
 int check_machine(struct slice *slice, const struct announce *announce, struct err *err)
 {
     if (check_workspace(slice, err) ||
-        check_copy(slice, slice->ip_config, &announce->ip_config, err) ||
+        (!slice->own_ip_config && check_copy(slice, slice->ip_config, &announce->ip_config, err)) ||
         check_copy(slice, slice->part_config, &announce->part_config, err) ||
         check_parts(slice, err) || check_ports(slice, err) || check_files(slice, err))
         return -1;

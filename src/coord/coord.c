@@ -20,6 +20,7 @@
 #include "coord/messages.h"
 #include "coord/preempt.h"
 #include "coord/relay.h"
+#include "coord/report_files.h"
 #include "coord/root_end.h"
 #include "coord/signals.h"
 #include "coord/tell.h"
@@ -366,12 +367,16 @@ static void open_root(struct coord *c)
     c->root = root_open(job, meeting, c->peers->size, c->setup->scribe, give_credit, c, &err);
     if (err.code)
         coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
+    root_write_list(c->root);
     for (size_t i = 0; i < job->notices.n; i++)
         log_notice("%s", job->notices.items[i]);
-    if (meeting->extra_ranks)
+    if (meeting->extra_ranks > meeting->spare_ranks)
         log_notice("%d of the ranks sleep until the end, because each machine needs one; '%s' "
                    "starts one a machine",
-                   meeting->extra_ranks, meeting->one_each);
+                   meeting->extra_ranks - meeting->spare_ranks, meeting->one_each);
+    if (meeting->spare_ranks)
+        log_notice("%.*s: not needed, idle until the end (--spare)", (int)meeting->spare_hosts.len,
+                   meeting->spare_hosts.data);
     log_verbose("%d machines, %s", c->peers->size, c->peers->name);
 }
 

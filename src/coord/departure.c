@@ -112,6 +112,8 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
         code = c->leave_code;
     if (c->setup->meeting->sleepers)
         sleepers_dismiss(c->setup->meeting->sleepers, code);
+    if (c->root)
+        peers_wake(c->peers, code, parting_of(c));
     if (how == LEAVE_ALONE && c->root)
         tell_to_leave(c, code);
     if (how == LEAVE_AT_ONCE || how == LEAVE_ALONE)

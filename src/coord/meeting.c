@@ -17,6 +17,7 @@ struct assignment {
     int32_t n_sleepers;   /* of this machine, for the elected rank */
     int32_t root_machine; /* rank 0's */
     int32_t extra_ranks;  /* how many sleep, in the whole job */
+    int32_t spare_ranks;  /* how many of them on machines without a line */
 };
 
 _Static_assert(sizeof(struct seat) <= sizeof(((struct hello *)0)->more), "room for a seat");
@@ -31,6 +32,7 @@ static int announce_to_all(struct meeting *meeting, struct peers *peers, const s
     struct buf data = {0};
     int rc;
 
+    announce_free(announce);
     if (job)
         announce_make(announce, job);
     hello_sign(&data, own, code);
@@ -51,20 +53,24 @@ static void assign_all(const struct meeting *meeting, const struct seat *seats, 
                        const int *machine_of, struct answer *all)
 {
     int *counts = mem_calloc(meeting->announce.hosts.n, sizeof(*counts));
-    int extra = 0;
+    int extra = 0, spare = 0;
 
     for (size_t r = 0; r < n; r++) {
         if (machine_of[r] >= 0)
             continue;
-        counts[seats[r].line]++;
+        if (seats[r].line >= 0)
+            counts[seats[r].line]++;
+        else
+            spare++;
         extra++;
     }
     for (size_t r = 0; r < n; r++) {
         struct assignment assignment = {.machine = seats[r].line,
                                         .sleeps = machine_of[r] < 0,
-                                        .n_sleepers = counts[seats[r].line],
+                                        .n_sleepers = seats[r].line < 0 ? 0 : counts[seats[r].line],
                                         .root_machine = seats[0].line,
-                                        .extra_ranks = extra};
+                                        .extra_ranks = extra,
+                                        .spare_ranks = spare};
 
         memcpy(all[r].more, &assignment, sizeof(assignment));
     }
@@ -88,6 +94,29 @@ static void keep_elected(struct meeting *meeting, const struct seat *seats, size
     meeting->extra_ranks = (int)(n - kept);
 }
 
+/* Rank 0: "vm2, vm3 and 4 ranks more". The same name often comes in a row. */
+static void name_spare(struct meeting *meeting, const struct seat *seats, size_t n)
+{
+    enum { SHOWN_MAX = 8 };
+    const char *last = "";
+    int shown = 0, more = 0;
+
+    for (size_t r = 0; r < n; r++) {
+        if (seats[r].line >= 0)
+            continue;
+        meeting->spare_ranks++;
+        if (!strncmp(seats[r].host, last, sizeof(seats[r].host)))
+            continue;
+        last = seats[r].host;
+        if (shown < SHOWN_MAX)
+            buf_addf(&meeting->spare_hosts, "%s%.64s", shown++ ? ", " : "", last);
+        else
+            more++;
+    }
+    if (more)
+        buf_addf(&meeting->spare_hosts, " and %d more", more);
+}
+
 /* Rank 0: elects, or tells everybody to leave. */
 static void decide(struct meeting *meeting, const struct hello *hellos, size_t n,
                    const struct launch *launch, struct answer *answers, struct err *err)
@@ -98,15 +127,63 @@ static void decide(struct meeting *meeting, const struct hello *hellos, size_t n
     for (size_t r = 0; r < n; r++)
         memcpy(&seats[r], hellos[r].more, sizeof(seats[r]));
     if (hello_check(hellos, n, err) ||
-        placement_elect(&meeting->announce.hosts, seats, n, launch->by, machine_of, err)) {
+        placement_elect(&meeting->announce.hosts, seats, n, meeting->may_spare, launch->by,
+                        machine_of, err)) {
         for (size_t r = 0; r < n; r++)
             answers[r].code = err->code;
     } else {
         assign_all(meeting, seats, n, machine_of, answers);
         keep_elected(meeting, seats, n, machine_of);
+        name_spare(meeting, seats, n);
     }
     free(machine_of);
     free(seats);
+}
+
+/* Before anything else of this build travels: are all ranks of one? */
+static int compare_builds(struct peers *peers, const struct hello *own, struct err *err)
+{
+    size_t n = (size_t)peers->size;
+    struct answer answer = {0}, *answers = NULL;
+    struct hello *hellos = NULL;
+    struct err why = {0};
+    int rc;
+
+    if (!peers->rank) {
+        hellos = mem_calloc(n, sizeof(*hellos));
+        answers = mem_calloc(n, sizeof(*answers));
+    }
+    rc = peers_collect(peers, own, sizeof(*own), hellos, err);
+    if (!rc && hellos && answers && hello_check(hellos, n, &why))
+        for (size_t r = 0; r < n; r++)
+            answers[r].code = why.code;
+    if (!rc)
+        rc = peers_deal(peers, answers, sizeof(*answers), &answer, err);
+    free(hellos);
+    free(answers);
+    if (!rc && answer.code)
+        rc = err_set(err, answer.code, "%s", why.text);
+    return rc;
+}
+
+/* What rank 0 learns goes into the job, and into a second announcement. */
+static int survey(struct meeting *meeting, struct peers *peers, struct job *job,
+                  const struct hello *own, struct err *err)
+{
+    struct err why = {0};
+    bool same;
+
+    if (compare_builds(peers, own, err))
+        return -1;
+    if (survey_hold(peers, meeting->announce.survey, job, &meeting->ports, &why) && peers->rank) {
+        *err = why;
+        return -1;
+    }
+    if (!announce_to_all(meeting, peers, job, why.code, &own->build, &same, err))
+        return 0;
+    if (why.code)
+        *err = why;
+    return -1;
 }
 
 static void take_seat(struct meeting *meeting, const struct launch *launch, struct hello *own)
@@ -160,16 +237,19 @@ static int prepare(struct meeting *meeting, struct peers *peers, const struct as
     return err->code ? err_set(err, err->code, "%s", own.text) : 0;
 }
 
-int meeting_hold(struct meeting *meeting, struct peers *peers, const struct job *job, int code,
+int meeting_hold(struct meeting *meeting, struct peers *peers, struct job *job, int code,
                  const struct launch *launch, struct err *err)
 {
     struct assignment mine = {0};
     struct hello own;
     bool same;
 
-    *meeting = (struct meeting){.one_each = launch->one_each};
+    *meeting =
+        (struct meeting){.one_each = launch->one_each, .may_spare = job && job->options.spare};
     hello_make(&own, sizeof(struct seat), sizeof(struct assignment));
     if (announce_to_all(meeting, peers, job, code, &own.build, &same, err))
+        return -1;
+    if (same && meeting->announce.survey && survey(meeting, peers, job, &own, err))
         return -1;
     if (same)
         take_seat(meeting, launch, &own);
@@ -178,17 +258,22 @@ int meeting_hold(struct meeting *meeting, struct peers *peers, const struct job 
     log_set_level(meeting->announce.log_level);
     meeting->machine = mine.machine;
     meeting->sleeps = mine.sleeps;
+    meeting->is_spare = mine.machine < 0;
     meeting->root_machine = mine.root_machine;
     if (!mine.extra_ranks)
         return peers_stay(peers), 0;
     if (prepare(meeting, peers, &mine, err))
         return -1;
-    return peers_narrow(peers, !mine.sleeps, err);
+    if (peers_narrow(peers, !mine.sleeps, err))
+        return -1;
+    return mine.spare_ranks ? peers_spare(peers, meeting->is_spare, err) : 0;
 }
 
 void meeting_free(struct meeting *meeting)
 {
     announce_free(&meeting->announce);
+    ports_release(&meeting->ports);
+    buf_free(&meeting->spare_hosts);
     free(meeting->seats);
     free(meeting->machine_of);
     *meeting = (struct meeting){0};

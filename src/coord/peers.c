@@ -48,6 +48,24 @@ int peers_narrow(struct peers *p, bool stay, struct err *err)
     return p->ops->narrow(p, stay, err);
 }
 
+int peers_spare(struct peers *p, bool is_spare, struct err *err)
+{
+    if (!p->ops->spare)
+        return err_set(err, EXIT_LAUNCHER, "no rank can be spare here");
+    return p->ops->spare(p, is_spare, err);
+}
+
+void peers_wake(struct peers *p, int code, enum parting parting)
+{
+    if (p->ops->wake)
+        p->ops->wake(p, code, parting);
+}
+
+bool peers_woken(struct peers *p, int *code, enum parting *parting)
+{
+    return p->ops->woken && p->ops->woken(p, code, parting);
+}
+
 void peers_assemble(struct peers *p)
 {
     int64_t deadline = clock_ms() + ASSEMBLE_MS;

@@ -197,6 +197,65 @@ static int mpi_narrow(struct peers *p, bool stay, struct err *err)
     return 0;
 }
 
+/* ---- spare ranks: a broadcast that they begin at once, and rank 0 at the end ---- */
+
+enum { WAKE_MS = 1000 };
+
+static void begin_wake(struct mpi *m)
+{
+    if (MPI_Ibcast(m->wake_with, 2, MPI_INT, 0, m->spares, &m->wake) != MPI_SUCCESS)
+        m->wake = MPI_REQUEST_NULL;
+}
+
+static int mpi_spare(struct peers *p, bool is_spare, struct err *err)
+{
+    struct mpi *m = of(p);
+    int world_rank, rc;
+
+    MPI_Comm_rank(MPI_COMM_WORLD, &world_rank);
+    watchdog_begin(PEERS_OPEN_TIMEOUT_MS, EXIT_LAUNCHER, PEERS_NO_ANSWER,
+                   PEERS_OPEN_TIMEOUT_MS / 1000, "MPI_Comm_split");
+    rc = MPI_Comm_split(MPI_COMM_WORLD, is_spare || !world_rank ? 0 : MPI_UNDEFINED, world_rank,
+                        &m->spares);
+    watchdog_end();
+    if (rc != MPI_SUCCESS)
+        return mpi_error(err, "MPI_Comm_split", rc);
+    if (m->spares != MPI_COMM_NULL)
+        MPI_Comm_set_errhandler(m->spares, MPI_ERRORS_RETURN);
+    if (is_spare)
+        begin_wake(m);
+    return 0;
+}
+
+static bool mpi_woken(struct peers *p, int *code, enum parting *parting)
+{
+    struct mpi *m = of(p);
+    int done = 0;
+
+    if (MPI_Test(&m->wake, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
+        m->wake_with[0] = EXIT_LAUNCHER;
+    else if (!done)
+        return false;
+    *code = m->wake_with[0];
+    *parting = (enum parting)m->wake_with[1];
+    return true;
+}
+
+static void mpi_wake(struct peers *p, int code, enum parting parting)
+{
+    struct mpi *m = of(p);
+    int64_t deadline = clock_ms() + WAKE_MS;
+    long pause = FIRST_PAUSE_NS;
+
+    if (m->spares == MPI_COMM_NULL)
+        return;
+    m->wake_with[0] = code;
+    m->wake_with[1] = (int)parting;
+    begin_wake(m);
+    while (!mpi_woken(p, &code, &parting) && clock_ms() < deadline)
+        pause_longer(&pause);
+}
+
 /* ---- messages ---- */
 
 static void requests_add(struct requests *r, MPI_Request request, struct fragment *fragment)
@@ -377,6 +436,9 @@ static const struct peers_ops mpi_ops = {
     .deal = mpi_deal,
     .stay = mpi_stay,
     .narrow = mpi_narrow,
+    .spare = mpi_spare,
+    .wake = mpi_wake,
+    .woken = mpi_woken,
     .send = mpi_send,
     .receive = mpi_receive,
     .all_sent = mpi_all_sent,
@@ -418,6 +480,8 @@ struct peers *peers_mpi_open(const struct launch *launch, struct err *err)
     }
     m->peers.ops = &mpi_ops;
     m->comm = MPI_COMM_WORLD;
+    m->spares = MPI_COMM_NULL;
+    m->wake = MPI_REQUEST_NULL;
     m->gate = MPI_REQUEST_NULL;
     m->by_srun = !strcmp(launch->by, "srun");
     m->outgoing = outgoing_new();

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "coord/root_state.h"
+#include "job/dgl.h"
 #include "keeper/logfile.h"
 #include "report/block.h"
 #include "report/html.h"
@@ -52,6 +53,17 @@ void root_write_report(struct root *root, const struct report *report)
         buf_free(&text);
         free(path);
     }
+}
+
+void root_write_list(struct root *root)
+{
+    char *path;
+
+    if (!root->job->run_dir || !root->job->writes_ip_config)
+        return;
+    path = root_in_run_dir(root, DGL_IP_CONFIG_NAME);
+    hand(root, SCRIBE_REPLACE, path, &root->job->ip_config);
+    free(path);
 }
 
 char *root_launcher_log(const struct root *root)

@@ -92,11 +92,13 @@ bool dgl_env_travels(const char *name_value)
 }
 
 /* Programs without DGL get them too. */
-static void add_paths(struct strv *env, const struct options *o)
+static void add_paths(struct strv *env, const struct job *job)
 {
+    const struct options *o = &job->options;
+
     if (o->part_config)
         strv_env_setf(env, "DGL_CONF_PATH=%s", o->part_config);
-    strv_env_setf(env, "DGL_IP_CONFIG=%s", o->ip_config);
+    strv_env_setf(env, "DGL_IP_CONFIG=%s", job_ip_config(job));
 }
 
 /* DGL_NUM_SAMPLER counts the samplers that a trainer starts itself. */
@@ -107,7 +109,7 @@ static void add_counts(struct strv *env, const struct job *job)
     strv_env_setf(env, "DGL_NUM_SAMPLER=%d", o->sampler_cmd ? 0 : o->num_samplers);
     strv_env_setf(env, "DGL_NUM_CLIENT=%d", job_clients(job));
     strv_env_setf(env, "DGL_NUM_SERVER=%d", o->num_servers);
-    add_paths(env, o);
+    add_paths(env, job);
     strv_env_setf(env, "DGL_GRAPH_FORMAT=%s", o->graph_format);
 }
 
@@ -124,7 +126,7 @@ static void add_client(struct strv *env, const struct job *job, const char *role
     const struct options *o = &job->options;
 
     if (!o->num_servers) {
-        add_paths(env, o);
+        add_paths(env, job);
         return;
     }
     strv_env_setf(env, "DGL_ROLE=%s", role);

@@ -1,11 +1,13 @@
 /* hosts: ip_config, read as DGL reads it (dgl/distributed/rpc.py read_ip_config splits every line,
  * also a blank one, at white space into IP or IP PORT). Refuses what DGL would raise at or misread.
- * Opens no file.
+ * Opens no file and asks no name server: the caller brings a function for names.
  */
 #include "job/hosts.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +22,7 @@ struct reader {
     int num_servers;
     int line;
     size_t capacity;
+    hosts_resolver *resolve; /* NULL: names are refused */
     struct err *err;
 };
 
@@ -61,6 +64,41 @@ static int parse_port(const struct reader *r, const char *word, size_t len, int 
     return 0;
 }
 
+void hosts_set_address(struct host *host, uint32_t address)
+{
+    host->address = address;
+    snprintf(host->ip, sizeof(host->ip), "%u.%u.%u.%u", address >> 24, address >> 16 & 255,
+             address >> 8 & 255, address & 255);
+}
+
+/* Letters, digits, '-', '_' and '.', and a letter among them: "10.0.0.01" is a slip. */
+static bool is_name(const char *word, size_t len)
+{
+    bool letter = false;
+
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char)word[i]) && !strchr("-_.", word[i]))
+            return false;
+        letter |= isalpha((unsigned char)word[i]) != 0;
+    }
+    return letter && word[0] != '-' && word[0] != '.';
+}
+
+static int resolve(const struct reader *r, const char *word, size_t len, struct host *host)
+{
+    char *name = mem_strndup(word, len);
+    struct err why = {0};
+    uint32_t address;
+    int rc = r->resolve(name, &address, &why);
+
+    free(name);
+    if (rc)
+        return FAIL(r, word, len, "%s", why.text);
+    hosts_set_address(host, address);
+    r->hosts->named = true;
+    return 0;
+}
+
 static int parse_address(const struct reader *r, const char *word, size_t len, struct host *host)
 {
     struct in_addr address;
@@ -75,6 +113,8 @@ static int parse_address(const struct reader *r, const char *word, size_t len, s
             return FAIL(r, word, len, "not the address of one machine");
         }
     }
+    if (r->resolve && is_name(word, len))
+        return resolve(r, word, len, host);
     if (word[0] == '#')
         return FAIL(r, word, len, "DGL knows no comments in this file; remove the line");
     if (memchr(word, ':', len))
@@ -129,6 +169,7 @@ static int parse_line(struct reader *r, const char *text, size_t len)
     word = next_word(&at, end);
     if (word && parse_port(r, at, word, &host.port))
         return -1;
+    host.has_port = word;
     at += word;
     if (word && next_word(&at, end))
         return FAIL(r, text, len,
@@ -203,7 +244,24 @@ static int parse_lines(struct reader *r, const char *bytes, size_t len)
 int hosts_parse(struct hosts *hosts, const char *path, const char *bytes, size_t len,
                 int num_servers, struct err *err)
 {
-    struct reader r = {hosts, path, num_servers, 1, 0, err};
+    return hosts_parse_names(hosts, path, bytes, len, num_servers, NULL, err);
+}
+
+void hosts_text(struct buf *out, const struct hosts *hosts)
+{
+    for (size_t i = 0; i < hosts->n; i++)
+        buf_addf(out, "%s %d\n", hosts->items[i].ip, hosts->items[i].port);
+}
+
+int hosts_parse_names(struct hosts *hosts, const char *path, const char *bytes, size_t len,
+                      int num_servers, hosts_resolver *resolver, struct err *err)
+{
+    struct reader r = {.hosts = hosts,
+                       .path = path,
+                       .num_servers = num_servers,
+                       .line = 1,
+                       .resolve = resolver,
+                       .err = err};
 
     *hosts = (struct hosts){0};
     if (!len)

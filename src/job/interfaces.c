@@ -46,6 +46,18 @@ static bool is_down(int fd, const char *name)
     return !ioctl(fd, SIOCGIFFLAGS, &request) && !(request.ifr_flags & IFF_UP);
 }
 
+static int prefix_of(int fd, const char *name)
+{
+    struct ifreq request = {0};
+    struct sockaddr_in mask;
+
+    strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
+    if (ioctl(fd, SIOCGIFNETMASK, &request))
+        return 32;
+    memcpy(&mask, &request.ifr_addr, sizeof(mask));
+    return __builtin_popcount(mask.sin_addr.s_addr);
+}
+
 static void add_primary(struct list *list)
 {
     struct if_nameindex *names = if_nameindex();
@@ -55,8 +67,10 @@ static void add_primary(struct list *list)
         struct ifreq request = {0};
 
         strncpy(request.ifr_name, i->if_name, sizeof(request.ifr_name) - 1);
-        if (!ioctl(fd, SIOCGIFADDR, &request) && request.ifr_addr.sa_family == AF_INET)
-            add(list, i->if_name, &request.ifr_addr, true, is_down(fd, i->if_name));
+        if (ioctl(fd, SIOCGIFADDR, &request) || request.ifr_addr.sa_family != AF_INET)
+            continue;
+        add(list, i->if_name, &request.ifr_addr, true, is_down(fd, i->if_name));
+        list->items[list->n - 1].prefix = prefix_of(fd, i->if_name);
     }
     if (fd >= 0)
         close(fd);

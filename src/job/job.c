@@ -19,6 +19,8 @@
 #include "base/mem.h"
 #include "base/strv.h"
 #include "job/dgl.h"
+#include "job/gathered.h"
+#include "job/resolve.h"
 
 /* The current directory as the shell names it, such as /home/u, and not as this machine alone
  * mounts it. The caller frees; NULL when there is none. */
@@ -87,14 +89,77 @@ static int read_config(struct job *job, const char *option, const char *path, st
     return rc;
 }
 
+const char *job_ip_config(const struct job *job)
+{
+    return job->writes_ip_config ? DGL_JOB_DIR_LATER "/" DGL_IP_CONFIG_NAME
+                                 : job->options.ip_config;
+}
+
+int job_use_port(struct job *job, int base, struct err *err)
+{
+    int last = base + job->options.num_servers - 1;
+
+    if (last > UINT16_MAX)
+        return err_set(err, EXIT_USAGE,
+                       "--port %d: the last of %d servers would listen on a port above %d; use %d "
+                       "or less",
+                       base, job->options.num_servers, UINT16_MAX,
+                       UINT16_MAX - job->options.num_servers + 1);
+    for (size_t i = 0; i < job->hosts.n; i++)
+        if (!job->hosts.items[i].has_port)
+            job->hosts.items[i].port = base;
+    buf_free(&job->ip_config);
+    hosts_text(&job->ip_config, &job->hosts);
+    return 0;
+}
+
+static bool lacks_port(const struct hosts *hosts)
+{
+    for (size_t i = 0; i < hosts->n; i++)
+        if (!hosts->items[i].has_port)
+            return true;
+    return false;
+}
+
+/* A file of addresses alone counts as it is: its ports are DGL's. */
+static int choose_list(struct job *job, struct err *err)
+{
+    const struct options *o = &job->options;
+    bool open = lacks_port(&job->hosts);
+
+    job->writes_ip_config = job->hosts.named || job->cut || (o->port && open);
+    if (!job->writes_ip_config)
+        return 0;
+    job->finds_port = open && o->port <= 0 && o->num_servers;
+    return job_use_port(job, o->port > 0 ? o->port : HOSTS_DEFAULT_PORT, err);
+}
+
+static int expect_machines(struct job *job, struct err *err)
+{
+    const struct options *o = &job->options;
+
+    job->finds_machines = job->writes_ip_config = true;
+    job->finds_port = o->port <= 0 && o->num_servers;
+    if (networks_parse(&job->wanted, o->ip_config, err))
+        return -1;
+    return job_use_port(job, o->port > 0 ? o->port : HOSTS_DEFAULT_PORT, err);
+}
+
 static int read_hosts(struct job *job, struct err *err)
 {
     const struct options *o = &job->options;
 
-    if (read_config(job, "--ip_config", o->ip_config, &job->ip_config, err))
+    if (networks_is_auto(o->ip_config))
+        return expect_machines(job, err);
+    if (o->machines)
+        return err_set(err, EXIT_USAGE,
+                       "--machines is for --ip_config auto; in '%s' the order of the lines counts",
+                       file_shown(o->ip_config));
+    if (read_config(job, "--ip_config", o->ip_config, &job->ip_config, err) ||
+        hosts_parse_names(&job->hosts, file_shown(o->ip_config), job->ip_config.data,
+                          job->ip_config.len, o->num_servers, resolve_name, err))
         return -1;
-    return hosts_parse(&job->hosts, file_shown(o->ip_config), job->ip_config.data,
-                       job->ip_config.len, o->num_servers, err);
+    return 0;
 }
 
 static const char *plural(int n)
@@ -112,15 +177,23 @@ static int read_partition(struct job *job, struct err *err)
         partconf_parse(&job->partconf, file_shown(o->part_config), job->part_config.data,
                        job->part_config.len, err))
         return -1;
-    if ((size_t)job->partconf.num_parts == job->hosts.n)
+    if (job->finds_machines || (size_t)job->partconf.num_parts == job->hosts.n)
         return 0;
+    if (o->spare && (size_t)job->partconf.num_parts < job->hosts.n) {
+        job->hosts.n = (size_t)job->partconf.num_parts;
+        job->cut = true;
+        return 0;
+    }
     return err_set(err, EXIT_USAGE,
                    "'%s' has %d partition%s, but '%s' names %zu machine%s; each machine serves one "
-                   "partition: partition the graph into %zu, or list %d machine%s",
+                   "partition: partition the graph into %zu, or list %d machine%s%s",
                    file_shown(o->part_config), job->partconf.num_parts,
                    plural(job->partconf.num_parts), file_shown(o->ip_config), job->hosts.n,
                    plural((int)job->hosts.n), job->hosts.n, job->partconf.num_parts,
-                   plural(job->partconf.num_parts));
+                   plural(job->partconf.num_parts),
+                   (size_t)job->partconf.num_parts < job->hosts.n
+                       ? ", or let the last lines' stay idle by --spare"
+                       : "");
 }
 
 /* DGL and the plan count in ints. */
@@ -141,6 +214,38 @@ static int check_size(const struct job *job, struct err *err)
                    "%zu machines with %d trainers of %d samplers are %" PRId64
                    " clients, more than DGL can number",
                    job->hosts.n, o->num_trainers, o->num_samplers, clients);
+}
+
+/* Is it neither private (RFC 1918), shared (RFC 6598), link-local nor loopback? */
+static bool is_public(uint32_t a)
+{
+    return a >> 24 != 10 && a >> 24 != 127 && a >> 20 != 0xac1 && a >> 16 != 0xc0a8 &&
+           a >> 16 != 0xa9fe && a >> 22 != 0x191;
+}
+
+static void note_public(struct job *job)
+{
+    for (size_t i = 0; i < job->hosts.n && job->options.num_servers; i++) {
+        if (!is_public(job->hosts.items[i].address))
+            continue;
+        strv_addf(&job->notices,
+                  "%s is a public address: DGL's servers run what anyone who reaches their ports "
+                  "sends them (dmlc/dgl issue 7874); use a private network or a firewall",
+                  job->hosts.items[i].ip);
+        return;
+    }
+}
+
+int job_take_hosts(struct job *job, struct hosts *hosts, struct err *err)
+{
+    const struct options *o = &job->options;
+
+    job->hosts = *hosts;
+    *hosts = (struct hosts){0};
+    if (check_size(job, err) || job_use_port(job, o->port > 0 ? o->port : HOSTS_DEFAULT_PORT, err))
+        return -1;
+    note_public(job);
+    return 0;
 }
 
 /* Makes the id of the UTC time, Slurm's id or the pid, and four random hex digits: two jobs with
@@ -229,30 +334,52 @@ static void note_reserved(struct job *job, const char *option, const struct strv
                       option, (int)strcspn(envs->items[i], "="), envs->items[i]);
 }
 
-/* Is it neither private (RFC 1918), shared (RFC 6598), link-local nor loopback? */
-static bool is_public(uint32_t a)
+static bool says(const struct options *o, const char *word)
 {
-    return a >> 24 != 10 && a >> 24 != 127 && a >> 20 != 0xac1 && a >> 16 != 0xc0a8 &&
-           a >> 16 != 0xa9fe && a >> 22 != 0x191;
+    bool found = (o->command && strstr(o->command, word)) ||
+                 (o->sampler_cmd && strstr(o->sampler_cmd, word));
+
+    for (size_t i = 0; i < o->argv.n; i++)
+        found |= strstr(o->argv.items[i], word) != NULL;
+    return found;
 }
 
-static void note_public(struct job *job)
+/* Does the command seem to read another list than the launcher's? */
+static void note_command(struct job *job)
 {
-    for (size_t i = 0; i < job->hosts.n && job->options.num_servers; i++) {
-        if (!is_public(job->hosts.items[i].address))
-            continue;
-        strv_addf(&job->notices,
-                  "%s is a public address: DGL's servers run what anyone who reaches their ports "
-                  "sends them (dmlc/dgl issue 7874); use a private network or a firewall",
-                  job->hosts.items[i].ip);
+    const struct options *o = &job->options;
+
+    if (o->command && strstr(o->command, "{ip_config}"))
+        strv_addf(&job->notices, "{ip_config} stays as it is in a quoted command; write "
+                                 "\"$DGL_IP_CONFIG\" there");
+    else if (says(o, "ip_config") && !says(o, "DGL_IP_CONFIG") && !says(o, "{ip_config}"))
+        strv_addf(&job->notices, "does the command name an ip_config of its own? The servers read "
+                                 "the launcher's list, \"$DGL_IP_CONFIG\"");
+}
+
+static void note_list(struct job *job)
+{
+    const struct options *o = &job->options;
+
+    if (!job->writes_ip_config)
         return;
-    }
+    note_command(job);
+    if (job->finds_machines)
+        return;
+    strv_addf(&job->notices,
+              "DGL gets a list of machines that the launcher has made of '%s', since %s; the "
+              "command finds it by \"$DGL_IP_CONFIG\", or by {ip_config} behind '--'",
+              file_shown(o->ip_config),
+              job->hosts.named ? "that has host names, which DGL cannot read"
+              : job->cut       ? "that names more machines than there are partitions (--spare)"
+                               : "--port is given and some lines name no port");
 }
 
 static void make_notices(struct job *job)
 {
     const struct options *o = &job->options;
 
+    note_list(job);
     if (o->ssh_given)
         strv_add(&job->notices, "--ssh_port and --ssh_username are not used: mpirun or srun starts "
                                 "the ranks, by its own means");
@@ -261,7 +388,8 @@ static void make_notices(struct job *job)
     note_reserved(job, "--server_env", &o->server_env);
     note_reserved(job, "--trainer_env", &o->trainer_env);
     note_reserved(job, "--sampler_env", &o->sampler_env);
-    note_public(job);
+    if (!job->finds_machines)
+        note_public(job);
 }
 
 int job_load(struct job *job, struct options *options, char **envp, struct err *err)
@@ -270,11 +398,12 @@ int job_load(struct job *job, struct options *options, char **envp, struct err *
     *options = (struct options){0};
     make_id(job, envp);
     if (find_workspace(job, envp, err) || read_hosts(job, err) || read_partition(job, err) ||
-        check_size(job, err) || find_run_dir(job, envp, err))
+        (!job->finds_machines && choose_list(job, err)) || check_size(job, err) ||
+        find_run_dir(job, envp, err))
         return -1;
     take_environment(job, envp);
     make_notices(job);
-    return 0;
+    return job->options.dry_run && job->finds_machines ? gathered_pretend(job, err) : 0;
 }
 
 void job_free(struct job *job)

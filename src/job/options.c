@@ -173,6 +173,7 @@ void options_free(struct options *o)
     free(o->workspace);
     free(o->part_config);
     free(o->ip_config);
+    free(o->machines);
     free(o->graph_format);
     free(o->run_dir);
     free(o->sampler_cmd);

@@ -55,6 +55,19 @@ static int store_size(int64_t *out, const char *text, const char *where, struct 
     return 0;
 }
 
+static int store_port(int *out, const char *text, const char *where, struct err *err)
+{
+    long value = text_number(text, strlen(text), UINT16_MAX);
+
+    if (!strcasecmp(text, "auto"))
+        value = PORT_AUTO;
+    else if (value < 1)
+        return err_set(err, EXIT_USAGE, "%s: '%s' is neither a port from 1 to %d nor 'auto'", where,
+                       SHOWN(text), UINT16_MAX);
+    *out = (int)value;
+    return 0;
+}
+
 static int store_choice(int *out, const struct option_spec *spec, const char *text,
                         const char *where, struct err *err)
 {
@@ -202,6 +215,7 @@ int options_store(struct options *o, const struct option_spec *spec, const char 
     case OPTION_SIZE: return store_size(OPTION_MEMBER(o, spec->offset, int64_t), text, where, err);
     case OPTION_CHOICE:
         return store_choice(OPTION_MEMBER(o, spec->offset, int), spec, text, where, err);
+    case OPTION_PORT: return store_port(OPTION_MEMBER(o, spec->offset, int), text, where, err);
     case OPTION_SECONDS:
         return store_seconds(OPTION_MEMBER(o, spec->offset, long), spec, text, where, err);
     case OPTION_TEXT: return store_text(OPTION_MEMBER(o, spec->offset, char *), text, where, err);

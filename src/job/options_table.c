@@ -30,9 +30,28 @@ const struct option_spec options_table[] = {
     {"workspace", OPTION_TEXT, GROUP_WHAT, AT(workspace), .metavar = "DIR", .required = true,
      .help = "The folder, on every machine, in which all processes start. A relative path counts "
              "from rank 0's current folder."},
-    {"ip_config", OPTION_TEXT, GROUP_WHAT, AT(ip_config), .metavar = "FILE", .required = true,
+    {"ip_config", OPTION_TEXT, GROUP_WHAT, AT(ip_config), .metavar = "FILE|auto[:NETWORK]",
+     .required = true,
      .help = "The list of machines: one IPv4 address a line, and after it, if wanted, the port of "
-             "its first server (else 30050). Relative to the workspace, or absolute."},
+             "its first server (else 30050). Relative to the workspace, or absolute. Where a line "
+             "has a host name, or --port is given, the launcher writes a list of its own, which "
+             "the processes find by $DGL_IP_CONFIG or {ip_config}. 'auto' makes the list of the "
+             "machines on which mpirun has started ranks, in the order of ranks, with the "
+             "addresses of the fastest network on which they reach each other; auto:eth1 or "
+             "auto:10.0.0.0/8 name the network."},
+    {"machines", OPTION_TEXT, GROUP_WHAT, AT(machines), .metavar = "LIST",
+     .says = "the order of ranks",
+     .help = "With --ip_config auto, the order in which machines get the partitions: a comma list "
+             "of host names as the machines call themselves."},
+    {"spare", OPTION_FLAG, GROUP_WHAT, AT(spare),
+     .help = "Where there are more machines than partitions, those beyond them stay idle until the "
+             "end: the last of the order or of the file, and ranks whose machine is not in the "
+             "file. Without it that is an error."},
+    {"port", OPTION_PORT, GROUP_WHAT, AT(port), .metavar = "PORT|auto",
+     .says = "30050; auto where the launcher writes the list",
+     .help = "The port of each machine's first server, where its line in ip_config names none. "
+             "auto: the first from 30050 on from which so many ports are free on all machines, "
+             "outside the ports that the kernel gives to clients."},
     {"part_config", OPTION_TEXT, GROUP_WHAT, AT(part_config), .metavar = "FILE", .required = true,
      .help = "The JSON file that DGL's partitioning wrote; it must have as many partitions as "
              "there are machines. Relative to the workspace, or absolute. With --num_servers 0 it "

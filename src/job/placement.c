@@ -136,9 +136,10 @@ static int fail_unmatched(const struct hosts *hosts, const struct seat *seats, s
             "ip_config and the ranks do not match\n"
             "  lines without a rank: %.*s\n"
             "  ranks without a line: %.*s\n"
-            "%s",
+            "%s%s",
             (int)lines.text.len, lines.text.data, (int)ranks.text.len, ranks.text.data,
-            remedy(launched_by));
+            remedy(launched_by),
+            lines.n ? "" : "; or let the ranks without a line stay idle by --spare");
     buf_free(&lines.text);
     buf_free(&ranks.text);
     return -1;
@@ -189,7 +190,18 @@ static int fail_shared(const struct host *host, const struct seat *a, const stru
                    host->line, host->ip, a->host, b->host);
 }
 
-int placement_elect(const struct hosts *hosts, const struct seat *seats, size_t n,
+/* Rank 0 leads the job, so that it cannot be one that stays idle. */
+static int check_first(const struct seat *seats, const char *launched_by, struct err *err)
+{
+    if (seats[0].line >= 0)
+        return 0;
+    return err_set(err, EXIT_USAGE,
+                   "rank 0, on %.64s, leads the job and cannot stay idle (--spare); have %s start "
+                   "its first rank on a machine of ip_config",
+                   seats[0].host, launched_by[0] ? launched_by : "mpirun");
+}
+
+int placement_elect(const struct hosts *hosts, const struct seat *seats, size_t n, bool spare,
                     const char *launched_by, int *machine_of, struct err *err)
 {
     const struct seat **first = mem_calloc(hosts->n, sizeof(*first)); /* of each line */
@@ -214,8 +226,10 @@ int placement_elect(const struct hosts *hosts, const struct seat *seats, size_t 
             rc = fail_shared(&hosts->items[line], first[line], &seats[r], err);
         }
     }
-    if (!rc && (stray || n_owned < hosts->n))
+    if (!rc && ((stray && !spare) || n_owned < hosts->n))
         rc = fail_unmatched(hosts, seats, n, owned, launched_by, err);
+    else if (!rc)
+        rc = check_first(seats, launched_by, err);
     free(first);
     free(owned);
     return rc;

@@ -14,7 +14,7 @@
 static char *expand(const struct job *job, const char *text)
 {
     const struct options *o = &job->options;
-    const char *const words[][2] = {{"{ip_config}", o->ip_config},
+    const char *const words[][2] = {{"{ip_config}", job_ip_config(job)},
                                     {"{part_config}", o->part_config},
                                     {"{workspace}", job->workspace}};
     struct buf out = {0};
@@ -144,7 +144,9 @@ struct slice *plan_slice(const struct job *job, int machine, const struct seat *
     slice->port = host->port;
     slice->cpus = seat ? seat->cpus : 0;
     slice->workspace = mem_strdup(job->workspace);
-    slice->ip_config = mem_strdup(job->options.ip_config);
+    slice->ip_config = mem_strdup(job_ip_config(job));
+    if (job->writes_ip_config)
+        slice->own_ip_config = mem_strndup(job->ip_config.data, job->ip_config.len);
     slice->part_config = mem_strdup(job->options.part_config);
     add_part_files(slice, job, machine);
     copy_command(slice, job);
@@ -184,6 +186,7 @@ void slice_free(struct slice *slice)
     free(slice->ip);
     free(slice->workspace);
     free(slice->ip_config);
+    free(slice->own_ip_config);
     free(slice->part_config);
     free(slice->command);
     free(slice->sampler_command);

@@ -39,6 +39,7 @@ struct failure {
 /* Everything that the child uses. */
 struct launch {
     const struct spawn_origin *origin;
+    const struct spawn_late *late;
     const char *workspace;
     char *path;
     struct strv argv, env;
@@ -106,7 +107,7 @@ static void fill_in(struct strv *env, const char *name, const char *mark, const 
         strv_env_setf(env, "%s=%s%s", name, value, now + strlen(mark));
 }
 
-static void fill_late(struct strv *env, const struct spawn_late *late)
+static void fill_late(struct strv *env, const struct slice *slice, const struct spawn_late *late)
 {
     char port[16];
 
@@ -114,6 +115,27 @@ static void fill_late(struct strv *env, const struct spawn_late *late)
     fill_in(env, "MASTER_PORT", DGL_MASTER_PORT_LATER, port);
     fill_in(env, "DGL_JOB_DIR", DGL_JOB_DIR_LATER, late->job_dir);
     fill_in(env, "TORCHELASTIC_ERROR_FILE", DGL_JOB_DIR_LATER, late->job_dir);
+    if (slice->own_ip_config)
+        fill_in(env, "DGL_IP_CONFIG", DGL_JOB_DIR_LATER, late->job_dir);
+}
+
+/* Adds the words, in which the plan has {ip_config} replaced by a name below the job's folder. */
+static void add_words(struct strv *argv, const struct slice *slice, const struct spawn_late *late)
+{
+    static const char mark[] = DGL_JOB_DIR_LATER "/" DGL_IP_CONFIG_NAME;
+
+    for (size_t i = 0; i < slice->argv.n; i++) {
+        const char *at = slice->argv.items[i], *found;
+        struct buf word = {0};
+
+        while (slice->own_ip_config && (found = strstr(at, mark))) {
+            buf_addf(&word, "%.*s%s/" DGL_IP_CONFIG_NAME, (int)(found - at), at, late->job_dir);
+            at = found + strlen(mark);
+        }
+        buf_add(&word, at, strlen(at) + 1);
+        strv_add(argv, word.data);
+        buf_free(&word);
+    }
 }
 
 void spawn_environment(const struct slice *slice, const struct process_plan *plan,
@@ -134,7 +156,7 @@ void spawn_environment(const struct slice *slice, const struct process_plan *pla
             strv_env_set(env, item);
         free(name);
     }
-    fill_late(env, late);
+    fill_late(env, slice, late);
     if (late->python_hook && plan->role != ROLE_SERVER)
         pythonhook_enter(env, late->python_hook);
 }
@@ -226,7 +248,7 @@ static int choose_program(struct launch *launch, const struct slice *slice, enum
         strv_add(&launch->argv, command);
         return 0;
     }
-    strv_add_all(&launch->argv, &slice->argv);
+    add_words(&launch->argv, slice, launch->late);
     if (slice->argv.n == 0)
         return err_set(err, EXIT_LAUNCHER, "the plan has neither a command nor words to run");
     launch->path =
@@ -379,8 +401,10 @@ int spawn_process(const struct slice *slice, const struct process_plan *plan,
                   const struct spawn_origin *origin, const struct spawn_late *late,
                   struct spawned *spawned, struct err *err)
 {
-    struct launch launch = {
-        .origin = origin, .workspace = slice->workspace, .preempt_signal = slice->preempt_signal};
+    struct launch launch = {.origin = origin,
+                            .late = late,
+                            .workspace = slice->workspace,
+                            .preempt_signal = slice->preempt_signal};
     int rc;
 
     *spawned = (struct spawned){.output = -1};

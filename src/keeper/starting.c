@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "job/dgl.h"
 #include "keeper/awaited.h"
 #include "keeper/doing.h"
 #include "keeper/evidence.h"
@@ -74,12 +76,25 @@ static int begin_shm(struct machine *m)
     return 0;
 }
 
+/* The launcher's own list, where it has made one. */
+static int write_ip_config(struct machine *m, struct err *err)
+{
+    const char *text = m->slice->own_ip_config;
+    int rc =
+        text ? file_write_in(m->job_dir.fd, DGL_IP_CONFIG_NAME, 0600, text, strlen(text), err) : 0;
+
+    if (rc != 0)
+        err_wrap(err, "cannot write the list of machines");
+    return rc;
+}
+
 static int make_job_dir(struct machine *m)
 {
     const char *vanishing = shm_folder(&m->shm);
     struct err err = {0};
 
-    if (jobdir_make(&m->job_dir, vanishing, m->slice->job_id, &err) != 0) {
+    if (jobdir_make(&m->job_dir, vanishing, m->slice->job_id, &err) != 0 ||
+        write_ip_config(m, &err) != 0) {
         failure_raise(m, evidence_cause(m, -1, HOW_CHECK_FAILED, 0, err.code, err.text));
         return -1;
     }

@@ -39,6 +39,7 @@ static const struct field common_fields[] = {
     TEXT(FIELD_TEXT, job_id),
     TEXT(FIELD_TEXT, workspace),
     TEXT(FIELD_TEXT, ip_config),
+    TEXT(FIELD_OPTIONAL, own_ip_config),
     TEXT(FIELD_OPTIONAL, part_config),
     TEXT(FIELD_OPTIONAL, command),
     TEXT(FIELD_STRV, argv),

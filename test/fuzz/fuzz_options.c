@@ -75,12 +75,12 @@ static void check_print(const struct job *job)
 /* Of two machines, as job_load would have made it; large jobs take too long. */
 static void check_plan(const struct options *o)
 {
-    static struct host hosts[] = {{0x0a000001, "10.0.0.1", 30050, 1},
-                                  {0x0a000002, "10.0.0.2", 31000, 2}};
+    static struct host hosts[] = {{0x0a000001, "10.0.0.1", 30050, 1, false},
+                                  {0x0a000002, "10.0.0.2", 31000, 2, true}};
     struct job job = {.options = *o,
                       .id = "20261124T104937Z-1-ab12",
                       .workspace = o->workspace,
-                      .hosts = {hosts, 2},
+                      .hosts = {.items = hosts, .n = 2},
                       .run_dir = o->run_dir};
 
     if (o->num_trainers + o->num_servers + o->num_samplers > 8)

@@ -195,7 +195,7 @@ static void write_announcements(void)
     buf_add(&out, "announce", 8);
     announce_pack(&out, &announce);
     write_seed("announce-nothing", &out);
-    announce.hosts = (struct hosts){hosts, 2};
+    announce.hosts = (struct hosts){.items = hosts, .n = 2};
     buf_add(&announce.ip_config, "10.0.0.1\n10.0.0.2 31000\n", 24);
     buf_add(&announce.part_config, "{}", 2);
     buf_add(&out, "announce", 8);

@@ -16,6 +16,7 @@
 #include "coord/masterport.h"
 #include "coord/network.h"
 #include "coord/peers.h"
+#include "coord/ports.h"
 #include "coord/rundir.h"
 #include "coord/signals.h"
 #include "coord/sleepers.h"
@@ -299,6 +300,23 @@ int masterport_hold(struct masterport *master)
 void masterport_release(struct masterport *master)
 {
     *master = MASTERPORT_NONE;
+}
+
+bool ports_take(struct ports *ports, int base, int n)
+{
+    (void)ports, (void)base, (void)n;
+    return true;
+}
+
+int ports_next(struct ports *ports, int from, int n)
+{
+    (void)ports, (void)n;
+    return from;
+}
+
+void ports_release(struct ports *ports)
+{
+    (void)ports;
 }
 
 void network_prefer(const struct options *options)

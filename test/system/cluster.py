@@ -46,9 +46,11 @@ def parent_of(pid):
 class Cluster:
     """`size` machines. Its folder is its name; several may be up at once."""
 
-    def __init__(self, folder, size):
+    def __init__(self, folder, size, *also):
+        """also: subnets of further networks, on eth1 and so on."""
         self.folder, self.size = folder, size
-        self.vcluster("up", str(size), *(["--subnet", "10.64.0.0/16"] if size > 254 else []))
+        self.vcluster("up", str(size), *(["--subnet", "10.64.0.0/16"] if size > 254 else []),
+                      *(word for subnet in also for word in ("--also", subnet)))
         self.ips = self.vcluster("ips").split()
         self.holders = [int(self.vcluster("pid", str(k))) for k in range(size)]
         self.nets = [net_of(pid) for pid in self.holders]
@@ -67,13 +69,13 @@ class Cluster:
                               text=True, timeout=patience.seconds(), **options)
 
     @contextlib.contextmanager
-    def cut_off(self, machine):
+    def cut_off(self, machine, interface="eth0"):
         """Its packets vanish meanwhile."""
-        self.vcluster("link", str(machine), "down")
+        self.vcluster("link", str(machine), "down", interface)
         try:
             yield
         finally:
-            self.vcluster("link", str(machine), "up")
+            self.vcluster("link", str(machine), "up", interface)
 
     def down(self):
         self.vcluster("down")

@@ -50,7 +50,7 @@ def test_a_missing_option(job, missing):
 
 
 IP_CONFIGS = {
-    "a name": ["{0}", "vm1"],
+    "a name of nobody": ["{0}", "nobody.invalid"],
     "IPv6": ["{0}", "fe80::1"],
     "a third word": ["{0} 30050 1", "{1}"],
     "a comment": ["# machines", "{0}", "{1}"],

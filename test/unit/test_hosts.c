@@ -98,6 +98,42 @@ START_TEST(wrong)
 }
 END_TEST
 
+static int resolve(const char *name, uint32_t *address, struct err *why)
+{
+    if (strncmp(name, "node", 4) != 0)
+        return err_set(why, EXIT_USAGE, "nobody knows it");
+    *address = 0x0a000000 + (uint32_t)atoi(name + 4);
+    return 0;
+}
+
+static int parse_names(const char *text)
+{
+    err = (struct err){0};
+    return hosts_parse_names(&hosts, "ip_config.txt", text, strlen(text), 1, resolve, &err);
+}
+
+START_TEST(names)
+{
+    struct buf text = {0};
+
+    ck_assert_int_eq(parse_names("node7 4000\n10.0.0.2\nnode3\n"), 0);
+    ck_assert(hosts.named && hosts.items[0].has_port && !hosts.items[2].has_port);
+    hosts_text(&text, &hosts);
+    buf_add(&text, "", 1);
+    ck_assert_str_eq(text.data, "10.0.0.7 4000\n10.0.0.2 30050\n10.0.0.3 30050\n");
+    buf_free(&text);
+    hosts_free(&hosts);
+    ck_assert_int_eq(parse_names("other\n"), -1);
+    ck_assert_ptr_nonnull(strstr(err.text, "ip_config.txt:1: 'other': nobody knows it"));
+    ck_assert_int_eq(parse_names("node1\n10.0.0.1\n"), -1); /* one machine twice */
+    ck_assert_int_eq(parse_names("10.0.0.01\n"), -1);
+    ck_assert_ptr_nonnull(strstr(err.text, "leading zeros"));
+    ck_assert_int_eq(parse_names("10.0.0.1\n"), 0);
+    ck_assert(!hosts.named);
+    hosts_free(&hosts);
+}
+END_TEST
+
 START_TEST(nul_bytes)
 {
     static const char text[] = "10.0.0.1\0\n10.0.0.2\n";
@@ -179,5 +215,5 @@ START_TEST(random_bytes)
 END_TEST
 
 UNIT_MAIN_WITH("hosts", NULL, NULL, UNIT(good), UNIT(line_ends_of_windows), UNIT(port_at_its_limit),
-               UNIT_EACH(wrong, bad), UNIT(nul_bytes), UNIT(one_long_line), UNIT(a_million_lines),
-               UNIT(truncated), UNIT_LOOP(random_bytes, 4))
+               UNIT_EACH(wrong, bad), UNIT(names), UNIT(nul_bytes), UNIT(one_long_line),
+               UNIT(a_million_lines), UNIT(truncated), UNIT_LOOP(random_bytes, 4))

@@ -90,6 +90,78 @@ START_TEST(good)
 }
 END_TEST
 
+START_TEST(ports)
+{
+    OK((char *)"--port=40000");
+    ck_assert(job.writes_ip_config && !job.finds_port);
+    ck_assert_str_eq(job_ip_config(&job), "{job_dir}/ip_config.txt");
+    ck_assert_int_eq(job.hosts.items[1].port, 40000);
+    ck_assert_uint_eq(job.ip_config.len, 30);
+    ck_assert_mem_eq(job.ip_config.data, "10.0.0.1 40000\n10.0.0.2 40000\n", 30);
+    ck_assert_uint_eq(job.notices.n, 1);
+    job_free(&job);
+    OK((char *)"--port=auto");
+    ck_assert(job.writes_ip_config && job.finds_port);
+    ck_assert_int_eq(job_use_port(&job, 30052, &err), 0);
+    ck_assert_mem_eq(job.ip_config.data, "10.0.0.1 30052\n10.0.0.2 30052\n", 30);
+    job_free(&job);
+    write_text("w/ports.txt", "10.0.0.1 5000\nlocalhost 5000\n");
+    WRONG(EXIT_USAGE, "ports.txt:2: 'localhost': rank 0's machine resolves this name to loopback",
+          (char *)"--ip_config=ports.txt");
+    write_text("w/ports.txt", "10.0.0.1 5000\n10.0.0.2\n");
+    OK((char *)"--ip_config=ports.txt", (char *)"--port=40000");
+    ck_assert_int_eq(job.hosts.items[0].port, 5000);
+    ck_assert_int_eq(job.hosts.items[1].port, 40000);
+    job_free(&job);
+    write_text("w/ports.txt", "10.0.0.1 5000\n10.0.0.2 5000\n");
+    OK((char *)"--ip_config=ports.txt", (char *)"--port=auto"); /* nothing is left to choose */
+    ck_assert(!job.writes_ip_config && !job.finds_port);
+    job_free(&job);
+    WRONG(EXIT_USAGE, "--port 65535: the last of 2 servers", (char *)"--port=65535",
+          (char *)"--num_servers=2");
+}
+END_TEST
+
+START_TEST(spare)
+{
+    write_text("w/ip.txt", "10.0.0.1 5000\n10.0.0.2\n10.0.0.3\n");
+    WRONG(EXIT_USAGE, "or let the last lines' stay idle by --spare", (char *)"--port=6000");
+    OK((char *)"--spare", (char *)"--port=6000");
+    ck_assert(job.writes_ip_config && job.cut && !job.finds_port);
+    ck_assert_uint_eq(job.hosts.n, 2);
+    ck_assert_uint_eq(job.ip_config.len, 28);
+    ck_assert_mem_eq(job.ip_config.data, "10.0.0.1 5000\n10.0.0.2 6000\n", 28);
+    job_free(&job);
+    write_text("w/ip.txt", "10.0.0.1\n");
+    WRONG(EXIT_USAGE, "'data/g.json' has 2 partitions, but 'ip.txt' names 1 machine",
+          (char *)"--spare");
+}
+END_TEST
+
+START_TEST(gathered)
+{
+    struct hosts hosts = {.items = mem_calloc(2, sizeof(*hosts.items)), .n = 2};
+
+    OK((char *)"--ip_config=auto:eth1", (char *)"--machines=a,b");
+    ck_assert(job.finds_machines && job.finds_port && job.writes_ip_config);
+    ck_assert_str_eq(job.wanted.interface, "eth1");
+    ck_assert_uint_eq(job.hosts.n, 0);
+    hosts_set_address(&hosts.items[0], 0x0a000002);
+    hosts_set_address(&hosts.items[1], 0x0a000001);
+    ck_assert_int_eq(job_take_hosts(&job, &hosts, &err), 0);
+    ck_assert_uint_eq(job.ip_config.len, 30);
+    ck_assert_mem_eq(job.ip_config.data, "10.0.0.2 30050\n10.0.0.1 30050\n", 30);
+    job_free(&job);
+    OK((char *)"--ip_config=auto", (char *)"--dry_run");
+    ck_assert(!job.finds_machines && !job.finds_port);
+    ck_assert_uint_eq(job.hosts.n, 2);
+    ck_assert_str_eq(job.hosts.items[1].ip, "{machine 1}");
+    job_free(&job);
+    WRONG(EXIT_USAGE, "--machines is for --ip_config auto", (char *)"--machines=a,b");
+    WRONG(EXIT_USAGE, "auto:x/y: not a network", (char *)"--ip_config=auto:x/y");
+}
+END_TEST
+
 START_TEST(workspace)
 {
     char *with_slash = mem_printf("--workspace=%s/w//", folder);
@@ -147,8 +219,8 @@ START_TEST(configs)
     WRONG(EXIT_USAGE, "is not a regular file", (char *)"--ip_config=/dev/zero");
     write_text("w/ip.txt", "10.0.0.1\n10.0.0.2\n10.0.0.3\n");
     WRONG(EXIT_USAGE, "'data/g.json' has 2 partitions, but 'ip.txt' names 3 machines");
-    write_text("w/ip.txt", "10.0.0.1\nnode2\n");
-    WRONG(EXIT_USAGE, "ip.txt:2: 'node2': not an IPv4 address");
+    write_text("w/ip.txt", "10.0.0.1\nnode2.invalid\n");
+    WRONG(EXIT_USAGE, "ip.txt:2: 'node2.invalid': no IPv4 address, and no host name that");
     write_text("w/data/g.json", "{");
     write_text("w/ip.txt", "10.0.0.1\n10.0.0.2\n");
     WRONG(EXIT_USAGE, "data/g.json:1: this is no JSON text");
@@ -286,6 +358,6 @@ START_TEST(notices)
 }
 END_TEST
 
-UNIT_MAIN_WITH("job", set_up, tear_down, UNIT(good), UNIT(workspace), UNIT(logical_directory),
-               UNIT(configs), UNIT(too_many_clients), UNIT(identity), UNIT(run_dir), UNIT(passed),
-               UNIT(notices))
+UNIT_MAIN_WITH("job", set_up, tear_down, UNIT(good), UNIT(ports), UNIT(spare), UNIT(gathered),
+               UNIT(workspace), UNIT(logical_directory), UNIT(configs), UNIT(too_many_clients),
+               UNIT(identity), UNIT(run_dir), UNIT(passed), UNIT(notices))

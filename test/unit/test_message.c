@@ -101,6 +101,7 @@ static struct slice *random_slice(uint64_t *seed)
     s->cpus = random_below(seed, 256);
     s->workspace = random_text(seed);
     s->ip_config = random_text(seed);
+    s->own_ip_config = random_text_or_null(seed);
     s->part_config = random_text_or_null(seed);
     random_strv(seed, &s->part_files, 4);
     s->command = random_text_or_null(seed);
@@ -300,6 +301,7 @@ static void check_slice(struct slice *got, struct slice *s)
     CHECK_TEXT(ip);
     CHECK_TEXT(workspace);
     CHECK_TEXT(ip_config);
+    CHECK_TEXT(own_ip_config);
     CHECK_TEXT(part_config);
     CHECK_TEXT(command);
     CHECK_TEXT(sampler_command);

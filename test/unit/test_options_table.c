@@ -27,7 +27,8 @@ static const char *good_value(const struct option_spec *spec)
     case OPTION_FLAG: return "yes";
     case OPTION_COUNT:
     case OPTION_SECONDS:
-    case OPTION_SIZE: return "7";
+    case OPTION_SIZE:
+    case OPTION_PORT: return "7";
     case OPTION_CHOICE: return unusual_choice(spec)->word;
     case OPTION_FORMATS: return "coo";
     case OPTION_ENVS: return "A=1";
@@ -42,6 +43,7 @@ static bool arrived(const struct option_spec *spec)
     switch (spec->kind) {
     case OPTION_FLAG:
     case OPTION_IGNORED: return *(const bool *)at;
+    case OPTION_PORT:
     case OPTION_COUNT: return *(const int *)at == 7;
     case OPTION_SECONDS: return *(const long *)at == 7000;
     case OPTION_SIZE: return *(const int64_t *)at == 7;

@@ -37,7 +37,7 @@ static struct seat sit(const char *host, int line)
 static int elect(const struct seat *seats, size_t n, const char *by)
 {
     err = (struct err){0};
-    return placement_elect(&hosts, seats, n, by, machine_of, &err);
+    return placement_elect(&hosts, seats, n, false, by, machine_of, &err);
 }
 
 START_TEST(another_order)
@@ -65,6 +65,24 @@ START_TEST(several_a_machine)
 END_TEST
 
 #define SAYS(what) ck_assert_msg(strstr(err.text, what), "'%s' is not in: %s", what, err.text)
+
+START_TEST(spare)
+{
+    struct seat seats[] = {sit("a", 0), sit("x", -1), sit("b", 1), sit("c", 2)};
+
+    ck_assert_int_eq(elect(seats, 4, "mpirun"), -1);
+    SAYS("stay idle by --spare");
+    ck_assert_int_eq(placement_elect(&hosts, seats, 4, true, "mpirun", machine_of, &err), 0);
+    ck_assert_int_eq(machine_of[1], -1);
+    ck_assert_int_eq(machine_of[3], 2);
+    ck_assert_int_eq(placement_elect(&hosts, seats, 3, true, "mpirun", machine_of, &err), -1);
+    SAYS("lines without a rank: line 3");
+    seats[0] = sit("x", -1);
+    seats[1] = sit("a", 0);
+    ck_assert_int_eq(placement_elect(&hosts, seats, 4, true, "mpirun", machine_of, &err), -1);
+    SAYS("rank 0, on x, leads the job");
+}
+END_TEST
 
 START_TEST(both_lists)
 {
@@ -159,6 +177,6 @@ START_TEST(look)
 END_TEST
 
 UNIT_MAIN_WITH("placement", set_up, tear_down, UNIT(another_order), UNIT(several_a_machine),
-               UNIT(both_lists), UNIT(long_lists), UNIT(two_lines_on_one_machine),
+               UNIT(spare), UNIT(both_lists), UNIT(long_lists), UNIT(two_lines_on_one_machine),
                UNIT(secondary_address), UNIT(one_address_on_two_machines), UNIT(impossible_line),
                UNIT(look))

@@ -143,6 +143,23 @@ START_TEST(words)
 }
 END_TEST
 
+START_TEST(own_list)
+{
+    struct slice *s;
+
+    MAKE(DGL, "--", "a", "{ip_config}:{part_config}");
+    job.writes_ip_config = true;
+    ck_assert_int_eq(job_use_port(&job, 30055, &err), 0);
+    s = plan_slice(&job, 0, NULL);
+    ck_assert_str_eq(s->own_ip_config, "10.0.0.1 30055\n10.0.0.2 40000\n");
+    ck_assert_str_eq(s->argv.items[1], "{job_dir}/ip_config.txt:data/g.json");
+    ck_assert_str_eq(strv_env_get(&s->processes[0].env, "DGL_IP_CONFIG"), s->ip_config);
+    ck_assert_int_eq(s->processes[1].port, 30056);
+    slice_free(s);
+    job_free(&job);
+}
+END_TEST
+
 START_TEST(alone)
 {
     struct slice *s;
@@ -211,5 +228,5 @@ START_TEST(golden_alone)
 END_TEST
 
 UNIT_MAIN_WITH("plan", NULL, NULL, UNIT(the_credit_is_shared), UNIT(slice), UNIT(processes),
-               UNIT(words), UNIT(alone), UNIT(golden_dgl), UNIT(golden_samplers),
+               UNIT(words), UNIT(own_list), UNIT(alone), UNIT(golden_dgl), UNIT(golden_samplers),
                UNIT(golden_alone))
