@@ -34,7 +34,7 @@ struct peers_ops {
     void (*stay)(struct peers *p);
     int (*narrow)(struct peers *p, bool stay, struct err *err);
     int (*spare)(struct peers *p, bool is_spare, struct err *err); /* this and the next two: NULL */
-    void (*wake)(struct peers *p, int code, enum parting parting);         /* where no rank can be spare */
+    void (*wake)(struct peers *p, int code, enum parting parting); /* where no rank can be spare */
     bool (*woken)(struct peers *p, int *code, enum parting *parting);
     int (*send)(struct peers *p, int to, enum message_type type, const void *data, size_t len);
     int (*receive)(struct peers *p, struct peers_message *message);
