@@ -251,6 +251,11 @@ class SlurmJob(Job):
     def job_id(self):
         return self.file("id").read_text().strip()
 
+    def abandon(self):
+        if self.file("id").exists():
+            self.slurm.on("scancel", self.job_id)
+        super().abandon()
+
     def said(self):
         """What a batch script has printed by now."""
         return self.file("out").read_text(errors="replace") if self.file("out").exists() else ""

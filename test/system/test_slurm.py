@@ -189,7 +189,7 @@ def test_the_template_is_queued_again(submit):
     """Pre-empted once, the job ends with 75, is queued again and ends well."""
     it = submit(CGROUP, "server: serve",
                 *(f"trainer {k}: catch USR1; connect; touch up{k}; wait go{k}; touch done{k}"
-                  for k in range(4)), batch="template")
+                  for k in range(4)), batch="template", ip_config="auto")
     it.script_text = lambda: filled_in(it)
     it.allocation = lambda: []
     it.start().wait_for(*(f"up{k}" for k in range(4)))
@@ -199,7 +199,7 @@ def test_the_template_is_queued_again(submit):
     wait_until(lambda: "SIGUSR1" in it.said(), "the trainers have the signal", it.said)
     for k in range(4):
         (it.workspace / f"go{k}").touch()
-    wait_until(lambda: "Requeue" in it.state(), "it is queued again", it.state)
+    wait_until(lambda: "Restarts=1 " in it.state(), "it is queued again", it.state)
     it.slurm.on("scontrol", "update", f"jobid={it.job_id}", "StartTime=now")
     it.wait_for(*(f"up{k}" for k in range(4)))
     result = it.finish()
@@ -232,9 +232,9 @@ def test_a_node_daemon_is_killed(submit):
     (it.workspace / "go").touch()
     wait_until(lambda: not it.own_processes(), "the job has ended")
     it.slurm.start_node(2)
-    result, _ = it.end()
+    it.before.processes.add(it.slurm.node_daemon(2))
+    result = it.finish()
     assert (result.code, result.report["exit_code"]) == (0, 0), result.said
-    it.slurm.wait_idle()
 
 
 def test_a_lost_machine(submit):
