@@ -7,6 +7,7 @@
  */
 #include "coord/peers_mpi.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,6 +16,7 @@
 #include "base/mem.h"
 #include "base/watchdog.h"
 #include "coord/fragments.h"
+#include "coord/mapped.h"
 #include "coord/tree.h"
 
 enum {
@@ -399,14 +401,37 @@ static void know_library(struct mpi *m)
     m->peers.name = m->version;
 }
 
+static const int our_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGALRM, SIGPIPE, SIGUSR1, SIGUSR2};
+enum { OUR_SIGNALS = sizeof(our_signals) / sizeof(our_signals[0]) };
+
+/* Intel MPI puts handlers of its own in the place of ours for TERM and INT, after which a rank that
+ * is told to stop exits with 1 and names no cause [measured]. So ours are set again.
+ * funneled: the watchdog is a thread too, which calls no MPI */
+static int init_with_our_handlers(void)
+{
+    struct sigaction ours[OUR_SIGNALS];
+    int provided, rc;
+
+    for (int i = 0; i < OUR_SIGNALS; i++)
+        sigaction(our_signals[i], NULL, &ours[i]);
+    rc = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    for (int i = 0; i < OUR_SIGNALS; i++)
+        sigaction(our_signals[i], &ours[i], NULL);
+    return rc;
+}
+
+/* MPICH 5 keeps a segment that only Finalize removes, and MPICH's ranks leave without it (see
+ * peers_mpi_leave). When MPI_Init returns, all ranks of this machine have it mapped (posix_init.c
+ * of 5.0 waits for them), and nobody opens it by its name again. */
+#define MPICH_SEGMENTS "/dev/shm/mpich_"
+
 struct peers *peers_mpi_open(struct err *err)
 {
     struct mpi *m = mem_calloc(1, sizeof(*m));
     const char *local_ranks;
-    int provided, rc;
+    int rc;
 
-    /* funneled: the watchdog is a thread too, which calls no MPI */
-    rc = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    rc = init_with_our_handlers();
     if (rc != MPI_SUCCESS) {
         free(m);
         err_set(err, EXIT_LAUNCHER, "MPI_Init failed with %d", rc);
@@ -423,5 +448,7 @@ struct peers *peers_mpi_open(struct err *err)
     local_ranks = getenv("MPI_LOCALNRANKS"); /* hydra's; until narrow knows */
     m->several = local_ranks && strcmp(local_ranks, "1") != 0;
     know_library(m);
+    if (m->kind == KIND_MPICH)
+        mapped_unlink(MPICH_SEGMENTS);
     return &m->peers;
 }
