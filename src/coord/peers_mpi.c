@@ -55,7 +55,8 @@ static void pause_longer(long *ns)
 }
 
 /* Waits for an opening collective; polls with pauses that grow from 50 us to 2 ms. */
-static int finish(MPI_Request *request, const char *call, int rc, struct err *err)
+static int finish(const struct mpi *m, MPI_Request *request, const char *call, int rc,
+                  struct err *err)
 {
     int64_t deadline = clock_ms() + PEERS_OPEN_TIMEOUT_MS;
     long pause = FIRST_PAUSE_NS;
@@ -66,7 +67,8 @@ static int finish(MPI_Request *request, const char *call, int rc, struct err *er
         if (rc == MPI_SUCCESS && done)
             return 0;
         if (clock_ms() > deadline)
-            return err_set(err, EXIT_LAUNCHER, PEERS_NO_ANSWER, PEERS_OPEN_TIMEOUT_MS / 1000, call);
+            return err_set(err, EXIT_LAUNCHER, PEERS_NO_ANSWER, PEERS_OPEN_TIMEOUT_MS / 1000, call,
+                           m->peers.network);
         pause_longer(&pause);
     }
     return mpi_error(err, call, rc);
@@ -77,7 +79,7 @@ static int broadcast_bytes(struct mpi *m, void *bytes, size_t len, struct err *e
     MPI_Request request = MPI_REQUEST_NULL;
     int rc = MPI_Ibcast(bytes, (int)len, MPI_BYTE, 0, m->comm, &request);
 
-    return finish(&request, "MPI_Ibcast", rc, err);
+    return finish(m, &request, "MPI_Ibcast", rc, err);
 }
 
 /* The first block tells the length, and has the first bytes: mostly they are all. */
@@ -108,7 +110,7 @@ static int receive_bytes(struct mpi *m, void *bytes, size_t len, int from, struc
     MPI_Request request = MPI_REQUEST_NULL;
     int rc = MPI_Irecv(bytes, (int)len, MPI_BYTE, from, TAG_OPENING, m->comm, &request);
 
-    return finish(&request, "MPI_Irecv", rc, err);
+    return finish(m, &request, "MPI_Irecv", rc, err);
 }
 
 static int send_bytes(struct mpi *m, const void *bytes, size_t len, int to, struct err *err)
@@ -116,7 +118,7 @@ static int send_bytes(struct mpi *m, const void *bytes, size_t len, int to, stru
     MPI_Request request = MPI_REQUEST_NULL;
     int rc = MPI_Isend(bytes, (int)len, MPI_BYTE, to, TAG_OPENING, m->comm, &request);
 
-    return finish(&request, "MPI_Isend", rc, err);
+    return finish(m, &request, "MPI_Isend", rc, err);
 }
 
 /* Carries size bytes of each rank between it and rank 0, up or down the tree. The ranks below one
@@ -181,7 +183,7 @@ static int mpi_narrow(struct peers *p, bool stay, struct err *err)
     int size, rc;
 
     watchdog_begin(PEERS_OPEN_TIMEOUT_MS, EXIT_LAUNCHER, PEERS_NO_ANSWER,
-                   PEERS_OPEN_TIMEOUT_MS / 1000, "MPI_Comm_split");
+                   PEERS_OPEN_TIMEOUT_MS / 1000, "MPI_Comm_split", p->network);
     rc = MPI_Comm_split(m->comm, stay ? 0 : MPI_UNDEFINED, p->rank, &comm);
     watchdog_end();
     if (rc != MPI_SUCCESS)
@@ -387,9 +389,20 @@ static const struct peers_ops mpi_ops = {
     .abort = peers_mpi_abort,
 };
 
+static const struct library {
+    const char *word; /* in its version */
+    enum mpi_kind kind;
+    const char *network;
+} libraries[] = {
+    {"Open MPI", KIND_OPEN_MPI, "'mpirun --mca btl_tcp_if_include NETWORK'"},
+    {"Intel", KIND_MPICH, "FI_TCP_IFACE=INTERFACE in the environment"},
+    {"", KIND_MPICH, "UCX_NET_DEVICES=INTERFACE (or FI_TCP_IFACE) in the environment"},
+};
+
 /* Asked at run time, since MPICH, Intel MPI and MVAPICH share an ABI. */
 static void know_library(struct mpi *m)
 {
+    const struct library *of_this = libraries;
     int len = 0;
 
     MPI_Get_library_version(m->version, &len);
@@ -397,8 +410,11 @@ static void know_library(struct mpi *m)
     for (char *c = m->version; *c; c++)
         if (*c == '\t')
             *c = ' ';
-    m->kind = strstr(m->version, "Open MPI") ? KIND_OPEN_MPI : KIND_MPICH;
+    while (!strstr(m->version, of_this->word))
+        of_this++;
+    m->kind = of_this->kind;
     m->peers.name = m->version;
+    m->peers.network = of_this->network;
 }
 
 static const int our_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGALRM, SIGPIPE, SIGUSR1, SIGUSR2};
