@@ -32,6 +32,9 @@ struct job {
  * may be freed in both cases. */
 int job_load(struct job *job, struct options *options, char **envp, struct err *err);
 
+/* The same for ip_config alone; without a workspace the current folder counts. */
+int job_load_hosts(struct job *job, struct options *options, char **envp, struct err *err);
+
 void job_free(struct job *job);
 
 /* ---- counts; job_load has seen that each fits an int ---- */

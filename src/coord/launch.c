@@ -39,7 +39,7 @@ static const char open_mpi_remedy[] = "start one rank on each machine of ip_conf
                                       "machines";
 static const char mpich_remedy[] =
     "start one rank on each machine of ip_config: give mpirun '-ppn 1', and by -f a file with the "
-    "same machines, one a line and without ports";
+    "same machines ('dgl-mpilaunch --print_hostfile mpich' makes it)";
 static const char srun_remedy[] =
     "start one rank on each machine of ip_config: '" SRUN_ONE "' on exactly these machines";
 static const char nobodys_remedy[] =

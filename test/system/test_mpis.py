@@ -118,6 +118,22 @@ def test_an_mpi(job, mpi, case):
     assert case.cause is None or re.search(case.cause, said_by(result)), result.said
 
 
+@pytest.mark.parametrize("mpi", MPIS)
+def test_its_hostfile_starts_one_rank_a_machine(job, mpi):
+    """Though ip_config has ports, and without another option of mpirun; but Intel's -f pays no
+    attention to the counts in it."""
+    it = job(SERVE, "trainer: connect; exit 0", machines=3)
+    it.ip_config = [f"{ip} {31000 + k}" for k, ip in enumerate(it.ip_config)]
+    it.write()
+    kind = MPIS[mpi].family.name
+    done = it.cluster.on(0, *it.launcher()[:1], "--print_hostfile", kind, "--ip_config",
+                         str(it.workspace / "ip_config.txt"))
+    assert done.returncode == 0, done.stderr
+    it.hosts, it.mpirun_options = done.stdout.splitlines(), None if mpi == "impi" else []
+    result = it.run()
+    assert result.code == 0 and "ranks sleep" not in result.err, result.said
+
+
 def test_the_library_at_run_time_counts(make):
     """MPICH and Intel MPI share an ABI, so that a build may meet another one's library. Intel's
     takes our handlers away, which MPICH's does not."""
