@@ -1,5 +1,5 @@
 /* main: wiring: options, the scribe, the keeper, MPI, the meeting, the coordinator. It decides only
- * who answers --help, --version and --dry_run.
+ * who answers --help, --version, --dry_run and --print_hostfile.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -21,6 +21,7 @@
 #include "coord/peers.h"
 #include "coord/signals.h"
 #include "coord/sleepers.h"
+#include "job/hostfile.h"
 #include "job/job.h"
 #include "job/options.h"
 #include "job/options_help.h"
@@ -97,7 +98,8 @@ static int load(struct job *job, struct options *options, char **envp, const str
     int rc;
 
     watch_reading(options);
-    rc = job_load(job, options, envp, err);
+    rc = options->print_hostfile ? job_load_hosts(job, options, envp, err)
+                                 : job_load(job, options, envp, err);
     watchdog_end();
     if (!rc)
         launch_advise(launch, envp, &job->notices);
@@ -215,13 +217,23 @@ static _Noreturn void leave_early(const struct err *err)
 
 /* Does every rank know it before MPI_Init? The others have rank 0's command line, but neither its
  * environment nor its --config's file. */
-static bool is_dry_run_for_all(const struct options *options, const struct launch *launch)
+static bool only_prints(const struct options *options, const struct launch *launch)
 {
-    return options->dry_run_in_argv || (options->dry_run && !launch->use_mpi);
+    return options->only_prints || (options->dry_run && !launch->use_mpi);
 }
 
-/* The first rank prints the plan, without MPI. */
-static int dry_run(struct options *options, const struct launch *launch, struct err *err)
+static int print_hostfile(const struct job *job)
+{
+    struct err err = {0};
+
+    if (hostfile_print(&job->hosts, job->options.print_hostfile, job->options.ip_config, stdout,
+                       &err))
+        log_error("%s", err.text);
+    return fflush(stdout) ? EXIT_LAUNCHER : err.code;
+}
+
+/* The first rank prints the plan or the hostfile, without MPI. */
+static int print_only(struct options *options, const struct launch *launch, struct err *err)
 {
     struct job job;
     int code = EXIT_OK;
@@ -230,7 +242,7 @@ static int dry_run(struct options *options, const struct launch *launch, struct 
         log_error("%s", err->text);
         code = err->code;
     } else if (!launch->rank) {
-        code = print_plan(&job);
+        code = job.options.print_hostfile ? print_hostfile(&job) : print_plan(&job);
     }
     launch_await_others();
     return code;
@@ -257,8 +269,8 @@ int main(int argc, char **argv)
     parse(&options, argc, argv, &err);
     if (!err.code && (options.help || options.version))
         return answer(&options, &launch);
-    if (is_dry_run_for_all(&options, &launch))
-        return dry_run(&options, &launch, &err);
+    if (only_prints(&options, &launch))
+        return print_only(&options, &launch, &err);
     envp = own_environment();
     setup.parent = launch_watch_parent(&launch);
     if (scribe_fork(&scribe, &err) || keeper_fork(&setup.keeper, &scribe, launch.escalates, &err) ||

@@ -14,6 +14,7 @@ struct launch {
     const char *by;       /* "mpirun", "srun" or "": nobody, one machine without MPI */
     const char *one_each; /* how it is told to start one rank a machine, "mpirun -N 1" and its like;
                              "" */
+    const char *remedy;   /* what to do when ranks and ip_config do not match, a sentence */
     bool escalates;     /* does it kill us a moment after it has told us to stop? Open MPI's does */
     bool use_mpi;       /* is there a process manager that MPI_Init can ask? */
     int rank;           /* as the environment tells; 0 when it tells nothing */

@@ -1,5 +1,5 @@
 /* peers: the other coordinators, as an interface that a program without MPI can implement too.
- * Implementations: peers_mpi (with peers_mpi_leave the only user of mpi.h), peers_solo (one
+ * Implementations: peers_mpi (with its _init and _leave the only user of mpi.h), peers_solo (one
  * machine, no MPI), and test/sim's, a simulated network.
  *
  * Life: open; the opening collectives, in the same order on all ranks; narrow to one rank a
@@ -49,7 +49,8 @@ struct peers {
     const struct peers_ops *ops;
     int rank; /* in the whole world until narrow, then among those who stayed */
     int size;
-    const char *name; /* "Open MPI v4.1.4, ...", "no MPI": for --version and the report */
+    const char *name;    /* "Open MPI v4.1.4, ...", "no MPI": for --version and the report */
+    const char *network; /* how this MPI is told which network to use */
 };
 
 /* With MPI or without, as the process was launched. Ends the process when MPI sees another number
@@ -66,11 +67,10 @@ struct peers *peers_solo_open(void);
  * PEERS_OPEN_TIMEOUT_MS, then -1 with err (EXIT_LAUNCHER). */
 enum { PEERS_OPEN_TIMEOUT_MS = 120000 };
 
-/* The words of that error; they take the seconds, and the call that waited. */
+/* The words of that error; they take the seconds, the call that waited, and peers->network. */
 #define PEERS_NO_ANSWER                                                                            \
     "not all ranks answered within %d s at start (%s); is the network between the machines open "  \
-    "to MPI, and the right one? 'mpirun --mca btl_tcp_if_include NETWORK' (Open MPI) and "         \
-    "UCX_NET_DEVICES (MPICH) name it"
+    "to MPI, and the right one? %s names it"
 
 /* Rank 0's bytes to all; on the others *data is replaced. */
 int peers_broadcast(struct peers *p, struct buf *data, struct err *err);

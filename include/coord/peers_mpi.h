@@ -1,4 +1,4 @@
-/* peers_mpi: what peers_mpi and peers_mpi_leave share. */
+/* peers_mpi: what peers_mpi, peers_mpi_init and peers_mpi_leave share. */
 #ifndef COORD_PEERS_MPI_H
 #define COORD_PEERS_MPI_H
 
@@ -36,6 +36,8 @@ struct mpi {
     int64_t gate_value[2], gate_result[2];
     char version[MPI_MAX_LIBRARY_VERSION_STRING];
 };
+
+extern const struct peers_ops peers_mpi_ops;
 
 /* Two of struct peers_ops; see peers.h. */
 _Noreturn void peers_mpi_leave(struct peers *p, int code, enum parting parting);

@@ -40,6 +40,9 @@ struct job {
  * may be freed in both cases. */
 int job_load(struct job *job, struct options *options, char **envp, struct err *err);
 
+/* The same for ip_config alone; without a workspace the current folder counts. */
+int job_load_hosts(struct job *job, struct options *options, char **envp, struct err *err);
+
 /* What the processes are to read as ip_config: the user's words, or a name below DGL_JOB_DIR_LATER.
  */
 const char *job_ip_config(const struct job *job);

@@ -36,7 +36,9 @@ struct options {
 
     /* ours; times in milliseconds, 0 = off where the help says so */
     bool dry_run;
-    bool dry_run_in_argv; /* set even when the parse fails; all ranks have the same command line */
+    int print_hostfile; /* enum hostfile_kind; then only ip_config must be given */
+    bool only_prints;   /* by its command line, which all ranks have: --dry_run or --print_hostfile;
+                           set even when the parse fails */
     long start_timeout_ms;
     long connect_timeout_ms;
     long exit_timeout_ms;

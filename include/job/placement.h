@@ -34,9 +34,9 @@ void placement_look(struct seat *seat, const struct hosts *hosts);
 /* Elects the lowest rank of each machine. Pure. seats[r] is rank r's, of n ranks. machine_of[r]
  * becomes the line that rank r is elected for, or -1 for a rank that is to sleep. 0, or -1 with err
  * (EXIT_USAGE): lines without a rank and ranks without a line, two lines on one machine, or a match
- * by a secondary address. Where spare, ranks without a line may be, but for rank 0. launched_by
- * ("mpirun", "srun" or "") decides the remedy. */
+ * by a secondary address. Where spare, ranks without a line may be, but for rank 0. remedy: what
+ * the error says at its end. */
 int placement_elect(const struct hosts *hosts, const struct seat *seats, size_t n, bool spare,
-                    const char *launched_by, int *machine_of, struct err *err);
+                    const char *remedy, int *machine_of, struct err *err);
 
 #endif

@@ -21,6 +21,8 @@
 
 #define SHM          "/dev/shm"
 #define OPEN_MPI_ONE "mpirun -N 1"
+#define MPICH_ONE    "mpirun -ppn 1"
+#define SRUN_ONE     "srun --ntasks-per-node=1"
 
 enum { FILES_MIN = 64, SHM_MIN = 1 << 20, HYDRA_MS = 3000, TAKEN_MS = 1000 };
 
@@ -35,19 +37,33 @@ struct manager {
     const char *size;
     const char *by;
     const char *one_each;
+    const char *remedy;
     const char *proof; /* whose value shows whether it still runs */
     bool (*runs)(char **envp, const char *proof);
 };
 
+static const char open_mpi_remedy[] = "start one rank on each machine of ip_config: give mpirun "
+                                      "'-N 1', and a -hostfile with the same "
+                                      "machines";
+static const char mpich_remedy[] =
+    "start one rank on each machine of ip_config: give mpirun '-ppn 1', and by -f a file with the "
+    "same machines ('dgl-mpilaunch --print_hostfile mpich' makes it)";
+static const char srun_remedy[] =
+    "start one rank on each machine of ip_config: '" SRUN_ONE "' on exactly these machines";
+static const char nobodys_remedy[] =
+    "start it by mpirun or srun, one rank on each machine; without them ip_config can hold this "
+    "machine alone";
+
 /* The first that matches counts: Open MPI under Slurm sets its own names and inherits srun's. */
 static const struct manager managers[] = {
     {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "mpirun", OPEN_MPI_ONE,
-     "PMIX_SERVER_TMPDIR", is_there},
-    {"HYDI_CONTROL_FD", "PMI_RANK", "PMI_SIZE", "mpirun", "mpirun -ppn 1", "PMI_FD", is_open},
-    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "srun",
-     "srun --ntasks-per-node=1", "SLURM_TASK_PID", is_process},
-    {"PMI_RANK", "PMI_RANK", "PMI_SIZE", "mpirun", "mpirun -ppn 1", "PMI_FD", is_open},
-    {"PMIX_RANK", "PMIX_RANK", NULL, "mpirun", OPEN_MPI_ONE, NULL, NULL},
+     open_mpi_remedy, "PMIX_SERVER_TMPDIR", is_there},
+    {"HYDI_CONTROL_FD", "PMI_RANK", "PMI_SIZE", "mpirun", MPICH_ONE, mpich_remedy, "PMI_FD",
+     is_open},
+    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "srun", SRUN_ONE, srun_remedy,
+     "SLURM_TASK_PID", is_process},
+    {"PMI_RANK", "PMI_RANK", "PMI_SIZE", "mpirun", MPICH_ONE, mpich_remedy, "PMI_FD", is_open},
+    {"PMIX_RANK", "PMIX_RANK", NULL, "mpirun", OPEN_MPI_ONE, open_mpi_remedy, NULL, NULL},
 };
 
 static int number_of(char **envp, const char *name, int fallback)
@@ -92,7 +108,8 @@ void launch_look(struct launch *launch, char **envp)
     struct cpus cpus;
 
     cpus_look(&cpus, envp);
-    *launch = (struct launch){.by = "", .one_each = "", .size = 1, .cpus = cpus_count(&cpus)};
+    *launch = (struct launch){
+        .by = "", .one_each = "", .remedy = nobodys_remedy, .size = 1, .cpus = cpus_count(&cpus)};
     for (size_t i = 0; i < sizeof(managers) / sizeof(managers[0]); i++) {
         const struct manager *m = &managers[i];
 
@@ -104,6 +121,7 @@ void launch_look(struct launch *launch, char **envp)
         }
         launch->by = m->by;
         launch->one_each = m->one_each;
+        launch->remedy = m->remedy;
         launch->escalates = !strcmp(m->one_each, OPEN_MPI_ONE);
         launch->rank = number_of(envp, m->rank, 0);
         launch->size = number_of(envp, m->size, 1);

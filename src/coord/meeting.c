@@ -127,7 +127,7 @@ static void decide(struct meeting *meeting, const struct hello *hellos, size_t n
     for (size_t r = 0; r < n; r++)
         memcpy(&seats[r], hellos[r].more, sizeof(seats[r]));
     if (hello_check(hellos, n, err) ||
-        placement_elect(&meeting->announce.hosts, seats, n, meeting->may_spare, launch->by,
+        placement_elect(&meeting->announce.hosts, seats, n, meeting->may_spare, launch->remedy,
                         machine_of, err)) {
         for (size_t r = 0; r < n; r++)
             answers[r].code = err->code;

@@ -33,7 +33,7 @@ int peers_agree(struct peers *p, int code, struct err *err)
         poll(NULL, 0, ASSEMBLE_STEP_MS);
     if (passed <= 0)
         return err_set(err, EXIT_LAUNCHER, PEERS_NO_ANSWER, PEERS_OPEN_TIMEOUT_MS / 1000,
-                       "what they agree on");
+                       "what they agree on", p->network);
     err->code = (int)value[0];
     return 0;
 }

@@ -1,4 +1,4 @@
-/* peers_mpi: MPI and bytes, nothing of the job. Only this file and peers_mpi_leave include mpi.h.
+/* peers_mpi: MPI and bytes, nothing of the job. Only the files of this name include mpi.h.
  *
  * Messages are received by MPI_Improbe, so that no receive is ever posted that would have to be
  * cancelled (MPICH's Finalize was seen to hang on those). fragments.c cuts messages, bounds them
@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -54,7 +53,8 @@ static void pause_longer(long *ns)
 }
 
 /* Waits for an opening collective; polls with pauses that grow from 50 us to 2 ms. */
-static int finish(MPI_Request *request, const char *call, int rc, struct err *err)
+static int finish(const struct mpi *m, MPI_Request *request, const char *call, int rc,
+                  struct err *err)
 {
     int64_t deadline = clock_ms() + PEERS_OPEN_TIMEOUT_MS;
     long pause = FIRST_PAUSE_NS;
@@ -65,7 +65,8 @@ static int finish(MPI_Request *request, const char *call, int rc, struct err *er
         if (rc == MPI_SUCCESS && done)
             return 0;
         if (clock_ms() > deadline)
-            return err_set(err, EXIT_LAUNCHER, PEERS_NO_ANSWER, PEERS_OPEN_TIMEOUT_MS / 1000, call);
+            return err_set(err, EXIT_LAUNCHER, PEERS_NO_ANSWER, PEERS_OPEN_TIMEOUT_MS / 1000, call,
+                           m->peers.network);
         pause_longer(&pause);
     }
     return mpi_error(err, call, rc);
@@ -76,7 +77,7 @@ static int broadcast_bytes(struct mpi *m, void *bytes, size_t len, struct err *e
     MPI_Request request = MPI_REQUEST_NULL;
     int rc = MPI_Ibcast(bytes, (int)len, MPI_BYTE, 0, m->comm, &request);
 
-    return finish(&request, "MPI_Ibcast", rc, err);
+    return finish(m, &request, "MPI_Ibcast", rc, err);
 }
 
 /* The first block tells the length, and has the first bytes: mostly they are all. */
@@ -107,7 +108,7 @@ static int receive_bytes(struct mpi *m, void *bytes, size_t len, int from, struc
     MPI_Request request = MPI_REQUEST_NULL;
     int rc = MPI_Irecv(bytes, (int)len, MPI_BYTE, from, TAG_OPENING, m->comm, &request);
 
-    return finish(&request, "MPI_Irecv", rc, err);
+    return finish(m, &request, "MPI_Irecv", rc, err);
 }
 
 static int send_bytes(struct mpi *m, const void *bytes, size_t len, int to, struct err *err)
@@ -115,7 +116,7 @@ static int send_bytes(struct mpi *m, const void *bytes, size_t len, int to, stru
     MPI_Request request = MPI_REQUEST_NULL;
     int rc = MPI_Isend(bytes, (int)len, MPI_BYTE, to, TAG_OPENING, m->comm, &request);
 
-    return finish(&request, "MPI_Isend", rc, err);
+    return finish(m, &request, "MPI_Isend", rc, err);
 }
 
 /* Carries size bytes of each rank between it and rank 0, up or down the tree. The ranks below one
@@ -180,7 +181,7 @@ static int mpi_narrow(struct peers *p, bool stay, struct err *err)
     int size, rc;
 
     watchdog_begin(PEERS_OPEN_TIMEOUT_MS, EXIT_LAUNCHER, PEERS_NO_ANSWER,
-                   PEERS_OPEN_TIMEOUT_MS / 1000, "MPI_Comm_split");
+                   PEERS_OPEN_TIMEOUT_MS / 1000, "MPI_Comm_split", p->network);
     rc = MPI_Comm_split(m->comm, stay ? 0 : MPI_UNDEFINED, p->rank, &comm);
     watchdog_end();
     if (rc != MPI_SUCCESS)
@@ -214,7 +215,7 @@ static int mpi_spare(struct peers *p, bool is_spare, struct err *err)
 
     MPI_Comm_rank(MPI_COMM_WORLD, &world_rank);
     watchdog_begin(PEERS_OPEN_TIMEOUT_MS, EXIT_LAUNCHER, PEERS_NO_ANSWER,
-                   PEERS_OPEN_TIMEOUT_MS / 1000, "MPI_Comm_split");
+                   PEERS_OPEN_TIMEOUT_MS / 1000, "MPI_Comm_split", p->network);
     rc = MPI_Comm_split(MPI_COMM_WORLD, is_spare || !world_rank ? 0 : MPI_UNDEFINED, world_rank,
                         &m->spares);
     watchdog_end();
@@ -428,9 +429,9 @@ static int mpi_gate_passed(struct peers *p, int64_t result[2])
     return done;
 }
 
-/* ---- open ---- */
+/* ---- the table ---- */
 
-static const struct peers_ops mpi_ops = {
+const struct peers_ops peers_mpi_ops = {
     .broadcast = mpi_broadcast,
     .collect = mpi_collect,
     .deal = mpi_deal,
@@ -447,50 +448,3 @@ static const struct peers_ops mpi_ops = {
     .leave = peers_mpi_leave,
     .abort = peers_mpi_abort,
 };
-
-/* Asked at run time, since MPICH, Intel MPI and MVAPICH share an ABI. version: all that the library
- * tells; its first words stay. */
-static void know_library(struct mpi *m)
-{
-    m->kind = strstr(m->version, "Open MPI") ? KIND_OPEN_MPI : KIND_MPICH;
-    m->version[strcspn(m->version, "\n,")] = '\0';
-    for (char *c = m->version; *c; c++)
-        if (*c == '\t')
-            *c = ' ';
-    m->peers.name = m->version;
-}
-
-struct peers *peers_mpi_open(const struct launch *launch, struct err *err)
-{
-    struct mpi *m = mem_calloc(1, sizeof(*m));
-    const char *local_ranks;
-    int provided, rc, len;
-
-    MPI_Get_library_version(m->version, &len); /* may be called before MPI_Init */
-    if (launch_check_pmi(launch, m->version, environ, err)) {
-        free(m);
-        return NULL;
-    }
-    /* funneled: the watchdog is a thread too, which calls no MPI */
-    rc = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
-    if (rc != MPI_SUCCESS) {
-        free(m);
-        err_set(err, EXIT_LAUNCHER, "MPI_Init failed with %d", rc);
-        return NULL;
-    }
-    m->peers.ops = &mpi_ops;
-    m->comm = MPI_COMM_WORLD;
-    m->spares = MPI_COMM_NULL;
-    m->wake = MPI_REQUEST_NULL;
-    m->gate = MPI_REQUEST_NULL;
-    m->by_srun = !strcmp(launch->by, "srun");
-    m->outgoing = outgoing_new();
-    m->incoming = incoming_new();
-    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    MPI_Comm_rank(MPI_COMM_WORLD, &m->peers.rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &m->peers.size);
-    local_ranks = getenv("MPI_LOCALNRANKS"); /* hydra's; until narrow knows */
-    m->several = local_ranks && strcmp(local_ranks, "1") != 0;
-    know_library(m);
-    return &m->peers;
-}

@@ -104,6 +104,7 @@ struct peers *peers_solo_open(void)
     };
     struct solo *solo = mem_calloc(1, sizeof(*solo));
 
-    solo->peers = (struct peers){.ops = &ops, .rank = 0, .size = 1, .name = "no MPI"};
+    solo->peers =
+        (struct peers){.ops = &ops, .rank = 0, .size = 1, .name = "no MPI", .network = ""};
     return &solo->peers;
 }

@@ -392,6 +392,15 @@ static void make_notices(struct job *job)
         note_public(job);
 }
 
+int job_load_hosts(struct job *job, struct options *options, char **envp, struct err *err)
+{
+    *job = (struct job){.options = *options};
+    *options = (struct options){0};
+    if (!job->options.workspace)
+        job->options.workspace = mem_strdup(".");
+    return find_workspace(job, envp, err) || read_hosts(job, err) ? -1 : 0;
+}
+
 int job_load(struct job *job, struct options *options, char **envp, struct err *err)
 {
     *job = (struct job){.options = *options};

@@ -54,14 +54,19 @@ static bool wants_help_or_version(const struct sources *s, struct options *o)
     return o->help || o->version;
 }
 
-static bool is_dry_run(const struct sources *s)
+static bool only_prints(const struct sources *s)
 {
-    const struct option_spec *spec = spec_of("dry_run");
-    const char *text = given_last(&s->argv, spec);
+    static const char *const names[] = {"dry_run", "print_hostfile"};
     struct options scratch = {0};
     struct err never;
 
-    return text && !options_store(&scratch, spec, text, "", &never) && scratch.dry_run;
+    for (int i = 0; i < 2; i++) {
+        const char *text = given_last(&s->argv, spec_of(names[i]));
+
+        if (text)
+            options_store(&scratch, spec_of(names[i]), text, "", &never);
+    }
+    return scratch.dry_run || scratch.print_hostfile;
 }
 
 static int take_command(struct options *o, struct sources *s, struct err *err)
@@ -108,6 +113,8 @@ static int check_required(const struct options *o, const struct sources *s, stru
     size_t used = 0;
     bool alone = is_given(s, spec_of("num_servers")) && o->num_servers == 0;
 
+    if (o->print_hostfile)
+        return o->ip_config ? 0 : err_set(err, EXIT_USAGE, "--print_hostfile needs --ip_config");
     for (size_t i = 0; i < options_table_size; i++) {
         const struct option_spec *spec = &options_table[i];
 
@@ -157,7 +164,7 @@ int options_parse(struct options *o, int argc, char **argv, char **envp, struct 
 
     *o = (struct options){0};
     rc = options_argv_read(&s.argv, argc, argv, err);
-    o->dry_run_in_argv = is_dry_run(&s);
+    o->only_prints = only_prints(&s);
     if (wants_help_or_version(&s, o))
         rc = 0;
     else if (!rc)

@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include "job/hostfile.h"
+
 #define AT(member) .offset = offsetof(struct options, member)
 enum { THREADS = 65536, YEAR = 31536000 };
 
@@ -25,6 +27,9 @@ static const struct option_choice shm_choices[] = {
     {"auto", PRIVATE_SHM_AUTO}, {"on", PRIVATE_SHM_ON}, {"off", PRIVATE_SHM_OFF}, {NULL, 0}};
 static const struct option_choice signals[] = {
     {"none", 0}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {NULL, 0}};
+
+static const struct option_choice hostfiles[] = {
+    {"openmpi", HOSTFILE_OPENMPI}, {"mpich", HOSTFILE_MPICH}, {"slurm", HOSTFILE_SLURM}, {NULL, 0}};
 
 const struct option_spec options_table[] = {
     {"workspace", OPTION_TEXT, GROUP_WHAT, AT(workspace), .metavar = "DIR", .required = true,
@@ -170,6 +175,13 @@ const struct option_spec options_table[] = {
      .help = "The launcher also prints what happens when."},
     {"dry_run", OPTION_FLAG, GROUP_OTHER, AT(dry_run),
      .help = "Prints what would run on each machine and starts nothing; needs no mpirun."},
+    {"print_hostfile", OPTION_CHOICE, GROUP_OTHER, AT(print_hostfile), .choices = hostfiles,
+     .metavar = "KIND", .not_in_file = true,
+     .help = "Prints the machines of --ip_config, one rank each, and starts nothing: as openmpi "
+             "(for mpirun -hostfile), mpich (for the -f of MPICH and Intel MPI) or slurm (for srun "
+             "--nodelist=./FILE: node names, as /etc/hosts or DNS has them). No other option need "
+             "be given; a relative --ip_config counts from --workspace, else from the current "
+             "folder."},
     {"config", OPTION_CONFIG, GROUP_OTHER, .metavar = "FILE",
      .help = "A JSON object whose keys are names of options, and \"command\". The command line and "
              "the environment override it."},

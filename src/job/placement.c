@@ -83,18 +83,6 @@ static void add_seat(struct buf *text, const struct seat *seat, size_t rank)
     buf_addf(text, n > SHOWN_ADDRESSES ? " ...)" : ")");
 }
 
-static const char *remedy(const char *launched_by)
-{
-    if (!strcmp(launched_by, "mpirun"))
-        return "start one rank on each machine of ip_config: give mpirun a -hostfile with the same "
-               "machines, and '-N 1' or '--map-by node' (Open MPI) or '-ppn 1' (MPICH)";
-    if (!strcmp(launched_by, "srun"))
-        return "start one rank on each machine of ip_config: 'srun --ntasks-per-node=1' on "
-               "exactly these machines";
-    return "start it by mpirun or srun, one rank on each machine; without them ip_config can hold "
-           "this machine alone";
-}
-
 /* "A, B and N more". The caller adds the next entry where list_wants is true. */
 struct list {
     struct buf text;
@@ -120,7 +108,7 @@ static void list_end(struct list *list)
 
 /* Names both lists, since a typing error in ip_config shows in both. */
 static int fail_unmatched(const struct hosts *hosts, const struct seat *seats, size_t n,
-                          const bool *owned, const char *launched_by, struct err *err)
+                          const bool *owned, const char *remedy, struct err *err)
 {
     struct list lines = {0}, ranks = {0};
 
@@ -137,8 +125,7 @@ static int fail_unmatched(const struct hosts *hosts, const struct seat *seats, s
             "  lines without a rank: %.*s\n"
             "  ranks without a line: %.*s\n"
             "%s%s",
-            (int)lines.text.len, lines.text.data, (int)ranks.text.len, ranks.text.data,
-            remedy(launched_by),
+            (int)lines.text.len, lines.text.data, (int)ranks.text.len, ranks.text.data, remedy,
             lines.n ? "" : "; or let the ranks without a line stay idle by --spare");
     buf_free(&lines.text);
     buf_free(&ranks.text);
@@ -191,18 +178,18 @@ static int fail_shared(const struct host *host, const struct seat *a, const stru
 }
 
 /* Rank 0 leads the job, so that it cannot be one that stays idle. */
-static int check_first(const struct seat *seats, const char *launched_by, struct err *err)
+static int check_first(const struct seat *seats, struct err *err)
 {
     if (seats[0].line >= 0)
         return 0;
     return err_set(err, EXIT_USAGE,
-                   "rank 0, on %.64s, leads the job and cannot stay idle (--spare); have %s start "
-                   "its first rank on a machine of ip_config",
-                   seats[0].host, launched_by[0] ? launched_by : "mpirun");
+                   "rank 0, on %.64s, leads the job and cannot stay idle (--spare); start the "
+                   "first rank on a machine of ip_config",
+                   seats[0].host);
 }
 
 int placement_elect(const struct hosts *hosts, const struct seat *seats, size_t n, bool spare,
-                    const char *launched_by, int *machine_of, struct err *err)
+                    const char *remedy, int *machine_of, struct err *err)
 {
     const struct seat **first = mem_calloc(hosts->n, sizeof(*first)); /* of each line */
     bool *owned = mem_calloc(hosts->n, sizeof(*owned));
@@ -227,9 +214,9 @@ int placement_elect(const struct hosts *hosts, const struct seat *seats, size_t 
         }
     }
     if (!rc && ((stray && !spare) || n_owned < hosts->n))
-        rc = fail_unmatched(hosts, seats, n, owned, launched_by, err);
+        rc = fail_unmatched(hosts, seats, n, owned, remedy, err);
     else if (!rc)
-        rc = check_first(seats, launched_by, err);
+        rc = check_first(seats, err);
     free(first);
     free(owned);
     return rc;

@@ -363,8 +363,11 @@ struct peers *net_open(struct node *node)
 {
     struct sim_peers *s = mem_calloc(1, sizeof(*s));
 
-    s->peers = (struct peers){
-        .ops = &ops, .rank = node->index, .size = world.size, .name = "a simulated network"};
+    s->peers = (struct peers){.ops = &ops,
+                              .rank = node->index,
+                              .size = world.size,
+                              .name = "a simulated network",
+                              .network = "nothing"};
     s->node = node;
     s->comm = comm_world();
     s->outgoing = outgoing_new();

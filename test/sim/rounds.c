@@ -278,7 +278,8 @@ int round_finish(struct round *round, int rank, const char *call, struct err *er
     round_go(round, rank);
     while (!round_is_done(round, rank)) {
         if (clock_ms() > deadline)
-            return err_set(err, EXIT_LAUNCHER, PEERS_NO_ANSWER, PEERS_OPEN_TIMEOUT_MS / 1000, call);
+            return err_set(err, EXIT_LAUNCHER, PEERS_NO_ANSWER, PEERS_OPEN_TIMEOUT_MS / 1000, call,
+                           "nothing");
         poll(NULL, 0, pause);
         pause = pause < 5 ? pause + 1 : 5;
     }

@@ -132,6 +132,7 @@ void launch_look(struct launch *launch, char **envp)
     (void)envp;
     *launch = (struct launch){.by = "mpirun",
                               .one_each = "mpirun -N 1",
+                              .remedy = "start one rank on each machine",
                               .use_mpi = true,
                               .rank = standin_node()->index,
                               .size = world.size,

@@ -14,11 +14,11 @@ import pytest
 
 from cluster import Cluster
 from job import Job
+from mpis import DEBIANS
 from odd import as_user  # noqa: F401 (a fixture)
 from slurm import slurms, submit  # noqa: F401 (fixtures)
 from realdgl import checkpoint, dgl_environment, partitioned  # noqa: F401 (fixtures)
 
-MPIS = ("openmpi", "mpich")
 BUILD = "MPILAUNCH_BUILD_"
 DGL_WORKERS = 2  # more jobs of real DGL at once would wait for the processor
 
@@ -53,6 +53,11 @@ def is_alone(item):
 
 def is_dgl(item):
     return item.path.name.startswith("test_dgl")
+
+
+def is_for_quick(item):
+    """--quick installs neither DGL nor PyPI's MPIs."""
+    return not is_dgl(item) and item.path.name != "test_mpis.py"
 
 
 def facts_of(item):
@@ -90,7 +95,7 @@ def by_file(items):
 
 
 def select_quick(config, items):
-    chosen = [item for own in by_file(item for item in items if not is_dgl(item)).values()
+    chosen = [item for own in by_file(item for item in items if is_for_quick(item)).values()
               for item in enough(own)]
     config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
     items[:] = chosen
@@ -175,9 +180,10 @@ def build():
     return build_of
 
 
-@pytest.fixture(params=MPIS)
+@pytest.fixture(params=DEBIANS)
 def mpi(request):
-    """A test that asks for this fixture runs under both MPIs."""
+    """A test that asks for this fixture runs under both of Debian's MPIs, unless it is parametrized
+    with others."""
     return request.param
 
 

@@ -20,6 +20,7 @@ import uuid
 
 from cluster import net_of, parent_of, pids, read_bytes
 from leftovers import Before, describe, is_marked, marked, signal_each
+from mpis import DEBIANS, MPIS, environment_of, starter_of
 from patience import Deadline, load, wait_until
 
 PART = {"node_feats": "node_feat.dgl", "edge_feats": "edge_feat.dgl", "part_graph": "graph.dgl"}
@@ -96,14 +97,15 @@ def plain_environment():
 
 
 class Job:
-    """A job that has not been started. mpi: openmpi, mpich, or None, which means on machine 0 alone
-    and without mpirun. Attributes may be changed until start()."""
+    """A job that has not been started. mpi: a name of mpis.MPIS, or None, which means on machine 0
+    alone and without mpirun. Attributes may be changed until start()."""
 
     def __init__(self, cluster, build, mpi, workspace, machines=4):
         self.cluster, self.build, self.mpi, self.workspace = cluster, build, mpi, workspace
         self.machines = machines if mpi else 1
         self.ip_config = [cluster.ips[k] for k in range(self.machines)]
         self.hosts = None           # the hostfile's lines; None: ip_config's addresses
+        self.mpi_build = build      # its MPI's mpirun starts the job
         self.mpirun_options = None  # None: one rank a machine
         self.options = {"num_trainers": 1, "num_samplers": 0, "num_servers": 1,
                         "ip_config": "ip_config.txt", "part_config": "data/graph.json",
@@ -134,7 +136,8 @@ class Job:
     def let_ranks_report(self):
         """Open MPI gives its ranks a second between TERM and KILL; on a busy machine they need
         more."""
-        self.environment["OMPI_MCA_odls_base_sigkill_timeout"] = str(math.ceil(load()))
+        for prefix in ("OMPI", "PRTE"):  # version 4, version 5
+            self.environment[f"{prefix}_MCA_odls_base_sigkill_timeout"] = str(math.ceil(load()))
         return self
 
     def hostfile(self):
@@ -153,18 +156,20 @@ class Job:
     def words(self):
         if self.mpi is None:
             return self.cluster.words("on", "0", *self.launcher())
-        options = self.mpirun_options
-        if options is None:
-            options = ["-N", "1"] if self.mpi == "openmpi" else ["-ppn", "1"]
-        file = ["-hostfile" if self.mpi == "openmpi" else "-f", str(self.hostfile())]
-        return self.cluster.words("run", "--mpi", self.mpi, *file, *options, *self.launcher())
+        family = MPIS[self.mpi].family
+        options = family.one_each if self.mpirun_options is None else self.mpirun_options
+        # by its full path Open MPI's mpirun would change PATH and LD_LIBRARY_PATH on the machines
+        mpirun = [] if self.mpi in DEBIANS else [
+            "--mpirun", str(starter_of(self.mpi, self.mpi_build))]
+        return self.cluster.words("run", "--mpi", family.name, *mpirun, family.hostfile,
+                                  str(self.hostfile()), *options, *self.launcher())
 
     # ---- while it runs ----
 
     def whole_environment(self):
         name, value = self.marker.split("=")
-        return {**plain_environment(), **self.environment, name: value,
-                "TMPDIR": str(self.temporary)}
+        return {**plain_environment(), **environment_of(self.mpi, self.mpi_build),
+                **self.environment, name: value, "TMPDIR": str(self.temporary)}
 
     def start(self):
         self.write()
@@ -311,6 +316,14 @@ class Job:
 
     def run(self):
         return self.start().finish()
+
+    def finish_cut_off(self, machine):
+        """Cuts that machine off until all of the job has ended, on both sides; then joins it again,
+        since mpirun waits for its daemon behind the cut."""
+        with self.cluster.cut_off(machine):
+            wait_until(lambda: not self.own_processes(), "all has ended on both sides of the cut",
+                       lambda: "\n".join(map(describe, self.own_processes())))
+        return self.finish()
 
     def result(self, out, err, seconds):
         runs = self.workspace / "dgl-mpilaunch-runs"

@@ -4,7 +4,8 @@ nothing (killmatrix does)."""
 import dataclasses
 import itertools
 
-MPIS = ("openmpi", "mpich")
+from mpis import DEBIANS as MPIS
+
 MACHINES = 4      # machine 2 stands between others in the tree of the alarms
 KILL_GRACE = 2    # --kill_grace of every cell
 LOST_TIMEOUT = 3  # --lost_timeout where something falls silent

@@ -11,7 +11,7 @@ from cluster import pids, read_bytes
 from patience import LEFT_SECONDS, Deadline
 
 # MPI leaves these when its ranks are killed; the job is not to blame.
-MPI_SHARED_MEMORY = ("vader_segment.", "sm_segment.", "osc_", "ucx_shm_posix_", "mpich_",
+MPI_SHARED_MEMORY = ("vader_segment.", "sm_segment.", "osc_", "ucx_shm_posix_",
                      "mpich_shar_tmp", "psm2_shm")
 
 

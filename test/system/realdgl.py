@@ -15,12 +15,12 @@ import subprocess
 import pytest
 
 import patience
+from mpis import DEBIANS as MPIS
 from patience import wait_until
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
 VENV = pathlib.Path(os.environ.get("MPILAUNCH_VENV") or CACHE / "dgl-mpilaunch/dgl-2.1.0")
-MPIS = ("openmpi", "mpich")
 BOTH = bool(os.environ.get("MPILAUNCH_DGL_BOTH"))  # for README's table
 NODES = 1000  # accuracy of the features alone: 0.26; after 4 epochs: 0.95
 

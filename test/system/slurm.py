@@ -161,7 +161,8 @@ class Slurm:
                 and read_bytes(f"/proc/{pid}/comm") == b"slurmstepd\n"]
 
     def node_daemon(self, machine):
-        return int((self.folder / f"slurmd.vm{machine}.pid").read_text())
+        """Returns 0 while it has not written its pid."""
+        return int((self.folder / f"slurmd.vm{machine}.pid").read_text() or 0)
 
     def down(self):
         """The cluster's end, which comes next, ends the daemons on its machines."""

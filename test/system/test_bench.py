@@ -13,8 +13,9 @@ import pytest
 
 import patience
 from cluster import SOURCE
-from conftest import MPIS, build_of
+from conftest import build_of
 from leftovers import marked
+from mpis import DEBIANS
 from patience import wait_until
 
 pytestmark = pytest.mark.xdist_group("bench")  # one after the other: each looks at /tmp
@@ -46,7 +47,7 @@ def bench(tmp_path):
 
 
 def test_it_measures(bench, tmp_path):
-    for mpi in MPIS:
+    for mpi in DEBIANS:
         build_of(mpi)
     files = {name: tmp_path / name for name in ("json", "plot", "table")}
     code = bench("--quick", "--only", "START", "children", *(

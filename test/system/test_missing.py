@@ -170,8 +170,8 @@ def test_a_rank_without_a_line(job):
     result = it.run()
     assert result.code == 2, result.said
     assert "vm3" in result.err, result.said
-    if it.mpi == "openmpi":
-        assert "-N 1" in result.err, result.said
+    own, others = ("'-N 1'", "'-ppn 1'") if it.mpi == "openmpi" else ("'-ppn 1'", "'-N 1'")
+    assert own in result.err and others not in result.err, result.said
 
 
 def test_an_address_that_no_machine_has(solo):

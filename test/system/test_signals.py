@@ -11,8 +11,7 @@ import time
 import pytest
 
 from cluster import read_bytes
-from patience import wait_until
-from leftovers import describe, signal_each
+from leftovers import signal_each
 
 SCRIPT = ("server: serve", "trainer: connect; dump up; forever")
 STUBBORN = ("server: fork session stubborn; serve",
@@ -152,22 +151,14 @@ def test_rank_and_keeper_are_killed_together(job):
     assert it.finish().code != 0
 
 
-def cut(it, machine):
-    """Cuts that machine off until all of the job has ended, on both sides; then joins it again."""
-    with it.cluster.cut_off(machine):
-        wait_until(lambda: not it.own_processes(), "all has ended on both sides of the cut",
-                   lambda: "\n".join(map(describe, it.own_processes())))
-    return it.finish()
-
-
 def test_a_machines_link_is_cut(job):
-    result = cut(up(job(*SCRIPT, lost_timeout=3)), 2)
+    result = up(job(*SCRIPT, lost_timeout=3)).finish_cut_off(2)
     assert result.code == 125, result.said
     assert "vm2" in result.err and "lost" in result.err, result.said
 
 
 def test_the_link_of_rank_0s_machine_is_cut(job):
-    result = cut(up(job(*SCRIPT, lost_timeout=3)), 0)
+    result = up(job(*SCRIPT, lost_timeout=3)).finish_cut_off(0)
     assert result.code != 0, result.said
     assert "vm0 is lost: for 3 s it has heard from none of its 2 neighbours" in result.err, result.said
 
@@ -176,7 +167,7 @@ def test_a_lost_machine_is_the_cause_though_another_ends_slowly(job):
     """The report and the cause come before rank 0 may leave."""
     it = job("trainer 0: ignore TERM; connect; dump up; forever", *SCRIPT, machines=3,
              kill_grace=6, lost_timeout=2)
-    result = cut(up(it), 2)
+    result = up(it).finish_cut_off(2)
     assert result.code == 125, result.said
     assert result.cause is not None, result.said
     assert (result.cause["how"], result.cause["host"]) == ("lost", "vm2"), result.cause

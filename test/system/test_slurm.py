@@ -232,6 +232,7 @@ def test_a_node_daemon_is_killed(submit):
     (it.workspace / "go").touch()
     wait_until(lambda: not it.own_processes(), "the job has ended")
     it.slurm.start_node(2)
+    wait_until(lambda: it.slurm.node_daemon(2) not in (0, node), "slurmd is there again")
     it.before.processes.add(it.slurm.node_daemon(2))
     result = it.finish()
     assert (result.code, result.report["exit_code"]) == (0, 0), result.said

@@ -186,6 +186,71 @@ def test_dry_run_under_mpirun_does_without_mpi(job, wrong):
     assert result.err.count("--num_trianers") == (1 if wrong else 0), result.said
 
 
+# kind -> the lines for machines 1 and 0, with their addresses for {1} and {0}
+HOSTFILES = {
+    "openmpi": "{1} slots=1\n{0} slots=1\n",
+    "mpich": "{1}:1\n{0}:1\n",
+    "slurm": "vm1\nvm0\n",
+}
+
+
+@pytest.fixture
+def hostfile(solo):
+    """hostfile(LINES, WORDS...) runs the launcher on machine 0 with these lines as ip_config."""
+    it = solo()
+    it.workspace.mkdir()
+
+    def ask_there(lines, *words, cwd=it.workspace):
+        if lines is not None:
+            (it.workspace / "ip_config.txt").write_text("\n".join(lines) + "\n")
+        return it.cluster.on(0, str(it.build / "dgl-mpilaunch"), *words, cwd=cwd)
+    return ask_there
+
+
+@pytest.mark.parametrize("kind", HOSTFILES)
+def test_a_hostfile(hostfile, cluster, kind):
+    done = hostfile([f"{cluster.ips[1]} 31000", cluster.ips[0]], "--print_hostfile", kind,
+                    "--ip_config", "ip_config.txt")
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert done.stdout == HOSTFILES[kind].format(*cluster.ips)
+
+
+def test_a_hostfile_from_a_jobs_whole_command_line(hostfile, cluster, tmp_path):
+    done = hostfile(cluster.ips[:1], "--workspace", str(tmp_path / "w0"), "--ip_config",
+                    "ip_config.txt", "--num_trainers", "2", "--print_hostfile=mpich", "python3 x",
+                    cwd="/")
+    assert (done.returncode, done.stdout) == (0, f"{cluster.ips[0]}:1\n"), done
+
+
+NO_HOSTFILES = {
+    "a wrong kind": (["{0}"], ["lam", "--ip_config", "ip_config.txt"],
+                     ["lam", "openmpi, mpich, slurm"]),
+    "no ip_config": (["{0}"], ["mpich"], ["--print_hostfile needs --ip_config"]),
+    "no file": (None, ["mpich", "--ip_config", "none.txt"], ["none.txt"]),
+    "a name in it": (["{0}", "vm1"], ["mpich", "--ip_config", "ip_config.txt"],
+                     ["ip_config.txt:2", "vm1"]),
+    "an address without a name": (["{0}", "192.0.2.7"], ["slurm", "--ip_config", "ip_config.txt"],
+                                  ["ip_config.txt:2", "192.0.2.7", "scontrol show nodes"]),
+}
+
+
+@pytest.mark.parametrize("name", NO_HOSTFILES)
+def test_no_hostfile(hostfile, cluster, name):
+    lines, words, said = NO_HOSTFILES[name]
+    lines = lines and [line.format(*cluster.ips) for line in lines]
+    done = hostfile(lines, "--print_hostfile", *words)
+    assert (done.returncode, done.stdout) == (2, ""), done
+    for word in said:
+        assert word in done.stderr, done.stderr
+
+
+def test_a_hostfile_under_mpirun_is_printed_once(job):
+    it = job(machines=2)
+    it.more = ["--print_hostfile", "openmpi"]
+    result = it.run()
+    assert (result.code, result.out.count("slots=1")) == (0, 2), result.said
+
+
 def test_all_ways_to_say_an_option(solo):
     it = solo("trainer: dump seen; connect", num_trainers=None, num_servers=None)
     it.write()

@@ -161,13 +161,14 @@ START_TEST(launchers_are_told_apart)
     launch_look(&l, open_mpi);
     ck_assert(l.use_mpi && l.rank == 3 && l.size == 4 && !strcmp(l.by, "mpirun"));
     ck_assert_str_eq(l.one_each, "mpirun -N 1");
-    ck_assert(l.escalates);
+    ck_assert(l.escalates && strstr(l.remedy, "'-N 1'") && !strstr(l.remedy, "ppn"));
     launch_look(&l, mpich);
     ck_assert(l.use_mpi && l.rank == 1 && l.size == 2 && !strcmp(l.by, "mpirun"));
     ck_assert_str_eq(l.one_each, "mpirun -ppn 1");
-    ck_assert(!l.escalates);
+    ck_assert(!l.escalates && strstr(l.remedy, "'-ppn 1'") && !strstr(l.remedy, "-N"));
     launch_look(&l, slurm);
     ck_assert(l.use_mpi && l.rank == 2 && l.size == 4 && !strcmp(l.by, "srun"));
+    ck_assert_ptr_nonnull(strstr(l.remedy, "'srun --ntasks-per-node=1'"));
     launch_look(&l, shell_in_step);
     ck_assert(!l.use_mpi && l.size == 1);
     launch_look(&l, odd);
@@ -185,7 +186,9 @@ START_TEST(singletons_are_refused_with_the_remedy)
     ck_assert_int_eq(launch_check(&l, 4, "MPICH", &err), 0);
     ck_assert_int_eq(launch_check(&l, 1, "MPICH", &err), -1);
     ck_assert_int_eq(err.code, EXIT_USAGE);
-    ck_assert_ptr_nonnull(strstr(err.text, "--mpi="));
+    ck_assert_ptr_nonnull(strstr(err.text, "'srun --mpi=pmi2'"));
+    ck_assert_int_eq(launch_check(&l, 1, "Open MPI v5.0.11", &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.text, "'srun --mpi=pmix'"));
     l.by = "mpirun";
     ck_assert_int_eq(launch_check(&l, 1, "MPICH", &err), -1);
     ck_assert_ptr_nonnull(strstr(err.text, "built with"));

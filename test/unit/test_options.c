@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "base/mem.h"
+#include "job/hostfile.h"
 
 #include "unit.h"
 
@@ -53,6 +54,9 @@ START_TEST(spellings)
     ck_assert_int_eq(o.watch_samplers, 0);
     ck_assert_int_eq(o.python_hook, 1);
     options_free(&o);
+    ck_assert(!o.print_hostfile && !o.only_prints);
+    OK("--print-hostfile", "MPICH", "--ip_config=i"); /* nothing else is needed */
+    ck_assert(o.print_hostfile == HOSTFILE_MPICH && o.only_prints);
     OK(BASE, "c", "--kill_grace=0.0001");
     ck_assert_int_eq(o.kill_grace_ms, 1); /* not "off" */
     options_free(&o);
