@@ -10,7 +10,6 @@
 
 #include "base/mem.h"
 #include "coord/announce.h"
-#include "coord/doorbell.h"
 #include "coord/keeper_link.h"
 #include "coord/launch.h"
 #include "coord/peers.h"
@@ -175,6 +174,57 @@ START_TEST(launchers_are_told_apart)
     ck_assert(l.use_mpi && l.rank == 0 && l.size == 1);
     launch_look(&l, none);
     ck_assert(!l.use_mpi && l.rank == 0 && l.size == 1 && !*l.by);
+}
+END_TEST
+
+START_TEST(what_srun_has_not_told_is_refused)
+{
+    static const struct {
+        const char *library;
+        char *told;
+        const char *fitting; /* NULL: it fits */
+    } cases[] = {
+        {"Open MPI v4.1.4", "PMIX_RANK=0", NULL},
+        {"Open MPI v4.1.4", "PMI_FD=5", "--mpi=pmix"},
+        {"Open MPI v5.0.11", "HOME=/", "--mpi=pmix"},
+        {"MPICH Version: 4.0.2", "PMI_FD=5", NULL},
+        {"MPICH Version: 5.0.2", "PMIX_RANK=0", "--mpi=pmi2"},
+        {"MPICH Version: 5.0.2\nMPICH configure: --with-pmix=/usr", "PMIX_RANK=0", NULL},
+        {"Intel(R) MPI Library 2021.19", "HOME=/", "--mpi=pmi2"},
+        {"Intel(R) MPI Library 2021.19", "I_MPI_PMI_LIBRARY=/lib/libpmi2.so", NULL},
+    };
+    const struct launch by_srun = {.by = "srun"}, by_mpirun = {.by = "mpirun"};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *envp[] = {cases[i].told, NULL};
+        struct err err = {0};
+        bool refused = launch_check_pmi(&by_srun, cases[i].library, envp, &err);
+
+        ck_assert_msg(refused == (cases[i].fitting != NULL), "%zu", i);
+        ck_assert(!refused || (err.code == EXIT_USAGE && strstr(err.text, cases[i].fitting)));
+        ck_assert_int_eq(launch_check_pmi(&by_mpirun, cases[i].library, envp, &err), 0);
+    }
+}
+END_TEST
+
+/* As in a shell that was started below a launcher which has ended since. */
+START_TEST(variables_of_a_launcher_that_has_ended_do_not_count)
+{
+    char *hydra[] = {"HYDI_CONTROL_FD=7", "PMI_RANK=1", "PMI_SIZE=2", "PMI_FD=1000000", NULL};
+    char *open_mpi[] = {"OMPI_COMM_WORLD_SIZE=2", "PMIX_SERVER_TMPDIR=/nowhere/at/all", NULL};
+    char **all[] = {hydra, open_mpi};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct launch launch;
+        struct strv notices = {0};
+
+        launch_look(&launch, all[i]);
+        ck_assert(!launch.use_mpi && launch.size == 1 && launch.leaked);
+        launch_advise(&launch, all[i], &notices);
+        ck_assert_int_eq(notices.n, 1);
+        ck_assert_ptr_nonnull(strstr(notices.items[0], launch.leaked));
+        strv_free(&notices);
+    }
 }
 END_TEST
 
@@ -420,84 +470,12 @@ START_TEST(a_sleeper_without_its_elected_rank_leaves)
 }
 END_TEST
 
-enum { LOOPBACK = 0x7f000001, SOME_TIME = 5000 };
-
-static bool is_rung(const struct doorbell *bell, int64_t now, int timeout_ms)
-{
-    struct pollfd entry = doorbell_poll(bell, now);
-
-    return poll(&entry, 1, timeout_ms) == 1;
-}
-
-START_TEST(a_doorbell_is_heard)
-{
-    struct doorbell here, there;
-    struct ringing ringing;
-
-    doorbell_open(&here, LOOPBACK, 42);
-    doorbell_open(&there, LOOPBACK, 42);
-    ck_assert_int_gt(here.port, 0);
-    ck_assert(!is_rung(&here, 0, 0));
-    doorbell_ring(&there, LOOPBACK, here.port, 7, RINGING_MESSAGE);
-    doorbell_ring(&there, LOOPBACK, here.port, 0, RINGING_GATE);
-    ck_assert(is_rung(&here, 0, 30000));
-    ck_assert(doorbell_hear(&here, 0, &ringing) && ringing.rank == 7 && ringing.what == RINGING_MESSAGE);
-    ck_assert(doorbell_hear(&here, 0, &ringing) && ringing.rank == 0 && ringing.what == RINGING_GATE);
-    ck_assert(!doorbell_hear(&here, 0, &ringing) && !is_rung(&here, 0, 0));
-    doorbell_close(&here);
-    doorbell_close(&there);
-    doorbell_ring(&there, LOOPBACK, 9, 0, RINGING_MESSAGE);
-    ck_assert(!doorbell_hear(&there, 0, &ringing));
-}
-END_TEST
-
-/* A stranger has another key, or sends something else. */
-START_TEST(a_stranger_at_the_doorbell_makes_deaf_for_a_moment)
-{
-    struct doorbell here, friend, stranger;
-    struct ringing ringing;
-
-    doorbell_open(&here, LOOPBACK, 42);
-    doorbell_open(&friend, LOOPBACK, 42);
-    doorbell_open(&stranger, LOOPBACK, 43);
-    doorbell_ring(&stranger, LOOPBACK, here.port, 1, RINGING_MESSAGE);
-    doorbell_ring(&friend, LOOPBACK, here.port, 2, RINGING_MESSAGE);
-    ck_assert(is_rung(&here, SOME_TIME, 30000));
-    ck_assert(!doorbell_hear(&here, SOME_TIME, &ringing));
-    ck_assert(!is_rung(&here, SOME_TIME + 50, 0));
-    ck_assert(!doorbell_hear(&here, SOME_TIME + 50, &ringing));
-    ck_assert(is_rung(&here, SOME_TIME + 100, 0));
-    ck_assert(doorbell_hear(&here, SOME_TIME + 100, &ringing) && ringing.rank == 2);
-    doorbell_close(&here);
-    doorbell_close(&friend);
-    doorbell_close(&stranger);
-}
-END_TEST
-
-static void has_none(uint32_t address, uint64_t key)
-{
-    struct doorbell none;
-    struct ringing ringing;
-
-    doorbell_open(&none, address, key);
-    ck_assert(none.fd == -1 && none.port == 0 && !doorbell_hear(&none, 0, &ringing));
-    doorbell_ring(&none, LOOPBACK, 9, 0, RINGING_MESSAGE);
-}
-
-START_TEST(without_its_address_or_a_key_there_is_no_doorbell)
-{
-    has_none(0xc0000201, 42); /* 192.0.2.1, of no machine (RFC 5737) */
-    has_none(LOOPBACK, 0);
-}
-END_TEST
-
 UNIT_MAIN("coord", links_are_a_tree, links_are_few, a_message_finds_its_way_along_the_links,
           silence_is_lost_and_a_word_is_not, own_absence_is_no_silence,
           who_fell_silent_together_is_counted, beats_come_in_quarters_and_may_be_off,
           launchers_are_told_apart, singletons_are_refused_with_the_remedy,
+          what_srun_has_not_told_is_refused, variables_of_a_launcher_that_has_ended_do_not_count,
           only_hydra_is_told_to_abort, announcement_arrives_as_sent,
           announcements_out_of_range_are_refused, sleepers_leave_with_the_code_and_pass_signals_on,
           a_sleeper_without_its_elected_rank_leaves, a_keeper_that_was_told_to_leave,
-          a_parent_that_is_asked_for, a_doorbell_is_heard,
-          a_stranger_at_the_doorbell_makes_deaf_for_a_moment,
-          without_its_address_or_a_key_there_is_no_doorbell)
+          a_parent_that_is_asked_for)
