@@ -18,9 +18,10 @@ import pytest
 
 from cluster import Cluster, read_bytes
 from job import Job
+from mpis import MPICH, MPIS, OPEN_MPI
 from patience import wait_until
 
-MPI_PLUGIN = {"openmpi": "pmix", "mpich": "pmi2"}
+MPI_PLUGIN = {OPEN_MPI: "pmix", MPICH: "pmi2"}
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 CONTROLLERS = ("cpuset", "memory", "freezer", "cpu", "cpuacct", "devices", "pids")
 DAEMONS = ("slurmctld", "slurmd", "munged")
@@ -212,7 +213,7 @@ class SlurmJob(Job):
         super().__init__(slurm.cluster, build, mpi, workspace, machines)
         self.slurm = slurm
         self.srun_options = []
-        self.plugin = MPI_PLUGIN[mpi]
+        self.plugin = MPI_PLUGIN[MPIS[mpi].family]
         self.batch = None         # the batch script's text, where {srun} and {mpirun} stand for them
         self.batch_options = []
         self.environment = {**self.environment, **slurm.environment,

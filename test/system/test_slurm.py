@@ -11,6 +11,7 @@ import pytest
 
 import slurm
 from cluster import SOURCE, is_gone
+from mpis import MPIS, PYPIS
 from odd import complaints
 from patience import wait_until
 from slurm import CGROUP, PLAIN, PLUGINS
@@ -57,6 +58,25 @@ def test_a_good_job(submit, start):
                                                           "SLURM_LOCALID", "SLURM_CPU_BIND"))]
         assert not step, f"{role} has {step}"
         assert seen["SLURM_JOB_ID"] and seen["SLURM_JOB_NODELIST"] == "vm[0-3]"
+
+
+@pytest.mark.parametrize("mpi", PYPIS)
+def test_another_mpi(submit):
+    """By srun -K: the first failure, a rank that is told to stop, and pre-emption."""
+    def make(*script, **options):
+        it = submit(CGROUP, *script, **options)
+        it.srun_options = ["-K"]
+        return it
+
+    result = make("server: serve", "trainer 2: connect; exit 7",
+                  "trainer: connect; forever").run()
+    assert (result.code, result.cause["host"]) == (7, "vm2"), result.said
+    for script, options, number, code in ((RUNS, {}, signal.SIGTERM, 143),
+                                          (SAVES, {"preempt_signal": "USR1"}, signal.SIGUSR1, 75)):
+        it = make(*script, **options)
+        os.kill(up(it).rank_on(1), number)
+        result = it.finish()
+        assert (result.code, result.cause["signal"]) == (code, number), result.said
 
 
 def test_salloc(submit):
@@ -199,7 +219,8 @@ def test_the_template_is_queued_again(submit):
     wait_until(lambda: "SIGUSR1" in it.said(), "the trainers have the signal", it.said)
     for k in range(4):
         (it.workspace / f"go{k}").touch()
-    wait_until(lambda: "Restarts=1 " in it.state(), "it is queued again", it.state)
+    wait_until(lambda: {"JobState=PENDING", "Restarts=1"} <= set(it.state().split()),
+               "it is queued again", it.state)
     it.slurm.on("scontrol", "update", f"jobid={it.job_id}", "StartTime=now")
     it.wait_for(*(f"up{k}" for k in range(4)))
     result = it.finish()
@@ -290,14 +311,14 @@ def test_an_ordinary_user_with_shared_memory_of_his_own(submit, as_user, number)
 
 @pytest.mark.parametrize("plugin", ["none", "pmi2", "pmix"])
 def test_srun_without_the_right_pmi(submit, mpi, plugin):
-    if plugin == slurm.MPI_PLUGIN[mpi]:
+    if plugin == slurm.MPI_PLUGIN[MPIS[mpi].family]:
         pytest.skip("that is the right one")
     it = submit(PLAIN, *GOOD)
     it.plugin = plugin
     result = it.run()
     assert result.code == 2, result.said
     line, = complaints(result)
-    assert f"use 'srun --mpi={slurm.MPI_PLUGIN[mpi]}'" in line, line
+    assert f"use 'srun --mpi={slurm.MPI_PLUGIN[MPIS[mpi].family]}'" in line, line
 
 
 def test_an_allocation_with_more_machines(submit):
