@@ -75,13 +75,22 @@ static void await_sent(struct coord *c)
         poll(NULL, 0, 1);
 }
 
+/* The scribe must not be waited for if it waits for mpirun, which waits for this rank. */
+static void leave_scribe(struct coord *c, enum leaving how)
+{
+    bool stays =
+        c->root && how == LEAVE_ALONE && scribe_hand_mpirun(c->setup->scribe, c->peers->size - 1);
+
+    scribe_leave(c->setup->scribe, stays ? 0 : SCRIBE_EXIT_MS);
+}
+
 _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
 {
     if (c->root)
         console_pump(root_console(c->root));
     log_set_sink(NULL, NULL);
     coord_see_keeper_off(c);
-    scribe_leave(c->setup->scribe, SCRIBE_EXIT_MS);
+    leave_scribe(c, how);
     if (c->setup->meeting->sleepers)
         sleepers_dismiss(c->setup->meeting->sleepers, code);
     if (how == LEAVE_ALONE && c->root)
