@@ -12,6 +12,9 @@ int kernel_pidfd_open(pid_t pid);
 /* Linux 5.1. 0, or -1 with errno. */
 int kernel_pidfd_send_signal(int pidfd, int signal);
 
+/* Linux 5.6: a copy of that process's descriptor fd, if this one may trace it. -1 with errno. */
+int kernel_pidfd_getfd(int pidfd, int fd);
+
 /* Linux 5.9: closes first and all above. 0, or -1 with errno. Async-signal-safe. */
 int kernel_close_from(unsigned first);
 

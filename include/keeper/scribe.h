@@ -39,7 +39,8 @@ int scribe_fork(struct scribe *scribe, struct err *err);
 enum scribe_how {
     SCRIBE_REPLACE, /* a temporary file and a rename */
     SCRIBE_APPEND,
-    SCRIBE_REMOVE /* by scribe_hand_folder alone */
+    SCRIBE_REMOVE, /* by scribe_hand_folder alone */
+    SCRIBE_SEE_OFF /* by scribe_hand_mpirun alone */
 };
 
 /* Hands over a text that is to be written to path, an absolute one. Never blocks. 0, or -1 with err
@@ -51,6 +52,11 @@ int scribe_hand(struct scribe *scribe, enum scribe_how how, const char *path, co
  * shared memory that is noted in it, by a process below the scribe, so that texts need not wait.
  * Once in the scribe's life. Never blocks. 0, or -1 with err. */
 int scribe_hand_folder(struct scribe *scribe, const struct folder *folder, struct err *err);
+
+/* Where Open MPI's mpirun itself has started this rank: hands it over, so that it ends although a
+ * machine is lost (mpirun.h). When rank and keeper are gone the scribe stays until it has ended.
+ * daemons: on how many other machines it has one. True: handed over. Not answered. Never blocks. */
+bool scribe_hand_mpirun(struct scribe *scribe, int daemons);
 
 /* The answer to the oldest text that is under way, or to the folder: 1 with how and why (why->text
  * empty: done), 0: not there yet, or nothing is under way; -1: the scribe has died, told once.

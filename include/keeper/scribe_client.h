@@ -9,7 +9,8 @@
 
 #include "keeper/scribe.h"
 
-/* SCRIBE_REMOVE: the memory holds what the folder at path is. */
+/* SCRIBE_REMOVE: the memory holds what the folder at path is. SCRIBE_SEE_OFF: it is a pidfd, and
+ * path has the pid and how many daemons. */
 struct scribe_folder {
     uint64_t dev, ino;
 };

@@ -19,6 +19,8 @@ struct socket_row {
     uint32_t address, peer;
     int port, peer_port;
     unsigned state, uid;
+    unsigned
+        retransmits; /* of the oldest bytes that are not acknowledged; not known of listeners */
     unsigned long inode;
 };
 
@@ -41,6 +43,8 @@ void sockets_add(struct sockets *sockets, unsigned long inode);
 
 /* Adds the established ones whose other end is at ip and at one of the n ports from port on. */
 void sockets_connected_to(struct sockets *sockets, struct in_addr ip, int port, int n);
+
+bool sockets_has(const struct sockets *sockets, unsigned long inode);
 
 /* 1: pid has one of them open. 0: it has none, or has gone. -1: it may not be looked into. */
 int sockets_held_by(const struct sockets *sockets, pid_t pid);

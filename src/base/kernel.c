@@ -1,4 +1,4 @@
-/* kernel: three system calls by their numbers, which only Alpha numbers otherwise. */
+/* kernel: four system calls by their numbers, which only Alpha numbers otherwise. */
 #include "base/kernel.h"
 
 #include <stddef.h>
@@ -10,6 +10,9 @@
 #endif
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
 #endif
 #ifndef SYS_close_range
 #define SYS_close_range 436
@@ -23,6 +26,11 @@ int kernel_pidfd_open(pid_t pid)
 int kernel_pidfd_send_signal(int pidfd, int signal)
 {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+int kernel_pidfd_getfd(int pidfd, int fd)
+{
+    return (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 }
 
 int kernel_close_from(unsigned first)

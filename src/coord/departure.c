@@ -39,14 +39,17 @@ static void wait_and_answer(struct coord *c, int fd, bool answers)
     coord_pass_on_seeking(c, now);
 }
 
-static void see_off(struct coord *c, bool answers)
+/* The scribe must not be waited for if it waits for mpirun, which waits for this rank. */
+static void see_off(struct coord *c, enum leaving how)
 {
     struct scribe *scribe = c->setup->scribe;
+    bool answers = how != LEAVE_TOGETHER, stays;
     int64_t end;
 
     while (!coord_see_keeper_off(c, clock_ms()))
         wait_and_answer(c, c->keeper.keeper.fd, answers);
-    end = clock_ms() + SCRIBE_EXIT_MS;
+    stays = c->root && how == LEAVE_ALONE && scribe_hand_mpirun(scribe, c->peers->size - 1);
+    end = clock_ms() + (stays ? 0 : SCRIBE_EXIT_MS);
     scribe_let_go(scribe);
     while (!scribe_has_left(scribe) && clock_ms() < end)
         wait_and_answer(c, scribe->fd, answers);
@@ -107,7 +110,7 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
     if (c->root)
         console_pump(root_console(c->root));
     log_set_sink(NULL, NULL);
-    see_off(c, how != LEAVE_TOGETHER);
+    see_off(c, how);
     if (!c->root && c->run.ends == ENDS_ABANDONED)
         code = c->leave_code;
     if (c->setup->meeting->sleepers)

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,6 +25,7 @@
 #include "keeper/birth.h"
 #include "keeper/jobdir.h"
 #include "keeper/logfile.h"
+#include "keeper/mpirun.h"
 #include "keeper/scribe_client.h"
 #include "keeper/shm.h"
 #include "keeper/spawn.h"
@@ -36,8 +38,10 @@ struct work {
     struct logfile *files;
     size_t n;
     struct buf data;
-    pid_t remover;     /* removes a folder; 0: none does */
-    int remover_end;   /* readable when it has ended; -1 */
+    pid_t remover;   /* removes a folder; 0: none does */
+    int remover_end; /* readable when it has ended; -1 */
+    int mpirun;      /* a pidfd of it; -1: none is to be seen off */
+    int mpirun_pid, mpirun_daemons;
     atomic_ulong done; /* how often something was */
 };
 
@@ -220,6 +224,11 @@ static bool do_next_text(struct work *w)
     case 1: break;
     default: w->rank_gone = true; return true;
     }
+    if (text.how == SCRIBE_SEE_OFF) {
+        w->mpirun = memory;
+        sscanf(text.path, "%d %d", &w->mpirun_pid, &w->mpirun_daemons);
+        return true;
+    }
     if (text.how == SCRIBE_REMOVE) {
         begin_removal(w, text.path, memory);
     } else {
@@ -297,9 +306,16 @@ static void *see_to_the_end(void *arg)
     return NULL;
 }
 
+static _Noreturn void end(const struct work *w)
+{
+    if (w->mpirun >= 0)
+        mpirun_see_off(w->mpirun, w->mpirun_pid, w->mpirun_daemons);
+    _exit(EXIT_OK);
+}
+
 static _Noreturn void live(struct ring *ring)
 {
-    struct work w = {.ring = ring, .remover_end = -1};
+    struct work w = {.ring = ring, .remover_end = -1, .mpirun = -1};
     pthread_t watcher;
 
     if (pthread_create(&watcher, NULL, see_to_the_end, &w) != 0)
@@ -313,7 +329,7 @@ static _Noreturn void live(struct ring *ring)
         if (any)
             atomic_fetch_add(&w.done, 1);
         else if (w.rank_gone && w.keeper_gone && !w.remover)
-            _exit(EXIT_OK);
+            end(&w);
         else
             wait_for_more(&w);
     }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -13,6 +14,8 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/kernel.h"
+#include "keeper/mpirun.h"
 
 enum { UNDER_WAY_MOST = 64 }; /* texts, so that a scribe that hangs costs no memory without end */
 
@@ -104,6 +107,21 @@ int scribe_hand_folder(struct scribe *scribe, const struct folder *folder, struc
         return -1;
     scribe->removes = true;
     return 0;
+}
+
+bool scribe_hand_mpirun(struct scribe *scribe, int daemons)
+{
+    struct scribe_text message = {.how = SCRIBE_SEE_OFF};
+    pid_t pid = mpirun_find();
+    int pidfd = pid > 0 && scribe->fd >= 0 ? kernel_pidfd_open(pid) : -1;
+    bool handed;
+
+    if (pidfd < 0)
+        return false;
+    snprintf(message.path, sizeof(message.path), "%d %d", (int)pid, daemons);
+    handed = !send_text(scribe->fd, &message, pidfd);
+    close(pidfd);
+    return handed;
 }
 
 int scribe_client_next(int fd, struct scribe_text *text, int *memory)

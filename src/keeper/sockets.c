@@ -37,8 +37,9 @@ static bool parse(const char *line, struct socket_row *row)
     char address[33], peer[33];
     unsigned port, peer_port;
 
-    if (sscanf(line, " %*[0-9]: %32[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%x %x %*s %*s %*s %u %*s %lu",
-               address, &port, peer, &peer_port, &row->state, &row->uid, &row->inode) != 7)
+    if (sscanf(line, " %*[0-9]: %32[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%x %x %*s %*s %x %u %*s %lu",
+               address, &port, peer, &peer_port, &row->state, &row->retransmits, &row->uid,
+               &row->inode) != 8)
         return false;
     row->address = address_of(address);
     row->peer = address_of(peer);
@@ -191,6 +192,14 @@ void sockets_connected_to(struct sockets *sockets, struct in_addr ip, int port, 
     sockets_each(take_connected, &(struct remote){sockets, ip, port, n});
 }
 
+bool sockets_has(const struct sockets *sockets, unsigned long inode)
+{
+    for (size_t i = 0; i < sockets->n; i++)
+        if (sockets->inodes[i] == inode)
+            return true;
+    return false;
+}
+
 static bool is_one(void *arg, int fds, const char *name, const char *target)
 {
     const struct sockets *sockets = arg;
@@ -198,13 +207,7 @@ static bool is_one(void *arg, int fds, const char *name, const char *target)
 
     (void)fds;
     (void)name;
-    if (sscanf(target, "socket:[%lu]", &inode) != 1)
-        return false;
-    for (size_t i = 0; i < sockets->n; i++) {
-        if (sockets->inodes[i] == inode)
-            return true;
-    }
-    return false;
+    return sscanf(target, "socket:[%lu]", &inode) == 1 && sockets_has(sockets, inode);
 }
 
 int sockets_held_by(const struct sockets *sockets, pid_t pid)

@@ -318,11 +318,15 @@ class Job:
         return self.start().finish()
 
     def finish_cut_off(self, machine):
-        """Cuts that machine off until all of the job has ended, on both sides; then joins it again,
-        since mpirun waits for its daemon behind the cut."""
+        """Cuts that machine off until mpirun and all of the job have ended, on both sides; then joins
+        it again."""
         with self.cluster.cut_off(machine):
+            if not MPIS[self.mpi].waits_behind_cut:
+                wait_until(lambda: self.process.poll() is not None, "mpirun returns")
             wait_until(lambda: not self.own_processes(), "all has ended on both sides of the cut",
                        lambda: "\n".join(map(describe, self.own_processes())))
+        wait_until(lambda: not set(marked(self.marker)) - {self.process.pid},
+                   "MPI's own daemons, which had nobody to talk to, have gone")
         return self.finish()
 
     def result(self, out, err, seconds):

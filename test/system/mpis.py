@@ -31,6 +31,7 @@ class Mpi:
     family: Family
     starter: str = "mpirun"  # beside its mpicc; Debian's are in PATH, and called as users call them
     root: str = ""      # the variable that must name its folder, whose bin must then be in PATH
+    waits_behind_cut: bool = False  # its mpirun returns only when a cut link is joined again
     # what a case of test_mpis ends with where this mpirun is at fault (doc/exit-codes.md)
     codes: dict = dataclasses.field(default_factory=dict)
 
@@ -40,11 +41,12 @@ MPIS = {mpi.name: mpi for mpi in (
     Mpi("openmpi5", OPEN_MPI, codes={
         "INT to mpirun": (1,), "TERM to mpirun": (1,),  # whatever the ranks return, as version 4
         "mpirun's daemon is killed": (0,),              # a bare MPI program too
+        "the link of machine 0 is cut": (-9,),          # it would return 0; see keeper/mpirun.h
     }),
     Mpi("mpich", MPICH),
     Mpi("mpich5", MPICH),
     # Intel's mpirun is a script that waits for mpiexec.hydra and hands no signal on
-    Mpi("impi", MPICH, starter="mpiexec.hydra", root="I_MPI_ROOT"),
+    Mpi("impi", MPICH, starter="mpiexec.hydra", root="I_MPI_ROOT", waits_behind_cut=True),
 )}
 PYPIS = tuple(name for name in MPIS if name not in DEBIANS)
 

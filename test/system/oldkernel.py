@@ -1,5 +1,5 @@
-"""python3 oldkernel.py PROGRAM WORDS...: runs PROGRAM as on a kernel that lacks the calls of CALLS.
-They fail with ENOSYS, in all of its children too (a seccomp filter)."""
+"""python3 oldkernel.py [--without=CALL] PROGRAM WORDS...: runs PROGRAM as on a kernel that lacks the
+calls of CALLS, or this one. They fail with ENOSYS, in all of its children too (a seccomp filter)."""
 
 import ctypes
 import errno
@@ -7,7 +7,8 @@ import os
 import struct
 import sys
 
-CALLS = {"pidfd_send_signal": 424, "pidfd_open": 434, "close_range": 436}  # newer than Linux 4.18
+CALLS = {"pidfd_send_signal": 424, "pidfd_open": 434, "close_range": 436,
+         "pidfd_getfd": 438}  # newer than Linux 4.18
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
 LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000
@@ -31,5 +32,7 @@ def forbid(numbers):
 
 
 if __name__ == "__main__":
+    if sys.argv[1].startswith("--without="):
+        CALLS = {name: CALLS[name] for name in [sys.argv.pop(1).partition("=")[2]]}
     forbid(list(CALLS.values()))
     os.execvp(sys.argv[1], sys.argv[1:])

@@ -50,6 +50,15 @@ def test_the_parent_goes(make):
     assert it.finish().code == -signal.SIGKILL
 
 
+def test_an_mpirun_that_cannot_be_let_go_is_killed(openmpi):
+    """Open MPI's waits for its daemon on a machine that is lost. Where the launcher cannot shut its
+    connection to it, a batch job must end all the same."""
+    it = behind(openmpi(*SCRIPT, machines=2, lost_timeout=2), *OLD, "--without=pidfd_getfd")
+    result = up(it).finish_cut_off(1)
+    assert result.code == -signal.SIGKILL, result.said
+    assert "vm1 is lost" in result.err, result.said
+
+
 def test_a_sampler_that_dies(solo):
     """The next look through /proc finds it as a zombie."""
     it = old(solo("server: serve", "trainer: connect; worker sleep 2, kill SEGV; forever",
