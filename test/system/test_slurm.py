@@ -193,6 +193,13 @@ def test_the_time_limit_warns_first(submit):
 TEMPLATE = SOURCE / "scripts/dgl-mpilaunch.sbatch"
 
 
+def codes(it):
+    """Returns exit code -> report, of the runs that have ended."""
+    reports = (json.loads(path.read_text())
+               for path in (it.workspace / "dgl-mpilaunch-runs").glob("2*/report.json"))
+    return {report["exit_code"]: report for report in reports if report["complete"]}
+
+
 def filled_in(it):
     """Returns the template with the four places changed that are the site's."""
     text = TEMPLATE.read_text(encoding="ascii")
@@ -224,10 +231,27 @@ def test_the_template_is_queued_again(submit):
     it.slurm.on("scontrol", "update", f"jobid={it.job_id}", "StartTime=now")
     it.wait_for(*(f"up{k}" for k in range(4)))
     result = it.finish()
-    assert result.code == 0, result.said
-    runs = list((it.workspace / "dgl-mpilaunch-runs").glob("2*/report.json"))
-    codes = sorted(json.loads(run.read_text())["exit_code"] for run in runs)
-    assert codes == [0, 75], result.said
+    assert result.code == 0 and codes(it).keys() == {0, 75}, result.said
+
+
+@pytest.mark.parametrize("mpi", ["openmpi"])
+def test_the_template_goes_on_without_a_lost_machine(submit):
+    it = submit(PLAIN, "server: serve",
+                *(f"trainer {k}: connect; touch up{k}; wait go" for k in range(3)),
+                batch="template", machines=3, ip_config="auto", lost_timeout=3)
+    it.script_text = lambda: filled_in(it)
+    it.allocation = lambda: []
+    it.start().wait_for(*(f"up{k}" for k in range(3)))
+    with it.cluster.cut_off(2):
+        wait_until(lambda: "Submitted batch job" in it.said(), "it is submitted again", it.said)
+        (it.workspace / "go").touch()
+        wait_until(lambda: 0 in codes(it), "the second job ends well", it.said)
+        result, _ = it.end()
+        wait_until(lambda: not it.own_processes(), "the machine that is cut off has ended its part")
+    assert result.code == 125 and codes(it).keys() == {0, 125}, result.said
+    hosts = [machine["host"] for machine in codes(it)[0]["attempts"][-1]["machines"]]
+    assert hosts == ["vm0", "vm1", "vm3"], result.said
+    it.slurm.revive(2)
 
 
 # ---- Slurm's own parts die ----
