@@ -114,4 +114,6 @@ void network_prefer(const struct options *options)
         setenv("OMPI_MCA_btl_tcp_if_include", seat.interface, 1);
     if (!is_set("UCX_NET_DEVICES=") && !is_set("UCX_TLS="))
         setenv("UCX_NET_DEVICES", seat.interface, 1);
+    if (!is_set("FI_TCP_IFACE="))
+        setenv("FI_TCP_IFACE", seat.interface, 1);
 }
