@@ -218,6 +218,8 @@ static void tell_mpi(const char *names)
         setenv("OMPI_MCA_btl_tcp_if_include", names, 1);
     if (!is_set("UCX_NET_DEVICES=") && !is_set("UCX_TLS="))
         setenv("UCX_NET_DEVICES", names, 1);
+    if (!is_set("FI_TCP_IFACE=") && !strchr(names, ',')) /* libfabric takes one */
+        setenv("FI_TCP_IFACE", names, 1);
 }
 
 void network_prefer(const struct options *options)

@@ -15,7 +15,7 @@ import pytest
 from cluster import Cluster
 from job import Job
 from mpis import DEBIANS
-from odd import as_user  # noqa: F401 (a fixture)
+from odd import as_user, networks  # noqa: F401 (fixtures)
 from slurm import slurms, submit  # noqa: F401 (fixtures)
 from realdgl import checkpoint, dgl_environment, partitioned  # noqa: F401 (fixtures)
 

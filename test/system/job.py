@@ -318,8 +318,8 @@ class Job:
         return self.start().finish()
 
     def finish_cut_off(self, machine):
-        """Cuts that machine off until mpirun and all of the job have ended, on both sides; then joins
-        it again."""
+        """Cuts that machine off until mpirun and all of the job have ended, on both sides; then
+        joins it again."""
         with self.cluster.cut_off(machine):
             if not MPIS[self.mpi].waits_behind_cut:
                 wait_until(lambda: self.process.poll() is not None, "mpirun returns")

@@ -72,3 +72,32 @@ def as_user():
     yield change
     for folder in folders:
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def networks(cluster):
+    """Makes interfaces on machines, and removes them at the end."""
+    made = []
+
+    def ip(machine, *lines):
+        for line in lines:
+            done = cluster.on(machine, "ip", *line.split())
+            assert done.returncode == 0, f"ip {line}: {done.stderr}"
+
+    def make(machine, name, *addresses, up=True):
+        """Makes an interface whose other end is in the same machine."""
+        made.append((machine, name))
+        ip(machine, f"link add {name} type veth peer name {name}x", f"link set {name}x up",
+           *(f"addr add {address} dev {name}" for address in addresses),
+           f"link set {name} {'up' if up else 'down'}")
+
+    make.ip = ip
+    yield make
+    for machine, name in made:
+        cluster.on(machine, "ip", "link", "del", name)
+
+
+def docker(networks, machines):
+    """Docker's bridge has 172.17.0.1 on all machines."""
+    for k in machines:
+        networks(k, "docker0", "172.17.0.1/16")

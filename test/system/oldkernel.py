@@ -1,5 +1,6 @@
-"""python3 oldkernel.py [--without=CALL] PROGRAM WORDS...: runs PROGRAM as on a kernel that lacks the
-calls of CALLS, or this one. They fail with ENOSYS, in all of its children too (a seccomp filter)."""
+"""python3 oldkernel.py [--without=CALL] PROGRAM WORDS...: runs PROGRAM as on a kernel that lacks
+this call, or those of CALLS. They fail with ENOSYS, in all of its children too (a seccomp
+filter)."""
 
 import ctypes
 import errno

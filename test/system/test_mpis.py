@@ -14,6 +14,7 @@ from cluster import parent_of, read_bytes
 from conftest import build_of
 from leftovers import signal_each
 from mpis import MPIS, PYPIS, starter_of
+from odd import SEE, docker, well
 
 SERVE = "server: serve"
 WAITS = (SERVE, "trainer: connect; dump up; forever")
@@ -132,6 +133,13 @@ def test_its_hostfile_starts_one_rank_a_machine(job, mpi):
     it.hosts, it.mpirun_options = done.stdout.splitlines(), None if mpi == "impi" else []
     result = it.run()
     assert result.code == 0 and "ranks sleep" not in result.err, result.said
+
+
+@pytest.mark.parametrize("mpi", PYPIS)
+def test_bridge_with_one_address_everywhere(job, networks, mpi):
+    """Docker's. Intel MPI would wait for each other's 172.17.0.1."""
+    docker(networks, range(3))
+    well(job(*SEE, machines=3).run())
 
 
 def test_the_library_at_run_time_counts(make):

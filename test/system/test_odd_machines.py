@@ -10,8 +10,8 @@ import time
 import pytest
 
 import patience
-from conftest import MPIS
-from odd import SEE, behind, complaints, well
+from mpis import DEBIANS as MPIS
+from odd import SEE, behind, complaints, docker, well
 from patience import Deadline
 
 # ---- names ----
@@ -104,29 +104,6 @@ def test_the_cause_behind_a_long_path(make, tmp_path):
 
 # ---- networks ----
 
-@pytest.fixture
-def networks(cluster):
-    """Makes interfaces on machines, and removes them at the end."""
-    made = []
-
-    def ip(machine, *lines):
-        for line in lines:
-            done = cluster.on(machine, "ip", *line.split())
-            assert done.returncode == 0, f"ip {line}: {done.stderr}"
-
-    def make(machine, name, *addresses, up=True):
-        """Makes an interface whose other end is in the same machine."""
-        made.append((machine, name))
-        ip(machine, f"link add {name} type veth peer name {name}x", f"link set {name}x up",
-           *(f"addr add {address} dev {name}" for address in addresses),
-           f"link set {name} {'up' if up else 'down'}")
-
-    make.ip = ip
-    yield make
-    for machine, name in made:
-        cluster.on(machine, "ip", "link", "del", name)
-
-
 def second_network(cluster, networks, machines):
     """Gives each machine 10.88.0.N on eth1, reached by way of eth0; returns the addresses."""
     known = {k: f"10.88.0.{k + 1}" for k in machines}
@@ -162,18 +139,12 @@ def test_second_network(job, cluster, networks):
     assert result.dump("trainer", 3)["environment"]["GLOO_SOCKET_IFNAME"] == "eth1"
 
 
-def docker(networks, machines):
-    """Docker's bridge has 172.17.0.1 on all machines."""
-    for k in machines:
-        networks(k, "docker0", "172.17.0.1/16")
-
-
 def test_bridge_with_one_address_everywhere(job, networks):
     """The launcher's settings for MPI do not travel on as if they were the user's."""
     docker(networks, range(4))
-    result = well(job(*SEE, pass_env="UCX_NET_DEVICES").run())
+    result = well(job(*SEE, pass_env="UCX_NET_DEVICES,FI_TCP_IFACE").run())
     addresses_are(result, 4, "10.77.0.")
-    for name in ("OMPI_MCA_btl_tcp_if_include", "UCX_NET_DEVICES"):
+    for name in ("OMPI_MCA_btl_tcp_if_include", "UCX_NET_DEVICES", "FI_TCP_IFACE"):
         assert name not in result.dump("trainer", 1)["environment"]
 
 

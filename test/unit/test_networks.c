@@ -56,6 +56,7 @@ static int find(const char *ip_config)
     struct wanted wanted;
 
     err = (struct err){0};
+    networks_free(&networks);
     if (networks_parse(&wanted, ip_config, &err))
         return -1;
     return networks_find(&networks, &machines, &wanted, &err);

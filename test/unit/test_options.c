@@ -57,6 +57,7 @@ START_TEST(spellings)
     ck_assert(!o.print_hostfile && !o.only_prints);
     OK("--print-hostfile", "MPICH", "--ip_config=i"); /* nothing else is needed */
     ck_assert(o.print_hostfile == HOSTFILE_MPICH && o.only_prints);
+    options_free(&o);
     OK(BASE, "c", "--kill_grace=0.0001");
     ck_assert_int_eq(o.kill_grace_ms, 1); /* not "off" */
     options_free(&o);
