@@ -75,7 +75,8 @@ static void watch_reading(const struct options *options)
                    "%s still waits to read '%s' (--ip_config) or another of the job's files "
                    "(workspace '%s'): the file system does not answer, or the name server where "
                    "it has host names; try 'ls' there by hand",
-                   launch_host(), options->ip_config, options->workspace);
+                   launch_host(), options->ip_config,
+                   options->workspace ? options->workspace : ".");
 }
 
 /* Copies the user's environment, before MPI and network_prefer add to it. The caller frees the

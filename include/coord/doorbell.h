@@ -2,7 +2,8 @@
  * for messages from time to time. Whoever sends one rings as well: a datagram (UDP),
  * which poll(2) sees. It says "look now", or, when a keeper sends it, that its rank has died. One
  * that is lost or forbidden by a firewall costs time alone: the rank looks a little later. So does
- * one that is forged, since nobody but its neighbours knows a rank's last word.
+ * one that is forged, unless who forges it has read MPI's traffic, where ranks tell their
+ * neighbours their last words.
  */
 #ifndef COORD_DOORBELL_H
 #define COORD_DOORBELL_H

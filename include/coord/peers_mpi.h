@@ -25,7 +25,7 @@ struct mpi {
     MPI_Comm comm;
     MPI_Comm spares; /* rank 0 and the spare ranks; MPI_COMM_NULL: this is none of them */
     MPI_Request wake;
-    int wake_with[2]; /* code, and whether a signal came from outside */
+    int wake_with[2]; /* code, enum parting */
     enum mpi_kind kind;
     bool several; /* ranks on a machine */
     bool by_srun; /* has Slurm started the ranks itself? */

@@ -35,6 +35,9 @@ struct site {
 /* Looks at this machine. */
 void site_look(struct site *site);
 
+/* Ends the texts, and keeps the numbers in their ranges, of one that has come as bytes. */
+void site_tidy(struct site *site);
+
 /* Is this the name of a bridge that Docker, libvirt and their like make for themselves? */
 bool site_is_unfit(const char *interface);
 

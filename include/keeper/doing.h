@@ -4,6 +4,7 @@
 #ifndef KEEPER_DOING_H
 #define KEEPER_DOING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Call before the keeper is forked. Where there is no memory, the rank never learns anything. */
@@ -19,6 +20,11 @@ void doing_end(void);
  * that was last: clock_ms; 0: never. */
 void doing_progress(void);
 int64_t doing_progressed(void);
+
+/* The rank calls doing_rank_leaves before it ends without a word to its keeper, when it has told
+ * the user why: then its end is no news for other ranks. The keeper asks whether it has. */
+void doing_rank_leaves(void);
+bool doing_rank_has_left(void);
 
 /* The rank asks what the keeper is doing and for how long, ms. The words are borrowed; NULL:
  * nothing that may hang. */

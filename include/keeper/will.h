@@ -10,7 +10,7 @@
 int will_take(struct machine *m, struct unpack *payload);
 
 /* The rank has died: rings at its neighbours now, and nine times more within a second, since a
- * ringing may get lost. */
+ * ringing may get lost. The keeper lives so long (will.fd). */
 void will_open(struct machine *m);
 
 void will_tick(struct machine *m, int64_t now);

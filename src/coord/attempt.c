@@ -98,8 +98,10 @@ void coord_on_slice(struct coord *c, struct slice *slice)
     struct err err = {0};
 
     c->run.slice = slice;
+    if (c->run.stage >= STAGE_SENT)
+        return;
     tell_program(c);
-    if (c->run.stage < STAGE_SENT && check_in_time(slice, &c->setup->meeting->announce, &err))
+    if (check_in_time(slice, &c->setup->meeting->announce, &err))
         coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
     else
         hold_ports(c, slice);

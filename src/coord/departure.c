@@ -48,7 +48,8 @@ static void see_off(struct coord *c, enum leaving how)
 
     while (!coord_see_keeper_off(c, clock_ms()))
         wait_and_answer(c, c->keeper.keeper.fd, answers);
-    stays = c->root && how == LEAVE_ALONE && scribe_hand_mpirun(scribe, c->peers->size - 1);
+    stays = c->root && how == LEAVE_ALONE && c->peers->size > 1 &&
+            scribe_hand_mpirun(scribe, c->peers->size - 1 + c->setup->meeting->spare_ranks);
     end = clock_ms() + (stays ? 0 : SCRIBE_EXIT_MS);
     scribe_let_go(scribe);
     while (!scribe_has_left(scribe) && clock_ms() < end)
@@ -115,12 +116,12 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
         code = c->leave_code;
     if (c->setup->meeting->sleepers)
         sleepers_dismiss(c->setup->meeting->sleepers, code);
-    if (c->root)
-        peers_wake(c->peers, code, parting_of(c));
     if (how == LEAVE_ALONE && c->root)
         tell_to_leave(c, code);
     if (how == LEAVE_AT_ONCE || how == LEAVE_ALONE)
         await_sent(c);
+    if (c->root)
+        peers_wake(c->peers, code, parting_of(c));
     if (c->root)
         root_close(c->root);
     if (how == LEAVE_AT_ONCE)

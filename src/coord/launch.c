@@ -18,6 +18,7 @@
 #include "base/kernel.h"
 #include "base/strv.h"
 #include "job/cpus.h"
+#include "keeper/doing.h"
 
 #define SHM          "/dev/shm"
 #define OPEN_MPI_ONE "mpirun -N 1"
@@ -82,7 +83,9 @@ static int number_of(char **envp, const char *name, int fallback)
 
 static bool is_open(char **envp, const char *name)
 {
-    return fcntl(number_of(envp, name, STDIN_FILENO), F_GETFD) >= 0;
+    int fd = number_of(envp, name, -1);
+
+    return fd < 0 || fcntl(fd, F_GETFD) >= 0;
 }
 
 static bool is_there(char **envp, const char *name)
@@ -214,6 +217,7 @@ _Noreturn void launch_abort(int code)
 {
     int fd = hydras_fd();
 
+    doing_rank_leaves();
     launch_await_output();
     if (fd >= 0 && dprintf(fd, "cmd=abort exitcode=%d\n", code) > 0)
         await_hydra(fd);

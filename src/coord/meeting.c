@@ -94,7 +94,7 @@ static void keep_elected(struct meeting *meeting, const struct seat *seats, size
     meeting->extra_ranks = (int)(n - kept);
 }
 
-/* Rank 0: "vm2, vm3 and 4 ranks more". The same name often comes in a row. */
+/* Rank 0: "vm2, vm3 and 4 more". The same name often comes in a row. */
 static void name_spare(struct meeting *meeting, const struct seat *seats, size_t n)
 {
     enum { SHOWN_MAX = 8 };

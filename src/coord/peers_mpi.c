@@ -204,8 +204,10 @@ enum { WAKE_MS = 1000 };
 
 static void begin_wake(struct mpi *m)
 {
-    if (MPI_Ibcast(m->wake_with, 2, MPI_INT, 0, m->spares, &m->wake) != MPI_SUCCESS)
+    if (MPI_Ibcast(m->wake_with, 2, MPI_INT, 0, m->spares, &m->wake) != MPI_SUCCESS) {
         m->wake = MPI_REQUEST_NULL;
+        m->wake_with[0] = EXIT_LAUNCHER;
+    }
 }
 
 static int mpi_spare(struct peers *p, bool is_spare, struct err *err)

@@ -13,8 +13,8 @@ struct peers *peers_open(const struct launch *launch, struct err *err)
     struct peers *peers = peers_solo_open();
 #endif
 
-    if (!peers && err->code == EXIT_USAGE && launch->rank) /* rank 0 says it for all */
-        launch_leave_early(err->code);
+    if (!peers && err->code == EXIT_USAGE && launch->rank) /* rank 0 says it for all; with a code */
+        launch_leave_early(EXIT_OK);                       /* srun -K would end it before */
     if (!peers || !launch_check(launch, peers->size, peers->name, err))
         return peers;
     if (launch->rank == 0) /* N singletons would all say it */

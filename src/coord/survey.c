@@ -81,15 +81,15 @@ static void try_networks(const struct survey *s, struct unpack *u, struct verdic
 /* u: u32 base, u32 ports, u32 machines, and their ranks. */
 static int32_t try_ports(const struct survey *s, struct unpack *u)
 {
-    int base = (int)unpack_u32(u), n = (int)unpack_u32(u);
-    uint32_t count = unpack_count(u, 4);
+    uint32_t base = unpack_u32(u), n = unpack_u32(u), count = unpack_count(u, 4);
     bool speaks = false;
 
     for (uint32_t i = 0; i < count; i++)
         speaks |= unpack_u32(u) == (uint32_t)s->peers->rank;
-    if (!speaks || u->bad || ports_take(s->ports, base, n))
-        return base;
-    return ports_next(s->ports, base, n);
+    u->bad |= base > UINT16_MAX || n > UINT16_MAX;
+    if (!speaks || u->bad || ports_take(s->ports, (int)base, (int)n))
+        return (int32_t)base;
+    return ports_next(s->ports, (int)base, (int)n);
 }
 
 static enum step do_step(const struct survey *s, const struct buf *bytes, struct reply *reply)
@@ -215,6 +215,8 @@ static int greatest(const struct survey *s, size_t *which)
     return base;
 }
 
+enum { CLIENTS_FROM = 32768 }; /* ports that Linux gives to clients, if nobody has changed that */
+
 /* Two jobs that have met go on from different ports. */
 static int apart(int base, int tries, int n)
 {
@@ -222,7 +224,8 @@ static int apart(int base, int tries, int n)
 
     if (!tries || getrandom(&chance, sizeof(chance), GRND_NONBLOCK) != (ssize_t)sizeof(chance))
         return base;
-    return base + chance % (4 * tries) * n;
+    base += chance % (4 * tries) * n;
+    return base + n <= CLIENTS_FROM ? base : HOSTS_DEFAULT_PORT + chance % n;
 }
 
 static int find_ports(struct survey *s, struct job *job, struct err *err)
@@ -288,6 +291,8 @@ int survey_hold(struct peers *peers, enum survey_of of, struct job *job, struct 
     rc = peers_collect(peers, &s.site, sizeof(s.site), s.sites, err);
     if (!rc && job && s.sites) {
         s.replies = mem_calloc(n, sizeof(*s.replies));
+        for (size_t r = 0; r < n; r++)
+            site_tidy(&s.sites[r]);
         machines_find(&s.machines, s.sites, n);
         rc = lead(&s, of, job, err);
     } else if (!rc) {

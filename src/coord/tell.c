@@ -111,11 +111,12 @@ void coord_write_will(struct coord *c)
     buf_free(&data);
 }
 
-static void pack_beat(const struct coord *c, struct buf *data)
+/* word: for neighbours alone; else 0. */
+static void pack_beat(const struct coord *c, uint64_t word, struct buf *data)
 {
     pack_u32(data, (uint32_t)c->setup->meeting->machine);
     pack_u32(data, (uint32_t)c->doorbell.port);
-    pack_i64(data, (int64_t)c->last_word);
+    pack_i64(data, (int64_t)word);
     pack_text(data, c->setup->meeting->host);
 }
 
@@ -123,7 +124,7 @@ void coord_answer_here(struct coord *c, int to)
 {
     struct buf data = {0};
 
-    pack_beat(c, &data);
+    pack_beat(c, pulse_link(&c->pulse, to) < 0 ? 0 : c->last_word, &data);
     coord_send(c, to, MESSAGE_BEAT, &data);
     buf_free(&data);
 }
@@ -132,7 +133,7 @@ void coord_send_beat(struct coord *c)
 {
     struct buf data = {0};
 
-    pack_beat(c, &data);
+    pack_beat(c, c->last_word, &data);
     coord_send_to_links(c, MESSAGE_BEAT, &data, -1);
     buf_free(&data);
 }

@@ -396,6 +396,10 @@ int job_load_hosts(struct job *job, struct options *options, char **envp, struct
 {
     *job = (struct job){.options = *options};
     *options = (struct options){0};
+    if (networks_is_auto(job->options.ip_config))
+        return err_set(err, EXIT_USAGE,
+                       "--print_hostfile needs a file: 'auto' is made of the ranks that mpirun has "
+                       "started");
     if (!job->options.workspace)
         job->options.workspace = mem_strdup(".");
     return find_workspace(job, envp, err) || read_hosts(job, err) ? -1 : 0;

@@ -47,6 +47,18 @@ static uint32_t speed_of(const char *interface)
     return speed > 0 && speed <= INT32_MAX ? (uint32_t)speed : 0; /* -1: the driver does not know */
 }
 
+void site_tidy(struct site *site)
+{
+    site->host[sizeof(site->host) - 1] = '\0';
+    if (site->n < 0 || site->n > SITE_LINKS)
+        site->n = 0;
+    for (int i = 0; i < site->n; i++) {
+        site->links[i].name[sizeof(site->links[i].name) - 1] = '\0';
+        if (site->links[i].prefix > 32)
+            site->links[i].prefix = 32;
+    }
+}
+
 bool site_is_unfit(const char *interface)
 {
     static const char *const beginnings[] = {"docker", "virbr", "br-",   "veth",   "cni", "flannel",

@@ -14,6 +14,7 @@
 static struct page {
     _Atomic int64_t since;      /* 0: nothing */
     _Atomic int64_t progressed; /* 0: never */
+    atomic_bool rank_leaves;
     enum doing kind;
     char text[8704]; /* two paths */
 } * page;            /* NULL: none */
@@ -54,6 +55,17 @@ void doing_progress(void)
 int64_t doing_progressed(void)
 {
     return page ? atomic_load(&page->progressed) : 0;
+}
+
+void doing_rank_leaves(void)
+{
+    if (page)
+        atomic_store(&page->rank_leaves, true);
+}
+
+bool doing_rank_has_left(void)
+{
+    return page && atomic_load(&page->rank_leaves);
 }
 
 const char *doing_what(enum doing *kind, int64_t *for_ms)

@@ -83,7 +83,8 @@ static void report_over(struct machine *m)
 
 static bool finished(const struct machine *m)
 {
-    return m->stage == STAGE_OVER && m->reporting == REPORT_SENT && m->rank.state >= RANK_DONE;
+    return m->stage == STAGE_OVER && m->reporting == REPORT_SENT && m->rank.state >= RANK_DONE &&
+           m->will.fd < 0;
 }
 
 /* The scribe has something to say. */

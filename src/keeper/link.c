@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "keeper/doing.h"
 #include "keeper/logfile.h"
 #include "keeper/will.h"
 #include "wire/outcome.h"
@@ -184,7 +185,7 @@ void link_lost(struct machine *m)
         return;
     left_alone = m->stage != STAGE_IDLE && m->rank.state != RANK_DONE && !m->last_words;
     had_processes = m->stage != STAGE_IDLE && m->stage != STAGE_OVER;
-    if (m->rank.state != RANK_DONE)
+    if (m->rank.state != RANK_DONE && !doing_rank_has_left())
         will_open(m);
     m->rank.state = RANK_GONE;
     m->timers[TIMER_FLUSH] = 0; /* nobody gives credit any more */

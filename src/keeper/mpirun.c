@@ -18,21 +18,23 @@
 
 /* How often the same bytes are sent again: 4 times within 3 s. What was sent on another connection
  * at the same moment has then been sent again 3 times at least. */
-enum { LOOK_MS = 200, SURE = 4, SILENT = 3, NAME_SIZE = 32 };
+enum { LOOK_MS = 200, SURE = 4, SILENT = 3, NAME_SIZE = 32, COMM_LETTERS = 15 };
 
 enum kind { KIND_OTHER, KIND_OPEN_MPI, KIND_PRTE };
 
 /* mpiexec.hydra is also called mpirun.mpich, but its ranks' parent is a daemon. */
 static enum kind kind_of(pid_t pid)
 {
-    static const char *const names[] = {"mpirun", "mpiexec", "orterun"};
+    static const char *const names[] = {"mpirun", "mpirun.openmpi", "mpiexec", "mpiexec.openmpi",
+                                        "orterun"};
     char name[NAME_SIZE];
 
     procfs_read(pid, "comm", name, sizeof(name));
-    if (!strncmp(name, "prterun", 7))
+    name[strcspn(name, "\n")] = '\0';
+    if (!strcmp(name, "prterun"))
         return KIND_PRTE;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (!strncmp(name, names[i], strlen(names[i])))
+        if (!strncmp(name, names[i], COMM_LETTERS))
             return KIND_OPEN_MPI;
     return KIND_OTHER;
 }
@@ -86,13 +88,15 @@ static bool shut_one(void *arg, int fds, const char *name, const char *target)
     return false;
 }
 
-/* False: nothing but SIGKILL makes it return a code that is not 0. */
-static bool let_go(int pidfd, pid_t pid, int daemons)
+/* False: nothing but SIGKILL makes it return a code that is not 0. *sure becomes true when a
+ * connection is silent for good. */
+static bool let_go(int pidfd, pid_t pid, int daemons, bool *sure)
 {
     struct silent silent = {0};
     struct shut shut = {.sockets = &silent.sockets, .pidfd = pidfd};
 
     sockets_each(add_silent, &silent);
+    *sure |= silent.sure;
     if (silent.sure)
         procfs_each_fd(pid, shut_one, &shut);
     shut.acts = kind_of(pid) != KIND_PRTE || shut.n < daemons;
@@ -106,11 +110,17 @@ void mpirun_see_off(int pidfd, pid_t pid, int daemons)
 {
     int64_t end = clock_ms() + MPIRUN_WAIT_MS;
     struct pollfd entry = {.fd = pidfd, .events = POLLIN};
+    bool sure = false;
 
     while (poll(&entry, 1, LOOK_MS) <= 0) {
-        if (clock_ms() < end && let_go(pidfd, pid, daemons))
+        bool was_sure = sure, goes = let_go(pidfd, pid, daemons, &sure);
+
+        if (sure && !was_sure)
+            end = clock_ms() + MPIRUN_WAIT_MS;
+        if (goes && clock_ms() < end)
             continue;
-        kernel_pidfd_send_signal(pidfd, SIGKILL);
+        if (sure) /* else it waits for something else: a reader that pauses, say */
+            kernel_pidfd_send_signal(pidfd, SIGKILL);
         return;
     }
 }

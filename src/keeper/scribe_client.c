@@ -116,6 +116,10 @@ bool scribe_hand_mpirun(struct scribe *scribe, int daemons)
     int pidfd = pid > 0 && scribe->fd >= 0 ? kernel_pidfd_open(pid) : -1;
     bool handed;
 
+    if (pidfd >= 0 && getppid() != pid) { /* it has ended since, and its pid may be another's */
+        close(pidfd);
+        return false;
+    }
     if (pidfd < 0)
         return false;
     snprintf(message.path, sizeof(message.path), "%d %d", (int)pid, daemons);

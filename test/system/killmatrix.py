@@ -285,7 +285,9 @@ def judge(cell, job, result, measured):
         return
     codes = cell.codes if cell.codes == ANY_FAILURE else cell.codes[job.mpi]
     measured.code = result.code
-    right = result.code != 0 if codes == ANY_FAILURE else result.code in codes
+    # Open MPI's mpirun may fail in itself behind a cut, and hang; rank 0's scribe then ends it
+    hung = cell.is_cut_off and "ORTE_ERROR_LOG" in result.err and result.code == -signal.SIGKILL
+    right = hung or (result.code != 0 if codes == ANY_FAILURE else result.code in codes)
     if not right:
         measured.wrong.append(f"exit code {result.code}")
     if cell.cause:

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import signal
+import time
 
 import pytest
 
@@ -197,7 +198,8 @@ def codes(it):
     """Returns exit code -> report, of the runs that have ended."""
     reports = (json.loads(path.read_text())
                for path in (it.workspace / "dgl-mpilaunch-runs").glob("2*/report.json"))
-    return {report["exit_code"]: report for report in reports if report["complete"]}
+    return {report["exit_code"]: report for report in reports
+            if report["complete"] or report["attempts"][-1]["cause"]}
 
 
 def filled_in(it):
@@ -228,6 +230,10 @@ def test_the_template_is_queued_again(submit):
         (it.workspace / f"go{k}").touch()
     wait_until(lambda: {"JobState=PENDING", "Restarts=1"} <= set(it.state().split()),
                "it is queued again", it.state)
+    # Slurm would wait two minutes; what it still has to KILL of the first step, -K's, has the same
+    # name as the next one, and is not to be seen
+    over = time.monotonic() + 2 * slurm.KILL_WAIT
+    wait_until(lambda: time.monotonic() > over, "the first step's KILL is over")
     it.slurm.on("scontrol", "update", f"jobid={it.job_id}", "StartTime=now")
     it.wait_for(*(f"up{k}" for k in range(4)))
     result = it.finish()
@@ -241,6 +247,7 @@ def test_the_template_goes_on_without_a_lost_machine(submit):
                 batch="template", machines=3, ip_config="auto", lost_timeout=3)
     it.script_text = lambda: filled_in(it)
     it.allocation = lambda: []
+    it.cwd = it.workspace
     it.start().wait_for(*(f"up{k}" for k in range(3)))
     with it.cluster.cut_off(2):
         wait_until(lambda: "Submitted batch job" in it.said(), "it is submitted again", it.said)
@@ -338,7 +345,7 @@ def test_srun_without_the_right_pmi(submit, mpi, plugin):
     if plugin == slurm.MPI_PLUGIN[MPIS[mpi].family]:
         pytest.skip("that is the right one")
     it = submit(PLAIN, *GOOD)
-    it.plugin = plugin
+    it.plugin, it.srun_options = plugin, ["-K"]
     result = it.run()
     assert result.code == 2, result.said
     line, = complaints(result)

@@ -226,9 +226,10 @@ NO_HOSTFILES = {
     "a wrong kind": (["{0}"], ["lam", "--ip_config", "ip_config.txt"],
                      ["lam", "openmpi, mpich, slurm"]),
     "no ip_config": (["{0}"], ["mpich"], ["--print_hostfile needs --ip_config"]),
+    "auto": (None, ["mpich", "--ip_config", "auto"], ["--print_hostfile needs a file"]),
     "no file": (None, ["mpich", "--ip_config", "none.txt"], ["none.txt"]),
-    "a name in it": (["{0}", "vm1"], ["mpich", "--ip_config", "ip_config.txt"],
-                     ["ip_config.txt:2", "vm1"]),
+    "an unknown name in it": (["{0}", "vm99"], ["mpich", "--ip_config", "ip_config.txt"],
+                     ["ip_config.txt:2", "vm99"]),
     "an address without a name": (["{0}", "192.0.2.7"], ["slurm", "--ip_config", "ip_config.txt"],
                                   ["ip_config.txt:2", "192.0.2.7", "scontrol show nodes"]),
 }
