@@ -41,6 +41,7 @@ MPIS = {mpi.name: mpi for mpi in (
     Mpi("openmpi5", OPEN_MPI, codes={
         "INT to mpirun": (1,), "TERM to mpirun": (1,),  # whatever the ranks return, as version 4
         "mpirun's daemon is killed": (0,),              # a bare MPI program too
+        "a rank is killed": (137, 14),                  # 14: another rank saw a socket close first
         "the link of machine 0 is cut": (-9,),          # it would return 0; see keeper/mpirun.h
     }),
     Mpi("mpich", MPICH),
