@@ -44,4 +44,7 @@ enum {
  * \xNN, and "..." where something is left out. Returns out. */
 char *text_excerpt(char out[TEXT_EXCERPT_SIZE], const char *text, size_t len);
 
+/* The ending of a noun behind that number: "" or "s". */
+const char *text_plural(size_t n);
+
 #endif

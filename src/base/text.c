@@ -211,3 +211,8 @@ char *text_excerpt(char out[TEXT_EXCERPT_SIZE], const char *text, size_t len)
     memcpy(out + n, len > TEXT_EXCERPT ? "..." : "", len > TEXT_EXCERPT ? 4 : 1);
     return out;
 }
+
+const char *text_plural(size_t n)
+{
+    return n == 1 ? "" : "s";
+}

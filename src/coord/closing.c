@@ -3,7 +3,6 @@
  */
 #include "coord/closing.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -140,11 +140,15 @@ static void decide(struct meeting *meeting, const struct hello *hellos, size_t n
     free(seats);
 }
 
-/* Before anything else of this build travels: are all ranks of one? */
-static int compare_builds(struct peers *peers, const struct hello *own, struct err *err)
+typedef void decider(struct meeting *meeting, const struct hello *hellos, size_t n,
+                     const struct launch *launch, struct answer *answers, struct err *err);
+
+/* Rank 0 hears each rank's hello; fill writes the answers, and why where it refuses. */
+static int ask_root(struct meeting *meeting, struct peers *peers, const struct launch *launch,
+                    const struct hello *own, decider *fill, struct answer *answer, struct err *err)
 {
     size_t n = (size_t)peers->size;
-    struct answer answer = {0}, *answers = NULL;
+    struct answer *answers = NULL;
     struct hello *hellos = NULL;
     struct err why = {0};
     int rc;
@@ -154,26 +158,36 @@ static int compare_builds(struct peers *peers, const struct hello *own, struct e
         answers = mem_calloc(n, sizeof(*answers));
     }
     rc = peers_collect(peers, own, sizeof(*own), hellos, err);
-    if (!rc && hellos && answers && hello_check(hellos, n, &why))
-        for (size_t r = 0; r < n; r++)
-            answers[r].code = why.code;
+    if (!rc && hellos && answers)
+        fill(meeting, hellos, n, launch, answers, &why);
     if (!rc)
-        rc = peers_deal(peers, answers, sizeof(*answers), &answer, err);
+        rc = peers_deal(peers, answers, sizeof(*answers), answer, err);
     free(hellos);
     free(answers);
-    if (!rc && answer.code)
-        rc = err_set(err, answer.code, "%s", why.text);
+    if (!rc && answer->code)
+        rc = err_set(err, answer->code, "%s", why.text);
     return rc;
+}
+
+static void compare_builds(struct meeting *meeting, const struct hello *hellos, size_t n,
+                           const struct launch *launch, struct answer *answers, struct err *err)
+{
+    (void)meeting, (void)launch;
+    if (hello_check(hellos, n, err))
+        for (size_t r = 0; r < n; r++)
+            answers[r].code = err->code;
 }
 
 /* What rank 0 learns goes into the job, and into a second announcement. */
 static int survey(struct meeting *meeting, struct peers *peers, struct job *job,
                   const struct hello *own, struct err *err)
 {
+    struct answer answer = {0};
     struct err why = {0};
     bool same;
 
-    if (compare_builds(peers, own, err))
+    /* before anything else of this build travels: are all ranks of one? */
+    if (ask_root(meeting, peers, NULL, own, compare_builds, &answer, err))
         return -1;
     if (survey_hold(peers, meeting->announce.survey, job, &meeting->ports, &why) && peers->rank) {
         *err = why;
@@ -199,26 +213,10 @@ static void take_seat(struct meeting *meeting, const struct launch *launch, stru
 static int get_role(struct meeting *meeting, struct peers *peers, const struct launch *launch,
                     const struct hello *own, struct assignment *mine, struct err *err)
 {
-    size_t n = (size_t)peers->size;
-    struct answer answer = {0}, *answers = NULL;
-    struct hello *hellos = NULL;
-    struct err why = {0};
-    int rc;
+    struct answer answer = {0};
+    int rc = ask_root(meeting, peers, launch, own, decide, &answer, err);
 
-    if (!peers->rank) {
-        hellos = mem_calloc(n, sizeof(*hellos));
-        answers = mem_calloc(n, sizeof(*answers));
-    }
-    rc = peers_collect(peers, own, sizeof(*own), hellos, err);
-    if (!rc && hellos && answers)
-        decide(meeting, hellos, n, launch, answers, &why);
-    if (!rc)
-        rc = peers_deal(peers, answers, sizeof(*answers), &answer, err);
-    free(hellos);
-    free(answers);
     memcpy(mine, answer.more, sizeof(*mine));
-    if (!rc && answer.code)
-        rc = err_set(err, answer.code, "%s", why.text);
     return rc;
 }
 

@@ -173,24 +173,36 @@ static void mpi_stay(struct peers *p)
     of(p)->several = false;
 }
 
-/* MPI has no split that could be polled, so that a watchdog gives it a deadline. */
+/* Ranks with a color of 0 or more get a communicator. MPI has no split that could be polled, so
+ * that a watchdog gives it a deadline. */
+static int split(const struct peers *p, MPI_Comm comm, int color, int key, MPI_Comm *new,
+                 struct err *err)
+{
+    int rc;
+
+    watchdog_begin(PEERS_OPEN_TIMEOUT_MS, EXIT_LAUNCHER, PEERS_NO_ANSWER,
+                   PEERS_OPEN_TIMEOUT_MS / 1000, "MPI_Comm_split", p->network);
+    rc = MPI_Comm_split(comm, color, key, new);
+    watchdog_end();
+    if (rc != MPI_SUCCESS)
+        return mpi_error(err, "MPI_Comm_split", rc);
+    if (*new != MPI_COMM_NULL)
+        MPI_Comm_set_errhandler(*new, MPI_ERRORS_RETURN);
+    return 0;
+}
+
 static int mpi_narrow(struct peers *p, bool stay, struct err *err)
 {
     struct mpi *m = of(p);
     MPI_Comm comm;
-    int size, rc;
+    int size;
 
-    watchdog_begin(PEERS_OPEN_TIMEOUT_MS, EXIT_LAUNCHER, PEERS_NO_ANSWER,
-                   PEERS_OPEN_TIMEOUT_MS / 1000, "MPI_Comm_split", p->network);
-    rc = MPI_Comm_split(m->comm, stay ? 0 : MPI_UNDEFINED, p->rank, &comm);
-    watchdog_end();
-    if (rc != MPI_SUCCESS)
-        return mpi_error(err, "MPI_Comm_split", rc);
+    if (split(p, m->comm, stay ? 0 : MPI_UNDEFINED, p->rank, &comm, err))
+        return -1;
     m->comm = comm;
     m->several = true;
     if (!stay)
         return 0;
-    MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
     MPI_Comm_rank(comm, &p->rank);
     MPI_Comm_size(comm, &size);
     m->several = size != p->size;
@@ -213,18 +225,12 @@ static void begin_wake(struct mpi *m)
 static int mpi_spare(struct peers *p, bool is_spare, struct err *err)
 {
     struct mpi *m = of(p);
-    int world_rank, rc;
+    int world_rank, color;
 
     MPI_Comm_rank(MPI_COMM_WORLD, &world_rank);
-    watchdog_begin(PEERS_OPEN_TIMEOUT_MS, EXIT_LAUNCHER, PEERS_NO_ANSWER,
-                   PEERS_OPEN_TIMEOUT_MS / 1000, "MPI_Comm_split", p->network);
-    rc = MPI_Comm_split(MPI_COMM_WORLD, is_spare || !world_rank ? 0 : MPI_UNDEFINED, world_rank,
-                        &m->spares);
-    watchdog_end();
-    if (rc != MPI_SUCCESS)
-        return mpi_error(err, "MPI_Comm_split", rc);
-    if (m->spares != MPI_COMM_NULL)
-        MPI_Comm_set_errhandler(m->spares, MPI_ERRORS_RETURN);
+    color = is_spare || !world_rank ? 0 : MPI_UNDEFINED;
+    if (split(p, MPI_COMM_WORLD, color, world_rank, &m->spares, err))
+        return -1;
     if (is_spare)
         begin_wake(m);
     return 0;

@@ -6,13 +6,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/file.h"
 #include "job/networks_text.h"
-
-static const char *plural(size_t n)
-{
-    return n == 1 ? "" : "s";
-}
 
 static int fail_counts(const struct job *job, size_t machines, struct err *err)
 {
@@ -24,12 +20,13 @@ static int fail_counts(const struct job *job, size_t machines, struct err *err)
                        "'%s' has %zu partition%s, but the ranks are on %zu machine%s; each machine "
                        "serves one partition: start on %zu machines, or partition the graph into "
                        "%zu",
-                       file, parts, plural(parts), machines, plural(machines), parts, machines);
+                       file, parts, text_plural(parts), machines, text_plural(machines), parts,
+                       machines);
     return err_set(err, EXIT_USAGE,
                    "'%s' has %zu partition%s, but the ranks are on %zu machines; partition the "
                    "graph into %zu, start on %zu machine%s, or give --spare: then %zu of them stay "
                    "idle",
-                   file, parts, plural(parts), machines, machines, parts, plural(parts),
+                   file, parts, text_plural(parts), machines, machines, parts, text_plural(parts),
                    machines - parts);
 }
 
@@ -102,7 +99,7 @@ int gathered_pretend(struct job *job, struct err *err)
               "takes, in which order the machines come, and which ports are free. It shows %zu "
               "machine%s, %s, '{machine 0}' for the address of the first, and port %d. This "
               "machine has %.*s",
-              n, plural(n),
+              n, text_plural(n),
               job->partconf.num_parts ? "as many as partitions"
                                       : "since without --part_config only the start tells how many",
               job->options.port > 0 ? job->options.port : HOSTS_DEFAULT_PORT, (int)there.len,

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/strv.h"
 #include "job/dgl.h"
 #include "job/gathered.h"
@@ -162,11 +163,6 @@ static int read_hosts(struct job *job, struct err *err)
     return 0;
 }
 
-static const char *plural(int n)
-{
-    return n == 1 ? "" : "s";
-}
-
 static int read_partition(struct job *job, struct err *err)
 {
     const struct options *o = &job->options;
@@ -188,9 +184,9 @@ static int read_partition(struct job *job, struct err *err)
                    "'%s' has %d partition%s, but '%s' names %zu machine%s; each machine serves one "
                    "partition: partition the graph into %zu, or list %d machine%s%s",
                    file_shown(o->part_config), job->partconf.num_parts,
-                   plural(job->partconf.num_parts), file_shown(o->ip_config), job->hosts.n,
-                   plural((int)job->hosts.n), job->hosts.n, job->partconf.num_parts,
-                   plural(job->partconf.num_parts),
+                   text_plural((size_t)job->partconf.num_parts), file_shown(o->ip_config),
+                   job->hosts.n, text_plural(job->hosts.n), job->hosts.n, job->partconf.num_parts,
+                   text_plural((size_t)job->partconf.num_parts),
                    (size_t)job->partconf.num_parts < job->hosts.n
                        ? ", or let the last lines' stay idle by --spare"
                        : "");
