@@ -10,6 +10,7 @@ from conftest import build_of
 from cluster import Cluster
 from dryrun import parse
 from job import Job, write_partition
+from patience import wait_until
 
 
 def reading(it):
@@ -216,9 +217,14 @@ def test_a_port_that_one_machine_lacks(openmpi):
 
 
 def late(it):
-    """Its servers listen 2 s after they were started."""
+    """Its servers listen when the test says so (go)."""
     it.command = [f'cat "$DGL_IP_CONFIG"; exec {it.build}/fake '
-                  f'"server: touch up; sleep 2; serve" "trainer: connect"']
+                  f'"server: touch up; wait go; serve" "trainer: connect"']
+    return it
+
+
+def go(it):
+    (it.workspace / "go").touch()
     return it
 
 
@@ -232,6 +238,7 @@ def end_both(jobs):
 def test_two_jobs_at_the_same_time(make):
     """Each chooses before the other's servers listen."""
     jobs = [late(auto(make(mpi, num_servers=2))).start() for mpi in ("openmpi", "mpich")]
+    jobs = [go(it) for it in [it.wait_for("up") for it in jobs]]
     ports = [int((result.run_dir / "ip_config.txt").read_text().split()[1])
              for result in end_both(jobs)]
     assert abs(ports[0] - ports[1]) >= 2, ports
@@ -239,8 +246,9 @@ def test_two_jobs_at_the_same_time(make):
 
 def test_a_job_beside_one_with_a_file(openmpi):
     first = late(openmpi(machines=2)).start().wait_for("up")
-    second = auto(openmpi(machines=2))
-    results = end_both([second.start(), first])
+    second = auto(openmpi(machines=2)).start()
+    wait_until(lambda: second.process.poll() is not None, "the second job has ended")
+    results = end_both([second, go(first)])
     assert results[0].report["attempts"][0]["machines"][0]["port"] == 30051
 
 

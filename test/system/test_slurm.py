@@ -183,10 +183,13 @@ def test_pre_emption_by_scancel(submit, mpi, kind, start):
 
 @pytest.mark.parametrize("mpi", ["openmpi"])
 def test_the_time_limit_warns_first(submit):
-    """sbatch --signal=USR1@60; here Slurm's shortest limit, a minute, is over at once."""
+    """sbatch --signal=USR1@180; here the limit is lowered when the job is up, so that Slurm, which
+    warns once, finds processes to warn."""
     it = submit(PLAIN, *SAVES, batch="{srun}", preempt_signal="USR1")
-    it.batch_options = ["--time=1", "--signal=USR1@60"]
-    result = up(it).finish()
+    it.batch_options = ["--time=10", "--signal=USR1@180"]
+    done = up(it).slurm.on("scontrol", "update", f"jobid={it.job_id}", "TimeLimit=3")
+    assert done.returncode == 0, done.stderr
+    result = it.finish()
     assert (result.code, result.cause["how"]) == (75, "pre-empted"), result.said
     assert all_saved(it)
 
