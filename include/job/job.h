@@ -17,7 +17,7 @@ enum { JOB_FILE_MAX = 32 << 20 }; /* bytes of ip_config or part_config that we r
 struct job {
     struct options options;
     int attempt;            /* 0, then one more after each restart */
-    char id[80];            /* 20261124T104937Z-SLURMID_or_PID-ab12 */
+    char id[80];            /* 20261124T104937Z-BATCHID_or_PID-ab12 */
     char *workspace;        /* absolute */
     struct buf ip_config;   /* the file's bytes, or the launcher's own list */
     struct buf part_config; /* the file's bytes; empty when there is none */

@@ -3,7 +3,6 @@
  */
 #include "job/job.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -19,6 +18,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/strv.h"
+#include "job/batch.h"
 #include "job/dgl.h"
 #include "job/gathered.h"
 #include "job/resolve.h"
@@ -244,20 +244,14 @@ int job_take_hosts(struct job *job, struct hosts *hosts, struct err *err)
     return 0;
 }
 
-/* Makes the id of the UTC time, Slurm's id or the pid, and four random hex digits: two jobs with
- * the same second and pid on two login nodes still differ. */
+/* Makes the id of the UTC time, the batch system's id or the pid, and four random hex digits: two
+ * jobs with the same second and pid on two login nodes still differ. */
 static void make_id(struct job *job, char **envp)
 {
-    const char *slurm = strv_env_value(envp, "SLURM_JOB_ID");
     char time[32], who[32];
     uint16_t salt = 0;
-    size_t len = 0;
 
-    while (slurm && len < sizeof(who) - 1 && (isalnum((unsigned char)slurm[len])))
-        len++;
-    if (len && !slurm[len])
-        snprintf(who, sizeof(who), "%s", slurm);
-    else
+    if (!batch_job_id(envp, who, sizeof(who)))
         snprintf(who, sizeof(who), "%d", (int)getpid());
     if (getrandom(&salt, sizeof(salt), GRND_NONBLOCK) != (ssize_t)sizeof(salt))
         salt = (uint16_t)clock_ms();
@@ -296,7 +290,8 @@ static void take_environment(struct job *job, char **envp)
     const struct options *o = &job->options;
     const char *threads = strv_env_value(envp, "OMP_NUM_THREADS");
 
-    job->omp_num_threads = threads && *threads ? mem_strdup(threads) : NULL;
+    if (threads && *threads && !batch_sets_threads(envp))
+        job->omp_num_threads = mem_strdup(threads);
     for (; !o->pass_none && *envp; envp++) {
         if ((*envp)[0] == '=' || !strchr(*envp, '=') || stays_here(*envp))
             continue;

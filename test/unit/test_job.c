@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "job/batch.h"
 #include "job/job.h"
 
 #include "unit.h"
@@ -281,6 +282,47 @@ START_TEST(identity)
 }
 END_TEST
 
+START_TEST(ids_of_batch_systems)
+{
+    static const struct {
+        char *variable;
+        const char *id;
+    } cases[] = {
+        {"SLURM_JOB_ID=4711", "4711"},
+        {"PBS_JOBID=12.server.site", "12"},
+        {"PBS_JOBID=12[3].server", "12_3"},
+        {"FLUX_JOB_ID=\xc6\x92"
+         "2BTM",
+         "2BTM"},
+        {"LSB_JOBID=77", "77"},
+        {"SLURM_JOB_ID=\x1b[31m/../..", "31m"},
+        {"PBS_JOBID=", NULL},
+        {"PBS_JOBID=.12", NULL},
+        {"SLURM_JOB_ID=123456789", "1234567"}, /* as much as there is room for */
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *variables[] = {cases[i].variable, NULL}, id[9];
+        bool found = batch_job_id(variables, id, sizeof(id));
+
+        ck_assert_msg(found == (cases[i].id != NULL), "%zu", i);
+        ck_assert(!found || !strcmp(id, cases[i].id));
+    }
+}
+END_TEST
+
+START_TEST(threads_that_pbs_has_chosen_do_not_count)
+{
+    char *pbs[] = {"PBS_JOBID=1", "NCPUS=16", "OMP_NUM_THREADS=16", NULL};
+    char *own[] = {"PBS_JOBID=1", "NCPUS=16", "OMP_NUM_THREADS=4", NULL};
+    char *none[] = {"PBS_JOBID=1", "NCPUS=16", NULL};
+
+    ck_assert(batch_sets_threads(pbs));
+    ck_assert(!batch_sets_threads(pbs + 1));
+    ck_assert(!batch_sets_threads(own) && !batch_sets_threads(none));
+}
+END_TEST
+
 START_TEST(run_dir)
 {
     char *want = mem_printf("%s/runs/a", folder);
@@ -360,4 +402,6 @@ END_TEST
 
 UNIT_MAIN_WITH("job", set_up, tear_down, UNIT(good), UNIT(ports), UNIT(spare), UNIT(gathered),
                UNIT(workspace), UNIT(logical_directory), UNIT(configs), UNIT(too_many_clients),
-               UNIT(identity), UNIT(run_dir), UNIT(passed), UNIT(notices))
+               UNIT(identity), UNIT(ids_of_batch_systems),
+               UNIT(threads_that_pbs_has_chosen_do_not_count), UNIT(run_dir), UNIT(passed),
+               UNIT(notices))
