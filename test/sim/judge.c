@@ -135,11 +135,12 @@ static bool is_code_of_a_fact(int code)
     return code == EXIT_LAUNCHER || code == EXIT_OK;
 }
 
-/* Rank 0 has left through the last gate, and before the gate opened here a machine on its way was
- * lost or stood still: this rank cannot know that all went well. */
+/* Rank 0 has passed the last gate and left, perhaps later, beside a keeper that hung; and before
+ * the gate opened here a machine on its way was lost or stood still: this rank cannot know that all
+ * went well. */
 static bool may_have_missed_the_gate(const struct node *node, const struct node *root)
 {
-    return is_shaky(-1) && root->fate == FATE_LEFT && node->ended > root->ended && node->code;
+    return is_shaky(-1) && root->fate == FATE_LEFT && node->ended > root->gate_passed && node->code;
 }
 
 /* It waits for a collective behind a lost machine, and has not met the others yet. */

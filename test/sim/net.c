@@ -297,6 +297,7 @@ static int net_gate_passed(struct peers *p, int64_t result[2])
     if (!round_is_done(round, p->rank))
         return 0;
     memcpy(result, round->value, sizeof(round->value));
+    s->node->gate_passed = world.now;
     trace(s->node, "passes gate %d: %lld, %lld", round->number, (long long)result[0],
           (long long)result[1]);
     return 1;

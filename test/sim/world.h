@@ -53,7 +53,8 @@ struct node {
     enum fate fate;
     bool was_ended; /* by another's MPI_Abort */
     int code;
-    int64_t ended; /* us */
+    int64_t ended;       /* us */
+    int64_t gate_passed; /* us: the last one */
     int64_t last_look;
     int looks; /* without time passing */
 
