@@ -213,7 +213,6 @@ class SlurmJob(Job):
         super().__init__(slurm.cluster, build, mpi, workspace, machines)
         self.slurm = slurm
         self.srun_options = []
-        self.has_crashed = False  # at its start; asked once
         self.plugin = MPI_PLUGIN[MPIS[mpi].family]
         self.batch = None         # the batch script's text, where {srun} and {mpirun} stand for them
         self.batch_options = []
@@ -258,8 +257,7 @@ class SlurmJob(Job):
     # jump to address 0, before it had said a word; such a job is started again, once.
 
     def crashed_at_start(self, text):
-        again, self.has_crashed = not self.has_crashed, True
-        return (again and self.mpi == "openmpi" and "Failing at address: (nil)" in text
+        return (self.mpi == "openmpi" and "Failing at address: (nil)" in text
                 and not (self.workspace / "dgl-mpilaunch-runs").exists())
 
     def wait_for(self, *names):
@@ -268,7 +266,8 @@ class SlurmJob(Job):
         except AssertionError as error:
             if not self.crashed_at_start(f"{error}{self.said()}"):
                 raise
-        return self.start().wait_for(*names)
+        self.start()
+        return super().wait_for(*names)
 
     def run(self):
         result = super().run()

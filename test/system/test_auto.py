@@ -238,7 +238,10 @@ def end_both(jobs):
 def test_two_jobs_at_the_same_time(make):
     """Each chooses before the other's servers listen."""
     jobs = [late(auto(make(mpi, num_servers=2))).start() for mpi in ("openmpi", "mpich")]
-    jobs = [go(it) for it in [it.wait_for("up") for it in jobs]]
+    for it in jobs:
+        it.wait_for("up")
+    for it in jobs:
+        go(it)
     ports = [int((result.run_dir / "ip_config.txt").read_text().split()[1])
              for result in end_both(jobs)]
     assert abs(ports[0] - ports[1]) >= 2, ports

@@ -8,11 +8,8 @@ import sys
 import pytest
 
 from job import write_partition
+from odd import complaints
 from patience import wait_until
-
-
-def complaints(result):
-    return [line for line in result.err.splitlines() if line.startswith("dgl-mpilaunch: ")]
 
 
 def nothing_was_started(result):
