@@ -10,8 +10,9 @@
  * none. Slurm, PBS, Flux, LSF and Cobalt are known. */
 bool batch_job_id(char **envp, char *id, size_t size);
 
-/* Has PBS set OMP_NUM_THREADS, which is all CPUs of the machine then? OpenPBS does so in
- * start_exec.c, with the same number in NCPUS, unless the user has asked for ompthreads. */
+/* Has PBS set OMP_NUM_THREADS? OpenPBS's start_exec.c sets it and NCPUS to one number: the chunk's
+ * ompthreads, or, where nobody has asked for these, its ncpus, all of its CPUs. The two look alike,
+ * and so does a user's own number that is equal to NCPUS. */
 bool batch_sets_threads(char **envp);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "coord/alarm.h"
 #include "coord/departure.h"
 #include "coord/relay.h"
@@ -115,7 +116,7 @@ static void drop_output(struct coord *c)
 
     if (lines)
         log_warning("%zu line%s of output %s not shown, because nobody reads them; %s%s%s", lines,
-                    lines == 1 ? "" : "s", lines == 1 ? "is" : "are",
+                    text_plural(lines), lines == 1 ? "is" : "are",
                     run_dir ? "the log files in '" : "there are no log files (--run_dir none)",
                     run_dir ? run_dir : "", run_dir ? "/logs' have them" : "");
 }

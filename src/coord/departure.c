@@ -120,10 +120,10 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
         tell_to_leave(c, code);
     if (how == LEAVE_AT_ONCE || how == LEAVE_ALONE)
         await_sent(c);
-    if (c->root)
+    if (c->root) {
         peers_wake(c->peers, code, parting_of(c));
-    if (c->root)
         root_close(c->root);
+    }
     if (how == LEAVE_AT_ONCE)
         _exit(code);
     if (how == LEAVE_ALONE)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "coord/alarm.h"
 #include "coord/preempt.h"
 #include "coord/tell.h"
@@ -91,7 +92,7 @@ static void describe_silence(const struct coord *c, int link, const int *silent,
 
     if (is_cut_off) {
         buf_addf(&text, "for %g s it has heard from none of its %d neighbour%s (", seconds, n,
-                 n == 1 ? "" : "s");
+                 text_plural((size_t)n));
         add_names(c, silent, n, &text);
         buf_addf(&text, ")");
     } else {

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "base/file.h"
 #include "job/networks_text.h"
 
 static int fail_counts(const struct job *job, size_t machines, struct err *err)

@@ -116,7 +116,7 @@ static void tell_hidden(struct output *o, struct stream *s)
     if (s->hidden == 0)
         return;
     text = mem_printf("... %llu line%s not shown here%s%s%s%s", (unsigned long long)s->hidden,
-                      s->hidden == 1 ? "" : "s", log ? ", see " : "", log ? o->host : "",
+                      text_plural(s->hidden), log ? ", see " : "", log ? o->host : "",
                       log ? ":" : "", log ? log : "");
     emit(o, s, text, strlen(text));
     s->hidden = 0;

@@ -70,7 +70,7 @@ static void add_headline(struct buf *out, const struct report *report)
     buf_addf(out, ", started at ");
     text_html(out, report->started_at);
     buf_addf(out, ", %d machine%s, dgl-mpilaunch ", report->n_outcomes,
-             report->n_outcomes == 1 ? "" : "s");
+             text_plural((size_t)report->n_outcomes));
     text_html(out, report->version);
     buf_addf(out, "</p>\n<pre>");
     text_html(out, report->command);
@@ -234,7 +234,7 @@ static void add_machine(struct buf *out, const struct outcome *outcome)
     if (outcome->port > 0)
         buf_addf(out, ":%d", outcome->port);
     if (outcome->cpus > 0)
-        buf_addf(out, ", %d CPU%s", outcome->cpus, outcome->cpus == 1 ? "" : "s");
+        buf_addf(out, ", %d CPU%s", outcome->cpus, text_plural((size_t)outcome->cpus));
     if (outcome->rank >= 0)
         buf_addf(out, ", rank %d</span></th></tr>\n", outcome->rank);
     else

@@ -21,7 +21,7 @@ static int count_role(const struct report *report, enum role role)
 static void add_count(struct buf *out, const char *before, int n, const char *what)
 {
     if (n)
-        buf_addf(out, "%s%d %s%s", before, n, what, n == 1 ? "" : "s");
+        buf_addf(out, "%s%d %s%s", before, n, what, text_plural((size_t)n));
 }
 
 static void add_headline(struct buf *out, const struct report *report)

@@ -79,7 +79,7 @@ void report_warnings(struct buf *out, const struct report *report, size_t most, 
     more += n - said;
     if (!more)
         return;
-    buf_addf(out, "dgl-mpilaunch: and %zu more warning%s", more, more == 1 ? "" : "s");
+    buf_addf(out, "dgl-mpilaunch: and %zu more warning%s", more, text_plural(more));
     buf_addf(out, rest ? ", in '" : " like these");
     text_harmless(out, rest, 4096);
     buf_addf(out, rest ? "'\n" : "\n");
