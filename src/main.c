@@ -19,6 +19,7 @@
 #include "coord/meeting.h"
 #include "coord/network.h"
 #include "coord/peers.h"
+#include "coord/regroup.h"
 #include "coord/signals.h"
 #include "coord/sleepers.h"
 #include "job/hostfile.h"
@@ -184,6 +185,20 @@ static _Noreturn void sleep_until_over(struct coord_setup *setup)
     peers_leave(setup->peers, code, PARTING_DONE);
 }
 
+/* Does not return where rank 0 has called this rank into the place of one that is lost. */
+static void join_if_called(struct coord_setup *setup)
+{
+    struct err err = {0};
+    struct buf data;
+
+    if (!peers_called(setup->peers, &data))
+        return;
+    if (!coord_join(setup, &data, &err))
+        coord_run(setup);
+    log_error("%s", err.text);
+    peers_abort(setup->peers, EXIT_LAUNCHER);
+}
+
 /* A rank of a machine that the job does not use. A signal is for the job: the ranks that run it get
  * it too. */
 static _Noreturn void idle_until_over(struct coord_setup *setup)
@@ -192,10 +207,12 @@ static _Noreturn void idle_until_over(struct coord_setup *setup)
     int code = EXIT_LAUNCHER;
     enum parting parting = PARTING_DONE;
 
-    dismiss_keeper(setup);
+    if (!setup->meeting->may_be_called)
+        dismiss_keeper(setup);
     signals_hold();
     signals_watch(setup->meeting->announce.preempt_signal);
     while (!peers_woken(setup->peers, &code, &parting)) {
+        join_if_called(setup);
         struct pollfd entries[] = {{.fd = signals_fd(), .events = POLLIN},
                                    {.fd = setup->parent.fd, .events = POLLIN}};
 
@@ -207,6 +224,8 @@ static _Noreturn void idle_until_over(struct coord_setup *setup)
             break;
         }
     }
+    if (setup->meeting->may_be_called)
+        dismiss_keeper(setup);
     peers_leave(setup->peers, code, parting);
 }
 

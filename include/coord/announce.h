@@ -22,6 +22,7 @@ struct announce {
     bool has_servers;        /* each machine */
     enum survey_of survey;   /* comes first; then another announcement with all that follows */
     struct hosts hosts;
+    struct hosts spares;    /* none where the job is not to go on after a loss */
     struct buf ip_config;   /* the file's bytes */
     struct buf part_config; /* the file's bytes; empty when there is none */
 };

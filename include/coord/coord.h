@@ -17,6 +17,7 @@ struct coord_setup {
     struct meeting *meeting;
     struct job *job;      /* rank 0's; NULL elsewhere */
     struct parent parent; /* the process that started this one */
+    int attempt;          /* that it begins with */
 };
 
 /* Runs this machine's part of the job to its end and leaves by peers_leave or peers_abort. Children

@@ -14,18 +14,28 @@
 #include "job/job.h"
 #include "job/placement.h"
 
+/* A rank of a machine without a line. */
+struct spare {
+    int number; /* in the whole world */
+    struct seat seat;
+};
+
 struct meeting {
     struct announce announce;  /* on all ranks */
     int machine;               /* line of ip_config; a sleeper's is its machine's */
     int root_machine;          /* rank 0's */
     int sleeps;                /* 1: another rank was elected on this machine, or it is spare */
     bool is_spare;             /* this machine has no line, and stays idle (--spare) */
+    bool may_be_called;        /* it may take the place of one that is lost */
     struct sleepers *sleepers; /* of this machine; NULL: none. The coordinator's to dismiss */
     struct ports ports;        /* that the survey has found, held until this rank ends */
     char host[65];
     /* rank 0 only, indexed by rank after narrowing: */
     struct seat *seats;
     int *machine_of;
+    int *numbers;         /* in the whole world */
+    struct spare *spares; /* of machines that may take another's place, one each */
+    int n_spares;
     int extra_ranks;        /* how many sleep, in the whole job */
     int spare_ranks;        /* how many of them on machines without a line */
     struct buf spare_hosts; /* the names of those machines, the first few */

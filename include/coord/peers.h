@@ -33,9 +33,13 @@ struct peers_ops {
     int (*deal)(struct peers *p, const void *all, size_t size, void *mine, struct err *err);
     void (*stay)(struct peers *p);
     int (*narrow)(struct peers *p, bool stay, struct err *err);
-    int (*spare)(struct peers *p, bool is_spare, struct err *err); /* this and the next two: NULL */
+    int (*spare)(struct peers *p, bool is_spare, struct err *err); /* this and the next six: NULL */
     void (*wake)(struct peers *p, int code, enum parting parting); /* where no rank can be spare */
     bool (*woken)(struct peers *p, int *code, enum parting *parting);
+    bool (*may_regroup)(const struct peers *p);
+    void (*call)(struct peers *p, int number, const struct buf *data);
+    bool (*called)(struct peers *p, struct buf *data);
+    int (*regroup)(struct peers *p, const int *members, int n, struct err *err);
     int (*send)(struct peers *p, int to, enum message_type type, const void *data, size_t len);
     int (*receive)(struct peers *p, struct peers_message *message);
     bool (*all_sent)(struct peers *p);
@@ -96,12 +100,28 @@ int peers_narrow(struct peers *p, bool stay, struct err *err);
  * that the job does not use, so that nobody there could wake them. */
 int peers_spare(struct peers *p, bool is_spare, struct err *err);
 
-/* Rank 0 wakes the spare ranks, if there are any, with what it leaves with; waits a second at most.
- */
+/* Rank 0 wakes the spare ranks, if there are any, with what it leaves with, and those that were
+ * called pass it on; waits a second at most. */
 void peers_wake(struct peers *p, int code, enum parting parting);
 
 /* A spare rank: has rank 0 woken it? Then it leaves with these. */
 bool peers_woken(struct peers *p, int *code, enum parting *parting);
+
+/* Can the ranks go on without one that is lost, as far as the MPI and who started it allow? */
+bool peers_may_regroup(const struct peers *p);
+
+/* Rank 0 calls the spare rank with that number in the whole world. Nobody waits until it is heard.
+ */
+void peers_call(struct peers *p, int number, const struct buf *data);
+
+/* A spare rank: has rank 0 called it? Then data, which the caller frees, has what rank 0 said. */
+bool peers_called(struct peers *p, struct buf *data);
+
+/* After a loss: the ranks with these numbers in the whole world, in this order, go on alone. All of
+ * them call it; this one is among them. It waits for them; where one does not come, the process
+ * ends after 30 s with EXIT_LAUNCHER. Messages that are under way are forgotten. -1 with err: not
+ * all are told so. */
+int peers_regroup(struct peers *p, const int *members, int n, struct err *err);
 
 /* Waits until all ranks have called it, or for five seconds: before they leave together without
  * having run a gate. Not while a child lives. */

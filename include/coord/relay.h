@@ -22,6 +22,15 @@ void coord_leave_parent(struct coord *c);
 /* That machine is lost: leaves the parent if it is the parent's. */
 void coord_go_round(struct coord *c, int machine);
 
+/* Rank 0 tells all ranks, when a machine is lost: along the tree, and directly those that may stand
+ * behind a gap in it. Any machine may be lost without its being known yet, so that of a small job
+ * all are told directly. Each passes it on to its children. */
+void coord_tell_survivors(struct coord *c, enum message_type type, const struct buf *data);
+
+/* Waits until what was queued has left this rank, for a moment at most: before it leaves MPI, or
+ * forgets what is under way. */
+void coord_await_sent(struct coord *c);
+
 /* ROLL, by which rank 0 asks those for a sign of life whose outcome is missing. It brings the
  * alarm too, since the rank that should have passed that on may be stopped. Rank 0 sends it along
  * the tree, and to those directly that have given no sign. */

@@ -47,6 +47,9 @@ int hosts_parse_names(struct hosts *hosts, const char *path, const char *bytes, 
 /* Sets address and ip. */
 void hosts_set_address(struct host *host, uint32_t address);
 
+/* Appends a copy. */
+void hosts_append(struct hosts *hosts, const struct host *host);
+
 /* Appends the list as DGL reads it. */
 void hosts_text(struct buf *out, const struct hosts *hosts);
 

@@ -22,6 +22,7 @@ struct job {
     struct buf ip_config;   /* the file's bytes, or the launcher's own list */
     struct buf part_config; /* the file's bytes; empty when there is none */
     struct hosts hosts;
+    struct hosts spares;   /* machines that stay idle (--spare) and could take a lost one's place */
     bool writes_ip_config; /* the processes get the launcher's own list, not the user's file */
     bool finds_machines;   /* the opening does: --ip_config auto; there are no hosts until then */
     struct wanted wanted;  /* the network that the user wants then */
@@ -50,6 +51,9 @@ const char *job_ip_config(const struct job *job);
 /* The servers of machines whose line names no port listen from base on. 0, or -1 with err
  * (EXIT_USAGE) when the last one's would be too high. */
 int job_use_port(struct job *job, int base, struct err *err);
+
+/* A spare machine takes the place of that one, with the same port unless its line names one. */
+void job_replace(struct job *job, size_t machine, const struct host *spare);
 
 /* The job gets its machines; *hosts is emptied. 0, or -1 with err (EXIT_USAGE) as job_load. */
 int job_take_hosts(struct job *job, struct hosts *hosts, struct err *err);

@@ -11,6 +11,7 @@
 /* In the order in which the partition has them. */
 struct machines {
     size_t n;
+    size_t n_spare;            /* behind those n, that are to stay idle */
     int *ranks;                /* the lowest rank of each */
     const struct site **sites; /* that rank's; borrowed */
 };

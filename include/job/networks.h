@@ -51,6 +51,11 @@ int networks_find(struct networks *networks, const struct machines *machines,
 
 const struct link *networks_link(const struct networks *networks, int network, size_t machine);
 
+/* The link of another machine in that network: of its first machine's subnet, else of the same
+ * name. NULL: there is none. */
+const struct link *networks_link_like(const struct networks *networks, int network,
+                                      const struct site *site);
+
 /* The machines that this one tries to reach: all others of a few; of many those 1, 2, 4 ... behind
  * it. Returns how many. */
 int networks_targets(size_t machines, size_t own, size_t targets[NETWORKS_TARGETS]);

@@ -24,12 +24,17 @@ struct seat {
     int32_t other_line;   /* a second index that matches too, or -1 */
     int32_t by_secondary; /* an index that only a secondary address matches, or -1 */
     int32_t is_down;      /* the interface is down: DGL sees its address, but nothing reaches it */
+    int32_t spare;        /* without a line: an index into spares, or -1 */
     int32_t cpus;         /* that the job's processes may use (cpus_count) */
 };
 
 /* Fills *seat but for cpus: reads the host name and the interfaces (SIOCGIFADDR gives the primary
- * address, which DGL looks at; getifaddrs gives the others). */
-void placement_look(struct seat *seat, const struct hosts *hosts);
+ * address, which DGL looks at; getifaddrs gives the others). spares: machines that may stay idle.
+ */
+void placement_look(struct seat *seat, const struct hosts *hosts, const struct hosts *spares);
+
+/* The seat of a spare machine that has taken the place of that line. */
+struct seat placement_moved(const struct seat *seat, int line);
 
 /* Elects the lowest rank of each machine. Pure. seats[r] is rank r's, of n ranks. machine_of[r]
  * becomes the line that rank r is elected for, or -1 for a rank that is to sleep. 0, or -1 with err

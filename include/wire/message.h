@@ -15,7 +15,7 @@
 /* Raise it with each change of what travels between machines: announcement, seats, slices, causes,
  * outcomes, and the messages below. Ranks of different versions refuse each other; hello needs
  * the number as text. */
-#define MESSAGE_VERSION 4
+#define MESSAGE_VERSION 5
 
 enum message_type {
     /* coordinator -> keeper */
@@ -52,6 +52,7 @@ enum message_type {
     MESSAGE_SIGN,    /* towards rank 0: u32 rank that lives */
     MESSAGE_SEEK,    /* towards rank 0: does it live? */
     MESSAGE_ROOT_LIVES, /* away from rank 0: it does */
+    MESSAGE_REGROUP,    /* rank 0 -> all: regrouping: go on without a lost machine */
     /* keeper -> coordinator */
     MESSAGE_FOLDER, /* folder: the coordinator removes it if the keeper is killed */
     /* coordinator -> keeper */

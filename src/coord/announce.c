@@ -37,6 +37,8 @@ void announce_make(struct announce *a, const struct job *job)
     if (a->survey)
         return;
     copy_hosts(&a->hosts, &job->hosts);
+    if (job->options.max_restarts)
+        copy_hosts(&a->spares, &job->spares);
     if (!job->writes_ip_config)
         buf_add(&a->ip_config, job->ip_config.data, job->ip_config.len);
     buf_add(&a->part_config, job->part_config.data, job->part_config.len);
@@ -48,6 +50,15 @@ static void pack_bytes(struct buf *out, const struct buf *bytes)
     buf_add(out, bytes->data, bytes->len);
 }
 
+static void pack_hosts(struct buf *out, const struct hosts *hosts)
+{
+    pack_u32(out, (uint32_t)hosts->n);
+    for (size_t i = 0; i < hosts->n; i++) {
+        pack_u32(out, hosts->items[i].address);
+        pack_u32(out, (uint32_t)hosts->items[i].port);
+    }
+}
+
 void announce_pack(struct buf *out, const struct announce *a)
 {
     pack_u32(out, (uint32_t)a->log_level);
@@ -57,11 +68,8 @@ void announce_pack(struct buf *out, const struct announce *a)
     pack_i64(out, a->lost_timeout_ms);
     pack_u32(out, a->has_servers);
     pack_u32(out, a->survey);
-    pack_u32(out, (uint32_t)a->hosts.n);
-    for (size_t i = 0; i < a->hosts.n; i++) {
-        pack_u32(out, a->hosts.items[i].address);
-        pack_u32(out, (uint32_t)a->hosts.items[i].port);
-    }
+    pack_hosts(out, &a->hosts);
+    pack_hosts(out, &a->spares);
     pack_bytes(out, &a->ip_config);
     pack_bytes(out, &a->part_config);
 }
@@ -76,6 +84,16 @@ static void unpack_host(struct unpack *u, struct host *host, int line)
     host->line = line;
     snprintf(host->ip, sizeof(host->ip), "%u.%u.%u.%u", address >> 24, address >> 16 & 255,
              address >> 8 & 255, address & 255);
+}
+
+static void unpack_hosts(struct unpack *u, struct hosts *hosts)
+{
+    uint32_t n = unpack_count(u, 8);
+
+    hosts->items = mem_calloc(n, sizeof(*hosts->items));
+    hosts->n = n;
+    for (uint32_t i = 0; i < n; i++)
+        unpack_host(u, &hosts->items[i], (int)i + 1);
 }
 
 static void unpack_bytes(struct unpack *u, struct buf *bytes)
@@ -93,13 +111,14 @@ static void unpack_bytes(struct unpack *u, struct buf *bytes)
 static bool is_in_range(const struct announce *a)
 {
     return a->log_level >= LOG_QUIET && a->log_level <= LOG_VERBOSE && a->preempt_signal >= 0 &&
-           a->preempt_signal < NSIG && a->lost_timeout_ms >= 0 && a->hosts.n <= HOSTS_MAX;
+           a->preempt_signal < NSIG && a->lost_timeout_ms >= 0 && a->hosts.n <= HOSTS_MAX &&
+           a->spares.n <= HOSTS_MAX;
 }
 
 int announce_unpack(struct announce *a, const struct buf *data, struct err *err)
 {
     struct unpack u = {.at = data->data, .left = data->len};
-    uint32_t n, has_servers;
+    uint32_t has_servers;
 
     *a = (struct announce){0};
     a->log_level = (int)unpack_u32(&u);
@@ -112,11 +131,8 @@ int announce_unpack(struct announce *a, const struct buf *data, struct err *err)
     u.bad |= has_servers > 1;
     a->survey = (enum survey_of)unpack_u32(&u);
     u.bad |= a->survey > SURVEY_NETWORKS;
-    n = unpack_count(&u, 8);
-    a->hosts.items = mem_calloc(n, sizeof(*a->hosts.items));
-    a->hosts.n = n;
-    for (uint32_t i = 0; i < n; i++)
-        unpack_host(&u, &a->hosts.items[i], (int)i + 1);
+    unpack_hosts(&u, &a->hosts);
+    unpack_hosts(&u, &a->spares);
     unpack_bytes(&u, &a->ip_config);
     unpack_bytes(&u, &a->part_config);
     if (!u.bad && !u.left && is_in_range(a))
@@ -130,6 +146,7 @@ int announce_unpack(struct announce *a, const struct buf *data, struct err *err)
 void announce_free(struct announce *a)
 {
     hosts_free(&a->hosts);
+    hosts_free(&a->spares);
     buf_free(&a->ip_config);
     buf_free(&a->part_config);
     *a = (struct announce){0};

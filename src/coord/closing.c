@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "coord/alarm.h"
 #include "coord/departure.h"
+#include "coord/regroup.h"
 #include "coord/relay.h"
 #include "coord/report_files.h"
 #include "coord/root_end.h"
@@ -206,6 +207,7 @@ static bool rest_is_silent(struct coord *c, int64_t now, bool late)
 static void begin_report(struct coord *c, int64_t now, bool late)
 {
     bool complete = root_complete(c->root, c->run.lost_machine);
+    const struct spare *spare;
 
     if (!complete && !rest_is_silent(c, now, late))
         return;
@@ -220,7 +222,9 @@ static void begin_report(struct coord *c, int64_t now, bool late)
         root_say_silent(c->root, root_first_cause(c->root, coord_known_cause(c)));
     }
     /* not when some rank may not come to the last gate */
-    root_conclude(c->root, coord_known_cause(c), !late && !ends_job(c->run.ends));
+    spare = late ? NULL : coord_find_spare(c);
+    root_conclude(c->root, coord_known_cause(c), !late && !ends_job(c->run.ends),
+                  spare ? spare->seat.host : NULL);
     coord_enter(c, STAGE_WRITING);
 }
 
@@ -340,6 +344,10 @@ static void leave_in_time(struct coord *c, bool late)
 
     if (how == LEAVE_NOT || how == LEAVE_TOGETHER)
         return;
+    if (c->root && c->run.restart && c->run.ends == ENDS_PEER_LOST) {
+        coord_regroup(c);
+        return;
+    }
     if (c->root)
         coord_leave(c, c->run.code, how);
     if (c->run.ends == ENDS_ABANDONED)

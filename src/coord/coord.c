@@ -386,6 +386,7 @@ _Noreturn void coord_run(const struct coord_setup *setup)
                       .parent = setup->parent,
                       .peers = setup->peers,
                       .keeper = {.keeper = setup->keeper},
+                      .attempt = setup->attempt,
                       .uplink = tree_parent(setup->peers->rank),
                       .acts = true,
                       .last_event = clock_ms()};

@@ -15,9 +15,7 @@
 
 enum {
     STEP_MS = 2,
-    SCRIBE_EXIT_MS = 1000, /* for a scribe whose file system may hang */
-    CALLED_MOST = 32,      /* ranks that rank 0 tells directly */
-    SENT_MS = 200          /* for LEAVE to get out of this rank */
+    SCRIBE_EXIT_MS = 1000 /* for a scribe whose file system may hang */
 };
 
 /* ---- keeper and scribe ---- */
@@ -58,43 +56,14 @@ static void see_off(struct coord *c, enum leaving how)
 
 /* ---- the others ---- */
 
-/* Has rank r's outcome come, and that of the rank which is to pass on what it is told? The latter
- * may have been lost since. */
-static bool is_reached(const struct coord *c, int r)
-{
-    int parent = tree_parent(r), lost = c->run.lost_machine;
-
-    return root_lacks(c->root, r) == CLOCK_NEVER && root_lacks(c->root, parent) == CLOCK_NEVER &&
-           (lost < 0 || c->setup->meeting->machine_of[parent] != lost);
-}
-
-/* Rank 0 tells all ranks, since MPI_Abort does not end them in the same way everywhere: along the
- * tree, and directly those that may stand behind a gap in it. Any machine may be lost without its
- * being known yet, so that of a small job all are told directly. */
+/* MPI_Abort does not end them in the same way everywhere. */
 static void tell_to_leave(struct coord *c, int code)
 {
     struct buf data = {0};
-    int called = 0;
 
     pack_u32(&data, (uint32_t)code);
-    coord_send_to_children(c, MESSAGE_LEAVE, &data);
-    for (int reached = 0; reached < 2; reached++) {
-        for (int r = 1; r < c->peers->size && called < CALLED_MOST; r++) {
-            if (is_reached(c, r) != reached || (reached && !tree_parent(r)))
-                continue;
-            coord_send(c, r, MESSAGE_LEAVE, &data);
-            called++;
-        }
-    }
+    coord_tell_survivors(c, MESSAGE_LEAVE, &data);
     buf_free(&data);
-}
-
-static void await_sent(struct coord *c)
-{
-    int64_t end = clock_ms() + SENT_MS;
-
-    while (!peers_all_sent(c->peers) && clock_ms() < end)
-        poll(NULL, 0, 1);
 }
 
 static enum parting parting_of(struct coord *c)
@@ -119,11 +88,10 @@ _Noreturn void coord_leave(struct coord *c, int code, enum leaving how)
     if (how == LEAVE_ALONE && c->root)
         tell_to_leave(c, code);
     if (how == LEAVE_AT_ONCE || how == LEAVE_ALONE)
-        await_sent(c);
-    if (c->root) {
-        peers_wake(c->peers, code, parting_of(c));
+        coord_await_sent(c);
+    peers_wake(c->peers, code, parting_of(c));
+    if (c->root)
         root_close(c->root);
-    }
     if (how == LEAVE_AT_ONCE)
         _exit(code);
     if (how == LEAVE_ALONE)

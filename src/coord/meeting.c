@@ -85,10 +85,12 @@ static void keep_elected(struct meeting *meeting, const struct seat *seats, size
 
     meeting->seats = mem_calloc(meeting->announce.hosts.n, sizeof(*meeting->seats));
     meeting->machine_of = mem_calloc(meeting->announce.hosts.n, sizeof(*meeting->machine_of));
+    meeting->numbers = mem_calloc(meeting->announce.hosts.n, sizeof(*meeting->numbers));
     for (size_t r = 0; r < n; r++) {
         if (machine_of[r] < 0)
             continue;
         meeting->seats[kept] = seats[r];
+        meeting->numbers[kept] = (int)r;
         meeting->machine_of[kept++] = machine_of[r];
     }
     meeting->extra_ranks = (int)(n - kept);
@@ -117,6 +119,24 @@ static void name_spare(struct meeting *meeting, const struct seat *seats, size_t
         buf_addf(&meeting->spare_hosts, " and %d more", more);
 }
 
+/* Rank 0 keeps one rank of each machine that may take another's place: the lowest. */
+static void keep_spares(struct meeting *meeting, const struct seat *seats, size_t n)
+{
+    size_t machines = meeting->announce.spares.n;
+    bool *known = mem_calloc(machines + 1, sizeof(*known));
+
+    meeting->spares = mem_calloc(machines + 1, sizeof(*meeting->spares));
+    for (size_t r = 0; r < n; r++) {
+        int spare = seats[r].spare;
+
+        if (seats[r].line >= 0 || spare < 0 || (size_t)spare >= machines || known[spare])
+            continue;
+        known[spare] = true;
+        meeting->spares[meeting->n_spares++] = (struct spare){.number = (int)r, .seat = seats[r]};
+    }
+    free(known);
+}
+
 /* Rank 0: elects, or tells everybody to leave. */
 static void decide(struct meeting *meeting, const struct hello *hellos, size_t n,
                    const struct launch *launch, struct answer *answers, struct err *err)
@@ -135,6 +155,7 @@ static void decide(struct meeting *meeting, const struct hello *hellos, size_t n
         assign_all(meeting, seats, n, machine_of, answers);
         keep_elected(meeting, seats, n, machine_of);
         name_spare(meeting, seats, n);
+        keep_spares(meeting, seats, n);
     }
     free(machine_of);
     free(seats);
@@ -204,7 +225,8 @@ static void take_seat(struct meeting *meeting, const struct launch *launch, stru
 {
     struct seat seat;
 
-    placement_look(&seat, &meeting->announce.hosts);
+    placement_look(&seat, &meeting->announce.hosts, &meeting->announce.spares);
+    meeting->may_be_called = seat.spare >= 0;
     seat.cpus = launch->cpus;
     memcpy(meeting->host, seat.host, sizeof(meeting->host));
     memcpy(own->more, &seat, sizeof(seat));
@@ -274,5 +296,7 @@ void meeting_free(struct meeting *meeting)
     buf_free(&meeting->spare_hosts);
     free(meeting->seats);
     free(meeting->machine_of);
+    free(meeting->numbers);
+    free(meeting->spares);
     *meeting = (struct meeting){0};
 }

@@ -10,6 +10,7 @@
 #include "coord/alarm.h"
 #include "coord/attempt.h"
 #include "coord/preempt.h"
+#include "coord/regroup.h"
 #include "coord/relay.h"
 #include "coord/remains.h"
 #include "coord/tell.h"
@@ -258,6 +259,7 @@ static void on_peer(struct coord *c, struct peers_message *message)
     case MESSAGE_HERE: coord_answer_here(c, message->from); break;
     case MESSAGE_ALARM: coord_on_alarm(c, message->from, &message->data); break;
     case MESSAGE_LEAVE: on_leave(c, message->from, &message->data); break;
+    case MESSAGE_REGROUP: coord_on_regroup(c, &message->data); break;
     case MESSAGE_HURRY: on_hurry(c, message->from, &message->data); break;
     case MESSAGE_PREEMPT: on_preempt(c, message->from, &message->data); break;
     case MESSAGE_CREDIT:

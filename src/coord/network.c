@@ -95,14 +95,14 @@ static bool has_several_addresses(void)
 static void find_interface(const struct options *options, struct seat *seat)
 {
     char *path = file_join(options->workspace, options->ip_config);
-    struct hosts hosts = {0};
+    struct hosts hosts = {0}, no_spares = {0};
     struct buf text = {0};
     struct err err = {0};
 
     *seat = (struct seat){0};
     if (!file_read(path, JOB_FILE_MAX, &text, &err) &&
         !hosts_parse(&hosts, path, text.data, text.len, options->num_servers, &err))
-        placement_look(seat, &hosts);
+        placement_look(seat, &hosts, &no_spares);
     hosts_free(&hosts);
     buf_free(&text);
     free(path);

@@ -66,6 +66,26 @@ bool peers_woken(struct peers *p, int *code, enum parting *parting)
     return p->ops->woken && p->ops->woken(p, code, parting);
 }
 
+bool peers_may_regroup(const struct peers *p)
+{
+    return p->ops->may_regroup && p->ops->may_regroup(p);
+}
+
+void peers_call(struct peers *p, int number, const struct buf *data)
+{
+    p->ops->call(p, number, data);
+}
+
+bool peers_called(struct peers *p, struct buf *data)
+{
+    return p->ops->called && p->ops->called(p, data);
+}
+
+int peers_regroup(struct peers *p, const int *members, int n, struct err *err)
+{
+    return p->ops->regroup(p, members, n, err);
+}
+
 void peers_assemble(struct peers *p)
 {
     int64_t deadline = clock_ms() + ASSEMBLE_MS;

@@ -28,7 +28,7 @@ static struct mpi *of(struct peers *p)
     return (struct mpi *)p;
 }
 
-static int mpi_error(struct err *err, const char *call, int rc)
+int peers_mpi_error(struct err *err, const char *call, int rc)
 {
     char text[MPI_MAX_ERROR_STRING] = "unknown error";
     int len;
@@ -44,20 +44,19 @@ static size_t min(size_t a, size_t b)
 
 /* ---- opening ---- */
 
-enum { FIRST_PAUSE_NS = 50000, LAST_PAUSE_NS = 2000000 };
+enum { LAST_PAUSE_NS = 2000000 };
 
-static void pause_longer(long *ns)
+void peers_mpi_pause(long *ns)
 {
     nanosleep(&(struct timespec){.tv_nsec = *ns}, NULL);
     *ns = *ns < LAST_PAUSE_NS / 2 ? 2 * *ns : LAST_PAUSE_NS;
 }
 
-/* Waits for an opening collective; polls with pauses that grow from 50 us to 2 ms. */
-static int finish(const struct mpi *m, MPI_Request *request, const char *call, int rc,
-                  struct err *err)
+int peers_mpi_finish(const struct mpi *m, MPI_Request *request, const char *call, int rc,
+                     struct err *err)
 {
     int64_t deadline = clock_ms() + PEERS_OPEN_TIMEOUT_MS;
-    long pause = FIRST_PAUSE_NS;
+    long pause = PEERS_MPI_FIRST_PAUSE_NS;
     int done = 0;
 
     while (rc == MPI_SUCCESS) {
@@ -67,9 +66,9 @@ static int finish(const struct mpi *m, MPI_Request *request, const char *call, i
         if (clock_ms() > deadline)
             return err_set(err, EXIT_LAUNCHER, PEERS_NO_ANSWER, PEERS_OPEN_TIMEOUT_MS / 1000, call,
                            m->peers.network);
-        pause_longer(&pause);
+        peers_mpi_pause(&pause);
     }
-    return mpi_error(err, call, rc);
+    return peers_mpi_error(err, call, rc);
 }
 
 static int broadcast_bytes(struct mpi *m, void *bytes, size_t len, struct err *err)
@@ -77,7 +76,7 @@ static int broadcast_bytes(struct mpi *m, void *bytes, size_t len, struct err *e
     MPI_Request request = MPI_REQUEST_NULL;
     int rc = MPI_Ibcast(bytes, (int)len, MPI_BYTE, 0, m->comm, &request);
 
-    return finish(m, &request, "MPI_Ibcast", rc, err);
+    return peers_mpi_finish(m, &request, "MPI_Ibcast", rc, err);
 }
 
 /* The first block tells the length, and has the first bytes: mostly they are all. */
@@ -108,7 +107,7 @@ static int receive_bytes(struct mpi *m, void *bytes, size_t len, int from, struc
     MPI_Request request = MPI_REQUEST_NULL;
     int rc = MPI_Irecv(bytes, (int)len, MPI_BYTE, from, TAG_OPENING, m->comm, &request);
 
-    return finish(m, &request, "MPI_Irecv", rc, err);
+    return peers_mpi_finish(m, &request, "MPI_Irecv", rc, err);
 }
 
 static int send_bytes(struct mpi *m, const void *bytes, size_t len, int to, struct err *err)
@@ -116,7 +115,7 @@ static int send_bytes(struct mpi *m, const void *bytes, size_t len, int to, stru
     MPI_Request request = MPI_REQUEST_NULL;
     int rc = MPI_Isend(bytes, (int)len, MPI_BYTE, to, TAG_OPENING, m->comm, &request);
 
-    return finish(m, &request, "MPI_Isend", rc, err);
+    return peers_mpi_finish(m, &request, "MPI_Isend", rc, err);
 }
 
 /* Carries size bytes of each rank between it and rank 0, up or down the tree. The ranks below one
@@ -173,10 +172,9 @@ static void mpi_stay(struct peers *p)
     of(p)->several = false;
 }
 
-/* Ranks with a color of 0 or more get a communicator. MPI has no split that could be polled, so
- * that a watchdog gives it a deadline. */
-static int split(const struct peers *p, MPI_Comm comm, int color, int key, MPI_Comm *new,
-                 struct err *err)
+/* MPI has no split that could be polled, so that a watchdog gives it a deadline. */
+int peers_mpi_split(const struct peers *p, MPI_Comm comm, int color, int key, MPI_Comm *new,
+                    struct err *err)
 {
     int rc;
 
@@ -185,7 +183,7 @@ static int split(const struct peers *p, MPI_Comm comm, int color, int key, MPI_C
     rc = MPI_Comm_split(comm, color, key, new);
     watchdog_end();
     if (rc != MPI_SUCCESS)
-        return mpi_error(err, "MPI_Comm_split", rc);
+        return peers_mpi_error(err, "MPI_Comm_split", rc);
     if (*new != MPI_COMM_NULL)
         MPI_Comm_set_errhandler(*new, MPI_ERRORS_RETURN);
     return 0;
@@ -197,7 +195,7 @@ static int mpi_narrow(struct peers *p, bool stay, struct err *err)
     MPI_Comm comm;
     int size;
 
-    if (split(p, m->comm, stay ? 0 : MPI_UNDEFINED, p->rank, &comm, err))
+    if (peers_mpi_split(p, m->comm, stay ? 0 : MPI_UNDEFINED, p->rank, &comm, err))
         return -1;
     m->comm = comm;
     m->several = true;
@@ -208,61 +206,6 @@ static int mpi_narrow(struct peers *p, bool stay, struct err *err)
     m->several = size != p->size;
     p->size = size;
     return 0;
-}
-
-/* ---- spare ranks: a broadcast that they begin at once, and rank 0 at the end ---- */
-
-enum { WAKE_MS = 1000 };
-
-static void begin_wake(struct mpi *m)
-{
-    if (MPI_Ibcast(m->wake_with, 2, MPI_INT, 0, m->spares, &m->wake) != MPI_SUCCESS) {
-        m->wake = MPI_REQUEST_NULL;
-        m->wake_with[0] = EXIT_LAUNCHER;
-    }
-}
-
-static int mpi_spare(struct peers *p, bool is_spare, struct err *err)
-{
-    struct mpi *m = of(p);
-    int world_rank, color;
-
-    MPI_Comm_rank(MPI_COMM_WORLD, &world_rank);
-    color = is_spare || !world_rank ? 0 : MPI_UNDEFINED;
-    if (split(p, MPI_COMM_WORLD, color, world_rank, &m->spares, err))
-        return -1;
-    if (is_spare)
-        begin_wake(m);
-    return 0;
-}
-
-static bool mpi_woken(struct peers *p, int *code, enum parting *parting)
-{
-    struct mpi *m = of(p);
-    int done = 0;
-
-    if (MPI_Test(&m->wake, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
-        m->wake_with[0] = EXIT_LAUNCHER;
-    else if (!done)
-        return false;
-    *code = m->wake_with[0];
-    *parting = (enum parting)m->wake_with[1];
-    return true;
-}
-
-static void mpi_wake(struct peers *p, int code, enum parting parting)
-{
-    struct mpi *m = of(p);
-    int64_t deadline = clock_ms() + WAKE_MS;
-    long pause = FIRST_PAUSE_NS;
-
-    if (m->spares == MPI_COMM_NULL)
-        return;
-    m->wake_with[0] = code;
-    m->wake_with[1] = (int)parting;
-    begin_wake(m);
-    while (!mpi_woken(p, &code, &parting) && clock_ms() < deadline)
-        pause_longer(&pause);
 }
 
 /* ---- messages ---- */
@@ -445,9 +388,13 @@ const struct peers_ops peers_mpi_ops = {
     .deal = mpi_deal,
     .stay = mpi_stay,
     .narrow = mpi_narrow,
-    .spare = mpi_spare,
-    .wake = mpi_wake,
-    .woken = mpi_woken,
+    .spare = peers_mpi_spare,
+    .wake = peers_mpi_wake,
+    .woken = peers_mpi_woken,
+    .may_regroup = peers_mpi_may_regroup,
+    .call = peers_mpi_call,
+    .called = peers_mpi_called,
+    .regroup = peers_mpi_regroup,
     .send = mpi_send,
     .receive = mpi_receive,
     .all_sent = mpi_all_sent,

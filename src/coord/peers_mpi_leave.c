@@ -118,9 +118,11 @@ _Noreturn void peers_mpi_leave(struct peers *p, int code, enum parting parting)
     MPI_Comm_rank(MPI_COMM_WORLD, &world_rank);
     if (is_slurms_mpich(p))
         leave_slurms_mpich(code, parting);
+    if (of(p)->regrouped && of(p)->by_srun && parting == PARTING_DONE)
+        _exit(world_rank ? 0 : code); /* MPI_Finalize would wait for the lost rank */
     if (parting != PARTING_DONE && code)
         leave_after_signal(p, world_rank, code);
-    if (of(p)->kind == KIND_MPICH && of(p)->several)
+    if (of(p)->kind == KIND_MPICH && (of(p)->several || of(p)->regrouped))
         leave_by_one_abort(p, world_rank, code);
     if (of(p)->kind == KIND_MPICH) {
         launch_finalize();

@@ -1,6 +1,7 @@
 /* relay: see the header. */
 #include "coord/relay.h"
 
+#include <poll.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,7 +12,9 @@
 
 enum {
     HEADER = 2 * sizeof(uint32_t), /* of UP and DOWN */
-    SEEK_PAUSE_MS = 100            /* many ranks may ask one at the same time */
+    SEEK_PAUSE_MS = 100,           /* many ranks may ask one at the same time */
+    CALLED_MOST = 32,              /* ranks that rank 0 tells directly */
+    SENT_MS = 200
 };
 
 static bool unwrap(const struct coord *c, const struct buf *payload, int *rank,
@@ -167,4 +170,39 @@ void coord_on_root_lives(struct coord *c, int from)
         return;
     coord_root_lives(c);
     coord_send_to_children(c, MESSAGE_ROOT_LIVES, NULL);
+}
+
+/* ---- to all, past a gap ---- */
+
+/* Has rank r's outcome come, and that of the rank which is to pass on what it is told? The latter
+ * may have been lost since. */
+static bool is_reached(const struct coord *c, int r)
+{
+    int parent = tree_parent(r), lost = c->run.lost_machine;
+
+    return root_lacks(c->root, r) == CLOCK_NEVER && root_lacks(c->root, parent) == CLOCK_NEVER &&
+           (lost < 0 || c->setup->meeting->machine_of[parent] != lost);
+}
+
+void coord_tell_survivors(struct coord *c, enum message_type type, const struct buf *data)
+{
+    int called = 0;
+
+    coord_send_to_children(c, type, data);
+    for (int reached = 0; reached < 2; reached++) {
+        for (int r = 1; r < c->peers->size && called < CALLED_MOST; r++) {
+            if (is_reached(c, r) != reached || (reached && !tree_parent(r)))
+                continue;
+            coord_send(c, r, type, data);
+            called++;
+        }
+    }
+}
+
+void coord_await_sent(struct coord *c)
+{
+    int64_t end = clock_ms() + SENT_MS;
+
+    while (!peers_all_sent(c->peers) && clock_ms() < end)
+        poll(NULL, 0, 1);
 }

@@ -55,8 +55,25 @@ int gathered_order(struct job *job, struct machines *machines, struct err *err)
         return fail_counts(job, machines->n, err);
     if (check_first(machines, parts, err))
         return -1;
+    machines->n_spare = machines->n - parts;
     machines->n = parts;
     return 0;
+}
+
+/* A spare machine that is not in that network cannot take a place in it. */
+static void take_spares(struct job *job, const struct networks *networks, int network)
+{
+    const struct machines *machines = networks->machines;
+
+    for (size_t m = machines->n; m < machines->n + machines->n_spare; m++) {
+        const struct link *link = networks_link_like(networks, network, machines->sites[m]);
+        struct host host = {.line = (int)m + 1, .port = HOSTS_DEFAULT_PORT};
+
+        if (!link)
+            continue;
+        hosts_set_address(&host, link->address);
+        hosts_append(&job->spares, &host);
+    }
 }
 
 int gathered_take(struct job *job, const struct networks *networks, const struct verdict *verdicts,
@@ -71,6 +88,8 @@ int gathered_take(struct job *job, const struct networks *networks, const struct
         hosts_set_address(&hosts.items[m], networks_link(networks, chosen, m)->address);
         hosts.items[m].line = (int)m + 1;
     }
+    if (chosen >= 0)
+        take_spares(job, networks, chosen);
     if (chosen >= 0)
         strv_addf(&job->notices, "%.*s", (int)why.len, why.data);
     buf_free(&why);

@@ -247,6 +247,12 @@ int hosts_parse(struct hosts *hosts, const char *path, const char *bytes, size_t
     return hosts_parse_names(hosts, path, bytes, len, num_servers, NULL, err);
 }
 
+void hosts_append(struct hosts *hosts, const struct host *host)
+{
+    hosts->items = mem_realloc(hosts->items, hosts->n + 1, sizeof(*hosts->items));
+    hosts->items[hosts->n++] = *host;
+}
+
 void hosts_text(struct buf *out, const struct hosts *hosts)
 {
     for (size_t i = 0; i < hosts->n; i++)

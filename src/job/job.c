@@ -114,6 +114,17 @@ int job_use_port(struct job *job, int base, struct err *err)
     return 0;
 }
 
+void job_replace(struct job *job, size_t machine, const struct host *spare)
+{
+    struct host *host = &job->hosts.items[machine];
+    int port = spare->has_port ? spare->port : host->port;
+
+    *host = *spare;
+    host->port = port;
+    buf_free(&job->ip_config);
+    hosts_text(&job->ip_config, &job->hosts);
+}
+
 static bool lacks_port(const struct hosts *hosts)
 {
     for (size_t i = 0; i < hosts->n; i++)
@@ -163,6 +174,16 @@ static int read_hosts(struct job *job, struct err *err)
     return 0;
 }
 
+/* The lines beyond the partition's parts are spare machines. */
+static void cut_hosts(struct job *job)
+{
+    size_t parts = (size_t)job->partconf.num_parts;
+
+    for (size_t i = parts; i < job->hosts.n; i++)
+        hosts_append(&job->spares, &job->hosts.items[i]);
+    job->hosts.n = parts;
+}
+
 static int read_partition(struct job *job, struct err *err)
 {
     const struct options *o = &job->options;
@@ -176,8 +197,8 @@ static int read_partition(struct job *job, struct err *err)
     if (job->finds_machines || (size_t)job->partconf.num_parts == job->hosts.n)
         return 0;
     if (o->spare && (size_t)job->partconf.num_parts < job->hosts.n) {
-        job->hosts.n = (size_t)job->partconf.num_parts;
         job->cut = true;
+        cut_hosts(job);
         return 0;
     }
     return err_set(err, EXIT_USAGE,
@@ -419,6 +440,7 @@ void job_free(struct job *job)
     buf_free(&job->ip_config);
     buf_free(&job->part_config);
     hosts_free(&job->hosts);
+    hosts_free(&job->spares);
     partconf_free(&job->partconf);
     strv_free(&job->passed);
     strv_free(&job->passed_unless_set);

@@ -89,6 +89,20 @@ const struct link *networks_link(const struct networks *networks, int network, s
     return &networks->machines->sites[machine]->links[networks->items[network].link[machine]];
 }
 
+const struct link *networks_link_like(const struct networks *networks, int network,
+                                      const struct site *site)
+{
+    const struct link *first = networks_link(networks, network, 0);
+    struct wanted like = {.by_range = true, .address = first->address, .prefix = first->prefix};
+    int8_t link = find_link(site, &like, true);
+
+    if (link < 0) {
+        memcpy(like.interface, first->name, sizeof(like.interface));
+        link = find_link(site, &like, true);
+    }
+    return link < 0 ? NULL : &site->links[link];
+}
+
 static int by_number(const void *left, const void *right)
 {
     uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;

@@ -51,7 +51,9 @@ const struct option_spec options_table[] = {
     {"spare", OPTION_FLAG, GROUP_WHAT, AT(spare),
      .help = "Where there are more machines than partitions, those beyond them stay idle until the "
              "end: the last of the order or of the file, and ranks whose machine is not in the "
-             "file. Without it that is an error."},
+             "file. Without it that is an error. With --max_restarts one of them takes the place "
+             "of a machine that is lost, where MPI outlives the loss (srun --no-kill, or MPICH's "
+             "mpirun -disable-auto-cleanup)."},
     {"port", OPTION_PORT, GROUP_WHAT, AT(port), .metavar = "PORT|auto",
      .says = "30050; auto where the launcher writes the list",
      .help = "The port of each machine's first server, where its line in ip_config names none. "
@@ -127,8 +129,10 @@ const struct option_spec options_table[] = {
              "0: for ever, as you want it when you stop a rank in a debugger."},
     {"max_restarts", OPTION_COUNT, GROUP_FAILURE, AT(max_restarts), .fallback = "0", .metavar = "N",
      .max = 1000000,
-     .help = "How often the whole job is started again after a failure of its processes, on the "
-             "same ranks. Not after wrong usage, a signal from outside or a lost machine."},
+     .help =
+         "How often the whole job is started again after a failure of its processes, on the "
+         "same ranks. Not after wrong usage or a signal from outside; after the loss of a machine "
+         "only where --spare has another one."},
     {"restart_delay", OPTION_SECONDS, GROUP_FAILURE, AT(restart_delay_ms), .fallback = "1",
      .metavar = "SECONDS", .max = YEAR,
      .help = "How long the launcher waits before the first restart. Each further wait is twice as "

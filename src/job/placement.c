@@ -27,10 +27,14 @@ static bool is_loopback(uint32_t address)
     return address >> 24 == 127;
 }
 
-static void note_primary(struct seat *seat, const struct interface *interface, int line)
+static void note_primary(struct seat *seat, const struct interface *interface, int line, int spare)
 {
     if (!is_loopback(interface->address) && seat->n_addresses < PLACEMENT_ADDRESSES)
         seat->addresses[seat->n_addresses++] = interface->address;
+    if (line < 0 && spare >= 0 && seat->line < 0 && seat->spare < 0 && !interface->down) {
+        seat->spare = spare;
+        memcpy(seat->interface, interface->name, sizeof(seat->interface));
+    }
     if (line < 0)
         return;
     if (seat->line < 0) {
@@ -42,24 +46,33 @@ static void note_primary(struct seat *seat, const struct interface *interface, i
     }
 }
 
-void placement_look(struct seat *seat, const struct hosts *hosts)
+void placement_look(struct seat *seat, const struct hosts *hosts, const struct hosts *spares)
 {
     size_t n;
     struct interface *interfaces = interfaces_list(&n);
 
     memset(seat, 0, sizeof(*seat));
-    seat->line = seat->other_line = seat->by_secondary = -1;
+    seat->line = seat->other_line = seat->by_secondary = seat->spare = -1;
     if (gethostname(seat->host, sizeof(seat->host)))
         memcpy(seat->host, "?", 2);
     for (size_t i = 0; i < n; i++) {
         int line = find_line(hosts, interfaces[i].address);
 
         if (interfaces[i].primary)
-            note_primary(seat, &interfaces[i], line);
+            note_primary(seat, &interfaces[i], line, find_line(spares, interfaces[i].address));
         else if (seat->by_secondary < 0)
             seat->by_secondary = line;
     }
     free(interfaces);
+}
+
+struct seat placement_moved(const struct seat *seat, int line)
+{
+    struct seat moved = *seat;
+
+    moved.line = line;
+    moved.spare = -1;
+    return moved;
 }
 
 static void add_line(struct buf *text, const struct host *host)

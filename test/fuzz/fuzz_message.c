@@ -21,6 +21,7 @@
 #include "wire/message.h"
 #include "wire/outcome.h"
 #include "wire/pack.h"
+#include "wire/regrouping.h"
 #include "wire/slice.h"
 #include "wire/waiting.h"
 
@@ -95,6 +96,19 @@ static void take_waiting(const char *data, size_t len)
     report_awaited(&said, &waiting, "vm1", 1000);
     buf_add(&said, "\n", 1);
     check_said(&said);
+}
+
+static void take_regrouping(const char *data, size_t len)
+{
+    struct regrouping r;
+    struct buf packed = {0};
+
+    if (!message_unpack_regrouping(data, len, &r)) {
+        FUZZ_CHECK(r.n > 0 && r.rank < r.n && r.machine < r.n && r.port > 0);
+        message_pack_regrouping(&packed, &r);
+        check_same(&packed, data, len);
+    }
+    regrouping_clear(&r);
 }
 
 static void take_outcome(const char *data, size_t len)
@@ -222,6 +236,7 @@ static void take_payload(enum message_type type, const char *data, size_t len)
     case MESSAGE_ALARM: take_alarm(data, len); break;
     case MESSAGE_OUTCOME: take_outcome(data, len); break;
     case MESSAGE_WAITING: take_waiting(data, len); break;
+    case MESSAGE_REGROUP: take_regrouping(data, len); break;
     case MESSAGE_FOLDER: take_folder(data, len); break;
     default: break;
     }

@@ -13,6 +13,7 @@
 #include "wire/message.h"
 #include "wire/outcome.h"
 #include "wire/pack.h"
+#include "wire/regrouping.h"
 #include "wire/slice.h"
 #include "wire/waiting.h"
 
@@ -177,6 +178,20 @@ static void write_waiting(void)
     write_frame("waiting-for-too-many", MESSAGE_WAITING, &payload);
 }
 
+static void write_regrouping(void)
+{
+    int members[] = {0, 3, 2};
+    struct regrouping r = {
+        .attempt = 1, .n = 3, .members = members, .rank = 1, .machine = 1, .port = 30050};
+    struct buf payload = {0};
+
+    message_pack_regrouping(&payload, &r);
+    write_frame("regrouping", MESSAGE_REGROUP, &payload);
+    r.rank = 3;
+    message_pack_regrouping(&payload, &r);
+    write_frame("regrouping-of-another-job", MESSAGE_REGROUP, &payload);
+}
+
 static void write_folder(void)
 {
     struct buf payload = {0};
@@ -277,6 +292,7 @@ int main(int argc, char **argv)
     write_outcomes();
     write_waiting();
     write_folder();
+    write_regrouping();
     write_announcements();
     write_wrong_frames();
     write_mutated();

@@ -253,10 +253,12 @@ class SlurmJob(Job):
     def job_id(self):
         return self.file("id").read_text().strip()
 
-    # A rank of Open MPI 4.1 was once seen to crash in MPI_Init under srun on a busy machine, with a
-    # jump to address 0, before it had said a word; such a job is started again, once.
+    # On a busy machine some ranks of Open MPI 4.1 crash in MPI_Init under srun, a bare program's too
+    # (doc/slurm.md); such a job is started again, once.
 
     def crashed_at_start(self, text):
+        if self.stderr is not None:
+            text += pathlib.Path(self.stderr.name).read_text(errors="replace")
         return (self.mpi == "openmpi" and "Failing at address: (nil)" in text
                 and not (self.workspace / "dgl-mpilaunch-runs").exists())
 

@@ -132,6 +132,15 @@ START_TEST(spare)
     ck_assert_uint_eq(job.hosts.n, 2);
     ck_assert_uint_eq(job.ip_config.len, 28);
     ck_assert_mem_eq(job.ip_config.data, "10.0.0.1 5000\n10.0.0.2 6000\n", 28);
+    ck_assert_uint_eq(job.spares.n, 1);
+    job_replace(&job, 0, &job.spares.items[0]); /* its line names no port */
+    ck_assert_uint_eq(job.ip_config.len, 28);
+    ck_assert_mem_eq(job.ip_config.data, "10.0.0.3 5000\n10.0.0.2 6000\n", 28);
+    job_free(&job);
+    write_text("w/ip.txt", "10.0.0.1\n10.0.0.2\n10.0.0.3 7000\n");
+    OK((char *)"--spare");
+    job_replace(&job, 1, &job.spares.items[0]);
+    ck_assert_mem_eq(job.ip_config.data, "10.0.0.1 30050\n10.0.0.3 7000\n", 29);
     job_free(&job);
     write_text("w/ip.txt", "10.0.0.1\n");
     WRONG(EXIT_USAGE, "'data/g.json' has 2 partitions, but 'ip.txt' names 1 machine",

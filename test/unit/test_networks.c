@@ -92,6 +92,26 @@ START_TEST(the_fastest)
 }
 END_TEST
 
+START_TEST(a_spare_machine)
+{
+    struct site other = {0};
+
+    make_sites(3);
+    machines.n = 2;
+    machines.n_spare = 1;
+    ck_assert_int_eq(find("auto"), 0);
+    ck_assert_uint_eq(networks_link_like(&networks, 0, machines.sites[2])->address, 0x0a010003);
+    ck_assert_ptr_null(networks_link_like(&networks, 0, &other));
+    add_link(&other, "eth7", 0x0a010009, 24, 1000); /* of the same subnet */
+    ck_assert_uint_eq(networks_link_like(&networks, 0, &other)->address, 0x0a010009);
+    other.n = 0;
+    add_link(&other, "ib0", 0x0a020001, 24, 1000); /* of another one */
+    ck_assert_uint_eq(networks_link_like(&networks, 0, &other)->address, 0x0a020001);
+    other.links[0].down = 1;
+    ck_assert_ptr_null(networks_link_like(&networks, 0, &other));
+}
+END_TEST
+
 START_TEST(the_fastest_that_is_whole)
 {
     struct buf why = {0};
@@ -283,8 +303,8 @@ START_TEST(ports)
 }
 END_TEST
 
-UNIT_MAIN_WITH("networks", NULL, tear_down, UNIT(the_fastest), UNIT(the_fastest_that_is_whole),
-               UNIT(a_slow_machine_makes_a_network_slow), UNIT(other_names_of_one_subnet),
-               UNIT(wishes), UNIT_EACH(no_wish, no_wishes), UNIT(a_single_machine),
-               UNIT(who_tries_whom), UNIT(ranks_of_a_machine), UNIT(orders), UNIT(this_machine),
-               UNIT(ports))
+UNIT_MAIN_WITH("networks", NULL, tear_down, UNIT(the_fastest), UNIT(a_spare_machine),
+               UNIT(the_fastest_that_is_whole), UNIT(a_slow_machine_makes_a_network_slow),
+               UNIT(other_names_of_one_subnet), UNIT(wishes), UNIT_EACH(no_wish, no_wishes),
+               UNIT(a_single_machine), UNIT(who_tries_whom), UNIT(ranks_of_a_machine), UNIT(orders),
+               UNIT(this_machine), UNIT(ports))

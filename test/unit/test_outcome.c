@@ -7,6 +7,7 @@
 #include "wire/message.h"
 #include "wire/outcome.h"
 #include "wire/pack.h"
+#include "wire/regrouping.h"
 #include "wire/waiting.h"
 
 static struct cause *random_cause(uint64_t *seed)
@@ -151,6 +152,54 @@ static bool waiting_is_accepted(const struct waiting *waiting)
     buf_free(&bytes);
     return !rc;
 }
+
+static bool regrouping_is_accepted(const struct regrouping *r)
+{
+    struct buf bytes = {0};
+    struct regrouping got;
+    int rc;
+
+    message_pack_regrouping(&bytes, r);
+    rc = message_unpack_regrouping(bytes.data, bytes.len, &got);
+    if (!rc) {
+        ck_assert_int_eq(got.attempt, r->attempt);
+        ck_assert_int_eq(got.rank, r->rank);
+        ck_assert_int_eq(got.machine, r->machine);
+        ck_assert_uint_eq(got.address, r->address);
+        ck_assert_int_eq(got.port, r->port);
+        ck_assert_int_eq(got.n, r->n);
+        ck_assert_mem_eq(got.members, r->members, sizeof(int) * (size_t)r->n);
+    }
+    regrouping_clear(&got);
+    ck_assert_int_eq(message_unpack_regrouping(bytes.data, bytes.len - 1, &got), -1);
+    regrouping_clear(&got);
+    buf_free(&bytes);
+    return !rc;
+}
+
+START_TEST(a_regrouping_comes_back_within_bounds)
+{
+    int members[] = {0, 7, 2};
+    struct regrouping r = {
+        .attempt = 1, .n = 3, .members = members, .rank = 1, .machine = 2, .port = 30050};
+
+    r.address = 0xffffffff;
+    ck_assert(regrouping_is_accepted(&r));
+    r.rank = 3;
+    ck_assert(!regrouping_is_accepted(&r));
+    r.rank = 1;
+    r.machine = 3;
+    ck_assert(!regrouping_is_accepted(&r));
+    r.machine = 2;
+    r.port = 0;
+    ck_assert(!regrouping_is_accepted(&r));
+    r.port = 65536;
+    ck_assert(!regrouping_is_accepted(&r));
+    r.port = 1;
+    members[1] = -1;
+    ck_assert(!regrouping_is_accepted(&r));
+}
+END_TEST
 
 START_TEST(whom_a_machine_waits_for_comes_back_within_bounds)
 {
@@ -328,8 +377,9 @@ START_TEST(mutated_outcomes_do_no_harm)
 }
 END_TEST
 
-UNIT_MAIN("outcome", whom_a_machine_waits_for_comes_back_within_bounds,
-          outcomes_of_all_shapes_come_back, causes_and_their_copies_come_back,
-          all_fields_of_an_outcome_travel, causes_out_of_range_are_refused,
-          processes_out_of_range_are_refused, a_huge_count_is_refused,
-          truncated_and_longer_outcomes_are_refused, mutated_outcomes_do_no_harm)
+UNIT_MAIN("outcome", a_regrouping_comes_back_within_bounds,
+          whom_a_machine_waits_for_comes_back_within_bounds, outcomes_of_all_shapes_come_back,
+          causes_and_their_copies_come_back, all_fields_of_an_outcome_travel,
+          causes_out_of_range_are_refused, processes_out_of_range_are_refused,
+          a_huge_count_is_refused, truncated_and_longer_outcomes_are_refused,
+          mutated_outcomes_do_no_harm)

@@ -26,8 +26,12 @@ static void tear_down(void)
 
 static struct seat sit(const char *host, int line)
 {
-    struct seat seat = {
-        .line = line, .other_line = -1, .by_secondary = -1, .cpus = 4, .n_addresses = 1};
+    struct seat seat = {.line = line,
+                        .other_line = -1,
+                        .by_secondary = -1,
+                        .spare = -1,
+                        .cpus = 4,
+                        .n_addresses = 1};
 
     snprintf(seat.host, sizeof(seat.host), "%s", host);
     seat.addresses[0] = line < 0 ? 0xc0a80007 : hosts.items[line].address;
@@ -164,7 +168,7 @@ START_TEST(look)
     struct seat seat;
 
     ck_assert_int_eq(hosts_parse(&local, "f", text, sizeof(text) - 1, 1, &err), 0);
-    placement_look(&seat, &local);
+    placement_look(&seat, &local, &(struct hosts){0});
     ck_assert_int_ge((int)strlen(seat.host), 1);
     ck_assert_int_eq(seat.line, 1);
     ck_assert_str_eq(seat.interface, "lo");
