@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/kernel.h"
 #include "base/procfs.h"
+#include "keeper/proc.h"
 #include "keeper/sockets.h"
 
 /* How often the same bytes are sent again: 4 times within 3 s. What was sent on another connection
@@ -106,20 +107,40 @@ static bool let_go(int pidfd, pid_t pid, int daemons, bool *sure)
     return !shut.n || shut.acts;
 }
 
-void mpirun_see_off(int pidfd, pid_t pid, int daemons)
+/* Does nobody take what it prints, or is it stopped? Then its user may want it to stay. True also
+ * where that cannot be known. */
+static bool may_wait_for_somebody(int pidfd, pid_t pid)
 {
-    int64_t end = clock_ms() + MPIRUN_WAIT_MS;
+    char state = proc_state(pid);
+    bool waits = state == 'T' || state == 't';
+
+    for (int i = STDOUT_FILENO; i <= STDERR_FILENO && !waits; i++) {
+        struct pollfd stream = {.fd = kernel_pidfd_getfd(pidfd, i), .events = POLLOUT};
+
+        waits = stream.fd < 0 || poll(&stream, 1, 0) <= 0;
+        if (stream.fd >= 0)
+            close(stream.fd);
+    }
+    return waits;
+}
+
+void mpirun_see_off(int pidfd, pid_t pid, int daemons, int64_t wait_ms)
+{
+    int64_t end = clock_ms() + wait_ms, waits_for_nobody = clock_ms();
     struct pollfd entry = {.fd = pidfd, .events = POLLIN};
     bool sure = false;
 
     while (poll(&entry, 1, LOOK_MS) <= 0) {
         bool was_sure = sure, goes = let_go(pidfd, pid, daemons, &sure);
+        int64_t now = clock_ms();
 
+        if (may_wait_for_somebody(pidfd, pid))
+            waits_for_nobody = now;
         if (sure && !was_sure)
-            end = clock_ms() + MPIRUN_WAIT_MS;
-        if (goes && clock_ms() < end)
+            end = now + wait_ms;
+        if (goes && now < end)
             continue;
-        if (sure) /* else it waits for something else: a reader that pauses, say */
+        if (sure || now - waits_for_nobody >= wait_ms / 4)
             kernel_pidfd_send_signal(pidfd, SIGKILL);
         return;
     }

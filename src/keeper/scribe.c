@@ -309,7 +309,7 @@ static void *see_to_the_end(void *arg)
 static _Noreturn void end(const struct work *w)
 {
     if (w->mpirun >= 0)
-        mpirun_see_off(w->mpirun, w->mpirun_pid, w->mpirun_daemons);
+        mpirun_see_off(w->mpirun, w->mpirun_pid, w->mpirun_daemons, MPIRUN_WAIT_MS);
     _exit(EXIT_OK);
 }
 
