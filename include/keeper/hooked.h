@@ -29,6 +29,9 @@ bool hooked_next(struct machine *m, struct told *told);
 /* Does another Python of child i run that has the hook, one that pid has not started? */
 bool hooked_another_runs(const struct machine *m, int i, pid_t pid);
 
+/* Has another one run, whether or not it runs still? */
+bool hooked_another_ran(const struct machine *m, int i, pid_t pid);
+
 /* Call when a Python of child i has run for some seconds: tells the user when it has no hook.
  * Call after pipes_hear. */
 void hooked_look(struct machine *m, int i, pid_t pid);

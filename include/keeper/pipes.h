@@ -5,10 +5,11 @@
 #define KEEPER_PIPES_H
 
 #include "keeper/state.h"
+#include "keeper/watch.h"
 
-/* pid, which shells alone of child i ran, the last of them parent, and whose output goes through a
- * pipe, ended with status (as wait gives it; not 0). */
-void pipes_ended(struct machine *m, int i, pid_t pid, pid_t parent, int status);
+/* A program that shells alone of child i ran, and whose output goes through a pipe, has ended, and
+ * not with 0. Its own word of that may have come before. */
+void pipes_ended(struct machine *m, int i, const struct watch_death *death);
 
 /* What the trainers' Python has told (m->hooked.fd is readable). */
 void pipes_hear(struct machine *m);

@@ -66,6 +66,10 @@ char proc_state(pid_t pid);
  * for a disk or a server that ends, however little CPU time is used between. */
 unsigned long long proc_switches(pid_t pid);
 
+/* Has it a child that was started after `since` (as start)? False where the kernel does not list
+ * children (CONFIG_PROC_CHILDREN). */
+bool proc_has_child_since(pid_t pid, unsigned long long since);
+
 /* The process with that pid, or NULL; procs as proc_below gives them. */
 struct proc *procs_find(const struct procs *procs, pid_t pid);
 

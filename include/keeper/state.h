@@ -36,8 +36,10 @@ struct piped {
     pid_t shells[PIPED_SHELLS]; /* above it; the child's own is the last */
     size_t n_shells;
     int64_t at;
-    int64_t busy_until;       /* the shell ran when it was last looked at; 0: not */
-    bool told;                /* the user was told, and what follows is the shell's decision */
+    unsigned long long switches; /* of all shells, when they were last looked at */
+    int64_t still_since;         /* none of them has run since then */
+    int64_t next_look;           /* at them */
+    bool told;                   /* the user was told, and what follows is the shell's decision */
     unsigned long long ticks; /* a child of the shells that was started later is no part of the same
                                  pipe (as in struct proc) */
 };
@@ -55,8 +57,9 @@ struct child {
     int status;                /* as wait gives it, once it has ended */
     unsigned long long pipe;   /* number of the pipe that it prints into; 0: not known */
     struct piped piped;
-    int unread;            /* the pid of a program whose reader had left first */
-    bool unhooked;         /* its Python has not loaded the hook; the user was told */
+    unsigned long long decided; /* what its shells had started by then is past: they have gone on */
+    int unread;                 /* the pid of a program whose reader had left first */
+    bool unhooked;              /* its Python has not loaded the hook; the user was told */
     int64_t waits_at_exit; /* since when an unhooked one seems to wait in DGL's barrier; 0: not */
     struct rusage usage;
 };

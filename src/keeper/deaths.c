@@ -206,7 +206,7 @@ static void judge(struct machine *m, const struct watch_death *death)
     if (death->status == WATCH_UNKNOWN || death->status == 0)
         return;
     if (death->piped && owner >= 0)
-        pipes_ended(m, owner, death->pid, death->parent, death->status);
+        pipes_ended(m, owner, death);
     if (death->sampler && m->slice->watch_samplers && owner >= 0 &&
         m->children[owner].plan->role == ROLE_TRAINER && m->children[owner].running)
         sampler_died(m, death, owner);

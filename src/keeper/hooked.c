@@ -135,6 +135,17 @@ bool hooked_another_runs(const struct machine *m, int i, pid_t pid)
     return false;
 }
 
+bool hooked_another_ran(const struct machine *m, int i, pid_t pid)
+{
+    const struct hooked *h = &m->hooked;
+
+    for (size_t k = 0; k < h->n; k++) {
+        if (h->known[k].child == i && h->known[k].pid != pid)
+            return true;
+    }
+    return false;
+}
+
 /* A Python in a pid namespace of its own tells other pids: one that cannot be found may be it. */
 static bool has_hook(const struct machine *m, int i, pid_t pid)
 {

@@ -19,8 +19,8 @@
 #include "report/signal.h"
 
 enum {
-    WAIT_MS = 2000, /* for the rest of the pipe, and then the shell, to end as well */
-    BUSY_MS = 250   /* to the next look at a shell that runs, and so waits for nobody */
+    WAIT_MS = 2000, /* shells that do nothing for so long wait for the rest of the pipe */
+    LOOK_MS = 20    /* between two looks: what they run next may be short */
 };
 
 static unsigned long long ticks_now(void)
@@ -72,7 +72,13 @@ static void ended(struct machine *m, int i, pid_t pid, pid_t parent, int status,
                   unsigned long long ticks)
 {
     struct child *child = &m->children[i];
-    struct piped piped = {.pid = (int)pid, .status = status, .at = clock_ms(), .ticks = ticks};
+    int64_t now = clock_ms();
+    struct piped piped = {.pid = (int)pid,
+                          .status = status,
+                          .at = now,
+                          .still_since = now,
+                          .next_look = now + LOOK_MS,
+                          .ticks = ticks};
 
     if (m->stage != STAGE_TRAINERS || child->piped.pid == pid || child->unread == pid ||
         child->plan->role == ROLE_SERVER)
@@ -87,10 +93,21 @@ static void ended(struct machine *m, int i, pid_t pid, pid_t parent, int status,
         watch_look_soon(m->watch); /* what the shell runs next may be short */
 }
 
-/* Forgets a failure since the shell of child i runs something else by now: it has decided. */
+/* Forgets a failure since the shell of child i runs something else by now: it has decided. On a
+ * busy machine a death that the failed program has told itself is seen later than that. */
 static void went_on(struct machine *m, int i)
 {
+    m->children[i].decided = m->children[i].piped.ticks;
     m->children[i].piped = (struct piped){0};
+}
+
+/* Was it started by what has become a Python since? Then it was no program of the shells', but a
+ * part of a script that ends in Python, such as pyenv's. One whose parent has gone may be such a
+ * part where a Python of this trainer has run. */
+static bool is_of_pythons_script(const struct machine *m, int i, const struct watch_death *death)
+{
+    return !program_is_behind_shells(death->parent, m->children[i].pid) &&
+           hooked_another_ran(m, i, death->pid);
 }
 
 /* Does it print into a pipe that is not ours? */
@@ -133,6 +150,8 @@ static void hear(struct machine *m, const struct told *told)
     if (told->loaded) {
         if (child->piped.pid != 0 && is_of_later_command(&child->piped, told))
             went_on(m, told->child);
+    } else if (is_unread(told->code << 8)) {
+        m->children[told->child].unread = told->pid;
     } else if (told->pid != child->pid && is_piped(child, told) &&
                program_is_behind_shells(told->parent, child->pid)) {
         ended(m, told->child, told->pid, told->parent, told->code << 8, told->ticks - 1);
@@ -149,18 +168,30 @@ void pipes_hear(struct machine *m)
 }
 
 /* What a Python has told of its own end before is in the FIFO by now, and counts. */
-void pipes_ended(struct machine *m, int i, pid_t pid, pid_t parent, int status)
+void pipes_ended(struct machine *m, int i, const struct watch_death *death)
 {
     pipes_hear(m);
-    ended(m, i, pid, parent, status, ticks_now());
+    if (death->start > m->children[i].decided && !is_of_pythons_script(m, i, death))
+        ended(m, i, death->pid, death->parent, death->status, ticks_now());
+}
+
+static bool has_later_child(const struct piped *piped)
+{
+    for (size_t i = 0; i < piped->n_shells; i++) {
+        if (proc_has_child_since(piped->shells[i], piped->ticks))
+            return true;
+    }
+    return false;
 }
 
 static void look_for_others(struct machine *m, int i)
 {
-    const struct child *child = &m->children[i];
+    const struct piped *piped = &m->children[i].piped;
 
-    if (child->piped.pid != 0 && m->watch &&
-        watch_went_on(m->watch, child->piped.shells, child->piped.n_shells, child->piped.ticks))
+    if (piped->pid == 0)
+        return;
+    if (has_later_child(piped) ||
+        (m->watch && watch_went_on(m->watch, piped->shells, piped->n_shells, piped->ticks)))
         went_on(m, i);
 }
 
@@ -200,14 +231,29 @@ static void say(struct machine *m, int i)
     buf_free(&line);
 }
 
-/* When to say or to judge that a shell waits; CLOCK_NEVER. */
+/* When to say or to judge that the shells wait; CLOCK_NEVER. */
 static int64_t due_at(const struct child *child)
 {
-    int64_t at = child->piped.at + WAIT_MS;
-
     if (!child->running || child->piped.pid == 0 || child->piped.told)
         return CLOCK_NEVER;
-    return at > child->piped.busy_until ? at : child->piped.busy_until;
+    return child->piped.next_look;
+}
+
+/* Has none of the shells run for a while? On a busy machine what a script does takes seconds. */
+static bool shells_wait(struct piped *piped, int64_t now)
+{
+    unsigned long long switches = 0;
+    bool runs = false;
+
+    for (size_t i = 0; i < piped->n_shells; i++) {
+        switches += proc_switches(piped->shells[i]);
+        runs |= proc_state(piped->shells[i]) == 'R';
+    }
+    if (runs || switches != piped->switches)
+        piped->still_since = now;
+    piped->switches = switches;
+    piped->next_look = now + LOOK_MS;
+    return now - piped->still_since >= WAIT_MS;
 }
 
 void pipes_tick(struct machine *m, int64_t now)
@@ -218,10 +264,8 @@ void pipes_tick(struct machine *m, int64_t now)
         look_for_others(m, i);
         if (m->children[i].piped.pid == 0)
             continue;
-        if (proc_state(m->children[i].pid) == 'R') {
-            m->children[i].piped.busy_until = now + BUSY_MS;
+        if (!shells_wait(&m->children[i].piped, now))
             continue;
-        }
         if (hooked_another_runs(m, i, m->children[i].piped.pid))
             say(m, i);
         else

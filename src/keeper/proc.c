@@ -90,6 +90,20 @@ static char thread_state(pid_t pid, const char *thread)
     return close[2];
 }
 
+bool proc_has_child_since(pid_t pid, unsigned long long since)
+{
+    char path[64], pids[4096], *at = pids;
+    struct proc child;
+    long number;
+
+    snprintf(path, sizeof(path), "task/%d/children", (int)pid);
+    procfs_read(pid, path, pids, sizeof(pids));
+    while ((number = strtol(at, &at, 10)) > 0)
+        if (proc_read((pid_t)number, &child) == 0 && child.start > since)
+            return true;
+    return false;
+}
+
 char proc_state(pid_t pid)
 {
     char path[32], found = '?', state;

@@ -278,7 +278,10 @@ START_TEST(what_a_python_has_told_of_its_end_counts)
         poll(NULL, 0, 1);
     m.hooked.fd = told[0];
     dprintf(told[1], "ended 0 4711 %d 5 5 141 1\n", child.pid);
-    pipes_ended(&m, 0, 4711, child.pid, 1 << 8);
+    pipes_ended(
+        &m, 0,
+        &(struct watch_death){
+            .pid = 4711, .start = 1, .parent = child.pid, .top = child.pid, .status = 1 << 8});
     ck_assert_int_eq(child.unread, 4711);
     ck_assert_int_eq(child.piped.pid, 0);
     dprintf(kept[1], "\n");
