@@ -11,8 +11,8 @@ program=${0##*/}
 
 # torch is the newest for which DGL 2.1.0 has wheels; the other versions are those it was tried
 # with.
-test_packages=('pytest==8.*' pytest-xdist==3.8.0 psutil==7.2.2 allpairspy==2.5.1)
-dgl_packages=(torch==2.2.1 dgl==2.1.0 numpy==1.26.4 torchdata==0.7.1 pydantic==2.14.3 PyYAML==6.0.3
+test_packages=('pytest==8.*' pytest-xdist==3.8.0 psutil==7.2.2 allpairspy==2.5.1 PyYAML==6.0.3)
+dgl_packages=(torch==2.2.1 dgl==2.1.0 numpy==1.26.4 torchdata==0.7.1 pydantic==2.14.3
     pandas==3.0.6 setuptools==65.5.0 "${test_packages[@]}")
 
 # The MPIs from PyPI: the names of their folders, builds and tests, and their packages.

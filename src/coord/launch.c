@@ -24,6 +24,7 @@
 #define OPEN_MPI_ONE "mpirun -N 1"
 #define MPICH_ONE    "mpirun -ppn 1"
 #define SRUN_ONE     "srun --ntasks-per-node=1"
+#define FLUX_ONE     "flux run --tasks-per-node=1"
 
 enum { FILES_MIN = 64, SHM_MIN = 1 << 20, HYDRA_MS = 3000, TAKEN_MS = 1000 };
 
@@ -51,16 +52,21 @@ static const char mpich_remedy[] =
     "same machines ('dgl-mpilaunch --print_hostfile mpich' makes it)";
 static const char srun_remedy[] =
     "start one rank on each machine of ip_config: '" SRUN_ONE "' on exactly these machines";
+static const char flux_remedy[] =
+    "start one rank on each machine of ip_config: '" FLUX_ONE "' on exactly these machines";
 static const char nobodys_remedy[] =
     "start it by mpirun or srun, one rank on each machine; without them ip_config can hold this "
     "machine alone";
 
-/* The first that matches counts: Open MPI under Slurm sets its own names and inherits srun's. */
+/* The first that matches counts: Open MPI under Slurm sets its own names and inherits srun's, and
+ * so does Flux that srun has started. */
 static const struct manager managers[] = {
     {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "mpirun", OPEN_MPI_ONE,
      open_mpi_remedy, "PMIX_SERVER_TMPDIR", is_there},
     {"HYDI_CONTROL_FD", "PMI_RANK", "PMI_SIZE", "mpirun", MPICH_ONE, mpich_remedy, "PMI_FD",
      is_open},
+    {"FLUX_TASK_RANK", "FLUX_TASK_RANK", "FLUX_JOB_SIZE", "flux run", FLUX_ONE, flux_remedy, NULL,
+     NULL},
     {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "srun", SRUN_ONE, srun_remedy,
      "SLURM_TASK_PID", is_process},
     {"PMI_RANK", "PMI_RANK", "PMI_SIZE", "mpirun", MPICH_ONE, mpich_remedy, "PMI_FD", is_open},

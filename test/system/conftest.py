@@ -12,6 +12,7 @@ import signal
 
 import pytest
 
+from batch import pods  # noqa: F401 (fixture)
 from cluster import Cluster
 from job import Job
 from mpis import DEBIANS

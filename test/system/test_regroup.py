@@ -98,7 +98,8 @@ def test_no_spare_machine_is_left(mpich):
 def test_the_spare_machine_has_its_part_of_everything(mpich):
     """It is told to stop, fails and is watched as any other."""
     it = recovering(mpich)
-    it.script = ["server: serve", "trainer 1: connect; attempt 0 dump up; attempt 0 forever; exit 7",
+    it.script = ["server: serve",
+                 "trainer 1: connect; attempt 0 dump up; attempt 0 forever; exit 7",
                  "trainer: connect; attempt 0 dump up; forever"]
     it.options["max_restarts"] = 1
     os.kill(up(it).rank_on(1), signal.SIGKILL)

@@ -152,6 +152,7 @@ START_TEST(launchers_are_told_apart)
                         "OMPI_COMM_WORLD_RANK=3", NULL};
     char *mpich[] = {"HYDI_CONTROL_FD=7", "PMI_RANK=1", "PMI_SIZE=2", NULL};
     char *slurm[] = {"SLURM_STEP_NUM_TASKS=4", "SLURM_PROCID=2", NULL};
+    char *flux[] = {"SLURM_STEP_NUM_TASKS=1", "FLUX_TASK_RANK=1", "FLUX_JOB_SIZE=3", NULL};
     char *shell_in_step[] = {"SLURM_STEP_NUM_TASKS=1", "SLURM_PROCID=0", NULL};
     char *odd[] = {"OMPI_COMM_WORLD_SIZE=x", "OMPI_COMM_WORLD_RANK=-1", NULL};
     char *none[] = {"PATH=/bin", NULL};
@@ -161,6 +162,8 @@ START_TEST(launchers_are_told_apart)
     ck_assert(l.use_mpi && l.rank == 3 && l.size == 4 && !strcmp(l.by, "mpirun"));
     ck_assert_str_eq(l.one_each, "mpirun -N 1");
     ck_assert(l.escalates && strstr(l.remedy, "'-N 1'") && !strstr(l.remedy, "ppn"));
+    launch_look(&l, flux);
+    ck_assert(l.use_mpi && l.rank == 1 && l.size == 3 && !strcmp(l.by, "flux run"));
     launch_look(&l, mpich);
     ck_assert(l.use_mpi && l.rank == 1 && l.size == 2 && !strcmp(l.by, "mpirun"));
     ck_assert_str_eq(l.one_each, "mpirun -ppn 1");
