@@ -32,7 +32,8 @@ enum ends ends_after(enum ends now, enum ends reason);
 /* Are the processes stopped? */
 bool ends_stops(enum ends ends);
 
-/* Is it about the job as a whole, so that no other attempt follows? */
+/* Is it about the job as a whole, so that no other attempt follows? (But after the loss of a
+ * machine one may, with a spare one: regroup.) */
 bool ends_job(enum ends ends);
 
 enum leaving {

@@ -1,6 +1,6 @@
 /* peers: the other coordinators, as an interface that a program without MPI can implement too.
- * Implementations: peers_mpi (with its _init and _leave the only user of mpi.h), peers_solo (one
- * machine, no MPI), and test/sim's, a simulated network.
+ * Implementations: peers_mpi (with its _init, _spare and _leave the only user of mpi.h), peers_solo
+ * (one machine, no MPI), and test/sim's, a simulated network.
  *
  * Life: open; the opening collectives, in the same order on all ranks; narrow to one rank a
  * machine; then messages and gates, none of which blocks; leave or abort, which do not return.
@@ -93,7 +93,7 @@ int peers_agree(struct peers *p, int code, struct err *err);
 void peers_stay(struct peers *p);
 
 /* All ranks call it, after peers_agree. Those that stay are numbered again from 0 in the same
- * order; for the others only leave and abort are left. */
+ * order; for the others only spare, woken, called, regroup, leave and abort are left. */
 int peers_narrow(struct peers *p, bool stay, struct err *err);
 
 /* All ranks call it after peers_narrow, where some of those that do not stay are spare: on machines

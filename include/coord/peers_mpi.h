@@ -34,7 +34,7 @@ struct mpi {
     struct incoming *incoming;
     struct requests sends, receives;
     MPI_Request gate;
-    int64_t gate_value[2], gate_result[2];
+    int64_t *gate_value, *gate_result; /* two each; MPI's while a gate is under way */
     char version[MPI_MAX_LIBRARY_VERSION_STRING];
 };
 
@@ -43,6 +43,9 @@ extern const struct peers_ops peers_mpi_ops;
 /* ---- what peers_mpi has for the others ---- */
 
 enum { PEERS_MPI_FIRST_PAUSE_NS = 50000 };
+
+/* There is no gate under way, or one that will never open. Its memory is MPI's from then on. */
+void peers_mpi_forget_gate(struct mpi *m);
 
 /* Always -1, with err: that call has returned rc. */
 int peers_mpi_error(struct err *err, const char *call, int rc);

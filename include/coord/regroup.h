@@ -10,6 +10,15 @@
  * there is none, or the job cannot go on. Borrowed. */
 const struct spare *coord_find_spare(const struct coord *c);
 
+/* The same in words, for the user, on behalf of root_conclude: who takes whose place. The caller's;
+ * NULL likewise. */
+char *coord_describe_spare(const struct coord *c);
+
+/* Rank 0, after a failure, when one machine alone gives no sign of life: takes it for lost where a
+ * spare one could take its place. A machine whose processes are all killed at once makes trainers
+ * elsewhere fail long before --lost_timeout. */
+bool coord_take_silent_for_lost(struct coord *c);
+
 /* Rank 0 tells the others and the spare rank, and begins the next attempt. */
 void coord_regroup(struct coord *c);
 

@@ -22,6 +22,8 @@ void coord_leave_parent(struct coord *c);
 /* That machine is lost: leaves the parent if it is the parent's. */
 void coord_go_round(struct coord *c, int machine);
 
+enum { CALLED_MOST = 32 }; /* ranks that rank 0 calls directly at a time */
+
 /* Rank 0 tells all ranks, when a machine is lost: along the tree, and directly those that may stand
  * behind a gap in it. Any machine may be lost without its being known yet, so that of a small job
  * all are told directly. Each passes it on to its children. */

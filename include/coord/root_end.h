@@ -17,14 +17,12 @@ const struct cause *root_first_cause(struct root *root, const struct cause *know
 void root_say_silent(struct root *root, const struct cause *cause);
 
 /* Chooses the cause, hands the reports to the scribe, and takes no outcome any more. known (may be
- * NULL) is in no outcome, and must live as long as this attempt. instead: the spare machine that
- * could take the place of the lost one, or NULL; borrowed until root_say_end. */
-void root_conclude(struct root *root, const struct cause *known, bool may_restart,
-                   const char *instead);
+ * NULL) is in no outcome, and must live as long as this attempt. instead: that a spare machine
+ * takes the place of the lost one, in words, or NULL; taken over. */
+void root_conclude(struct root *root, const struct cause *known, bool may_restart, char *instead);
 
 /* Queues the closing lines on the console. Returns the job's exit code. *restart: another attempt
- * is to follow; only where root_conclude was told may_restart, or
- * instead. */
+ * is to follow; only where root_conclude was told that one may. */
 int root_say_end(struct root *root, bool *restart);
 
 /* Writes the report again: after a good end the job was told to stop after all. */

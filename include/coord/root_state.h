@@ -54,7 +54,7 @@ struct root {
     bool report_warned;
     struct scribe *scribe;   /* writes the report; borrowed */
     bool last_words_written; /* into the launcher's log, as far as is known */
-    const char *instead;     /* the machine that takes the lost one's place then; NULL: none */
+    char *instead;           /* who takes the lost machine's place then, in words; NULL: none */
     bool complete, restart;  /* as concluded */
     int64_t settle_from;     /* when it was concluded; 0: not yet */
 };

@@ -1,6 +1,6 @@
 /* state: what the coordinator of one machine knows. It belongs to coord and to the files that do
  * parts of its work: tell, relay, alarm, messages, events, remains, foreign, attempt, preempt,
- * closing, departure.
+ * closing, departure, regroup.
  */
 #ifndef COORD_STATE_H
 #define COORD_STATE_H
@@ -63,7 +63,8 @@ struct run {
     int64_t asked;         /* since when it does */
     int64_t complete_time; /* when all outcomes had come; 0 before */
     int64_t taken_by;      /* so long it waits for the reader of its last lines; 0: not yet */
-    bool restart;          /* the last gate is to begin another attempt */
+    bool restart;          /* the last gate, or a regrouping, is to begin another attempt */
+    bool regroups;         /* a regrouping is */
 };
 
 /* Who was told to end the job. */

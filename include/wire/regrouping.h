@@ -7,14 +7,19 @@
 
 #include "base/buf.h"
 
-struct regrouping {
-    int attempt;      /* that begins then */
-    int n;            /* coordinators */
-    int *members;     /* their numbers in the whole world, by rank; owned */
-    int rank;         /* whose place a spare rank takes */
-    int machine;      /* the same, as a line of ip_config */
-    uint32_t address; /* of the spare machine, host byte order */
+/* Where a machine's servers are. */
+struct place {
+    uint32_t address; /* host byte order */
     int port;         /* of its first server */
+};
+
+struct regrouping {
+    int attempt;          /* that begins then */
+    int n;                /* coordinators */
+    int *members;         /* their numbers in the whole world, by rank; owned */
+    int rank;             /* whose place a spare rank takes */
+    int machine;          /* the same, as a line of ip_config */
+    struct place *places; /* by machine; owned */
 };
 
 void message_pack_regrouping(struct buf *out, const struct regrouping *r);

@@ -65,10 +65,17 @@ static void send_alarm(struct coord *c, const struct cause *cause, int except)
     buf_free(&data);
 }
 
+/* A loss may be made good by a spare machine, so that it hides no other order. */
+static bool is_first_order(const struct coord *c, const struct cause *cause)
+{
+    return !c->order || (c->order->how == HOW_LOST && cause->how != HOW_LOST);
+}
+
 void coord_keep_order(struct coord *c, const struct cause *cause)
 {
-    if (c->order)
+    if (!is_first_order(c, cause))
         return;
+    cause_free(c->order);
     c->order = cause_copy(cause);
     c->order_time = clock_ms();
 }
@@ -89,7 +96,7 @@ static bool take_note(struct coord *c, const struct cause *cause)
 {
     enum ends reason = ends_of(cause->how, cause->machine == c->setup->meeting->root_machine);
     bool order = ends_job(reason);
-    bool news = !ends_stops(c->run.ends) || (order && !c->order);
+    bool news = !ends_stops(c->run.ends) || (order && is_first_order(c, cause));
 
     if (cause->how == HOW_LOST && c->run.ends < ENDS_PEER_LOST) {
         note_lost(c, cause);

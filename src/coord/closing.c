@@ -32,7 +32,6 @@ enum {
     ANSWER_MS = 1500,        /* for a sign of life, when the job as a whole ends */
     PATIENCE_MS = 5000,      /* for one after a failure: the machine may be overloaded */
     ASK_EVERY_MS = 500,
-    CALLED_MOST = 32, /* ranks that rank 0 calls directly at a time */
     ASK_ROOT_MS = 5000
 };
 
@@ -207,10 +206,12 @@ static bool rest_is_silent(struct coord *c, int64_t now, bool late)
 static void begin_report(struct coord *c, int64_t now, bool late)
 {
     bool complete = root_complete(c->root, c->run.lost_machine);
-    const struct spare *spare;
+    char *instead;
 
     if (!complete && !rest_is_silent(c, now, late))
         return;
+    if (!complete && coord_take_silent_for_lost(c))
+        complete = root_complete(c->root, c->run.lost_machine);
     if (!c->run.complete_time)
         c->run.complete_time = now;
     if (!late && output_goes_first(c, now))
@@ -222,9 +223,9 @@ static void begin_report(struct coord *c, int64_t now, bool late)
         root_say_silent(c->root, root_first_cause(c->root, coord_known_cause(c)));
     }
     /* not when some rank may not come to the last gate */
-    spare = late ? NULL : coord_find_spare(c);
-    root_conclude(c->root, coord_known_cause(c), !late && !ends_job(c->run.ends),
-                  spare ? spare->seat.host : NULL);
+    instead = late ? NULL : coord_describe_spare(c);
+    c->run.regroups = instead != NULL;
+    root_conclude(c->root, coord_known_cause(c), !late && !ends_job(c->run.ends), instead);
     coord_enter(c, STAGE_WRITING);
 }
 
@@ -344,10 +345,13 @@ static void leave_in_time(struct coord *c, bool late)
 
     if (how == LEAVE_NOT || how == LEAVE_TOGETHER)
         return;
-    if (c->root && c->run.restart && c->run.ends == ENDS_PEER_LOST) {
+    if (c->root && c->run.restart && c->run.regroups && coord_find_spare(c)) {
         coord_regroup(c);
         return;
     }
+    if (how == LEAVE_ALONE && !c->root && c->setup->meeting->announce.spares.n &&
+        c->run.ends == ENDS_ROOT_LOST)
+        how = LEAVE_AT_ONCE; /* an abort that comes late would end those that have gone on */
     if (c->root)
         coord_leave(c, c->run.code, how);
     if (c->run.ends == ENDS_ABANDONED)

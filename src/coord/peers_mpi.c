@@ -359,11 +359,18 @@ static int mpi_receive(struct peers *p, struct peers_message *message)
 
 /* ---- gates ---- */
 
+void peers_mpi_forget_gate(struct mpi *m)
+{
+    m->gate = MPI_REQUEST_NULL;
+    m->gate_value = mem_calloc(2, sizeof(*m->gate_value));
+    m->gate_result = mem_calloc(2, sizeof(*m->gate_result));
+}
+
 static void mpi_gate_enter(struct peers *p, const int64_t value[2])
 {
     struct mpi *m = of(p);
 
-    memcpy(m->gate_value, value, sizeof(m->gate_value));
+    memcpy(m->gate_value, value, 2 * sizeof(*value));
     if (MPI_Iallreduce(m->gate_value, m->gate_result, 2, MPI_INT64_T, MPI_MAX, m->comm, &m->gate))
         m->gate = MPI_REQUEST_NULL;
 }
@@ -376,7 +383,7 @@ static int mpi_gate_passed(struct peers *p, int64_t result[2])
     if (m->gate == MPI_REQUEST_NULL || MPI_Test(&m->gate, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
         return -1;
     if (done)
-        memcpy(result, m->gate_result, sizeof(m->gate_result));
+        memcpy(result, m->gate_result, 2 * sizeof(*result));
     return done;
 }
 

@@ -79,7 +79,7 @@ struct peers *peers_mpi_open(const struct launch *launch, struct err *err)
     m->comm = MPI_COMM_WORLD;
     m->spares = MPI_COMM_NULL;
     m->wake = MPI_REQUEST_NULL;
-    m->gate = MPI_REQUEST_NULL;
+    peers_mpi_forget_gate(m);
     m->by_srun = !strcmp(launch->by, "srun");
     m->outgoing = outgoing_new();
     m->incoming = incoming_new();

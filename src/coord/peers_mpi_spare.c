@@ -11,7 +11,7 @@
 enum {
     WAKE_MS = 1000,
     REGROUP_MS = 30000,
-    TAG_CALL = 1 + LANES, /* in the whole world, where the others have left 0 */
+    TAG_CALL = 1 + LANES, /* those before it are the opening's and the lanes' */
     TAG_REGROUP
 };
 
@@ -124,7 +124,7 @@ static void forget_messages(struct mpi *m)
     m->sends = m->receives = (struct requests){0};
     m->outgoing = outgoing_new();
     m->incoming = incoming_new();
-    m->gate = MPI_REQUEST_NULL;
+    peers_mpi_forget_gate(m);
 }
 
 int peers_mpi_regroup(struct peers *p, const int *members, int n, struct err *err)
@@ -144,7 +144,7 @@ int peers_mpi_regroup(struct peers *p, const int *members, int n, struct err *er
     watchdog_end();
     MPI_Group_free(&group);
     MPI_Group_free(&world);
-    if (rc != MPI_SUCCESS)
+    if (rc != MPI_SUCCESS || comm == MPI_COMM_NULL)
         return peers_mpi_error(err, "MPI_Comm_create_group", rc);
     MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
     m->comm = comm;

@@ -53,9 +53,11 @@ static void keep(struct coord *c, struct cause *cause, int from)
 void coord_preempt(struct coord *c, struct cause *cause, int from)
 {
     int signal = cause->value;
+    bool only_lost = c->run.ends == ENDS_PEER_LOST && c->order && c->order->how == HOW_LOST;
 
     /* it is known, or all trainers have ended well: gates run ahead of that only after a failure */
-    if (ends_job(c->run.ends) || (c->run.gate > STAGE_DRAIN && !ends_stops(c->run.ends))) {
+    if ((ends_job(c->run.ends) && !only_lost) ||
+        (c->run.gate > STAGE_DRAIN && !ends_stops(c->run.ends))) {
         cause_free(cause);
         return;
     }

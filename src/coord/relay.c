@@ -13,7 +13,6 @@
 enum {
     HEADER = 2 * sizeof(uint32_t), /* of UP and DOWN */
     SEEK_PAUSE_MS = 100,           /* many ranks may ask one at the same time */
-    CALLED_MOST = 32,              /* ranks that rank 0 tells directly */
     SENT_MS = 200
 };
 

@@ -250,6 +250,7 @@ void root_close(struct root *root)
     free(root->waiting_came);
     free(root->has_left);
     free(root->command);
+    free(root->instead);
     free(root);
 }
 

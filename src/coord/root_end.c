@@ -245,7 +245,7 @@ static void say_restart(struct root *root, const struct report *report)
     free(log);
     report_sentence(&text, cause);
     if (root->instead)
-        buf_addf(&text, "; %s, which was spare, takes its place", root->instead);
+        buf_addf(&text, "; %s", root->instead);
     log_warning("attempt %d of %d failed: %.*s; starting again in %g s", root->job->attempt + 1,
                 root->job->options.max_restarts + 1, (int)text.len, text.data,
                 (double)restart_delay(root) / 1000);
@@ -278,8 +278,7 @@ static bool say_unkilled(struct root *root, bool restart)
     return n > 0;
 }
 
-void root_conclude(struct root *root, const struct cause *known, bool may_restart,
-                   const char *instead)
+void root_conclude(struct root *root, const struct cause *known, bool may_restart, char *instead)
 {
     const struct cause *cause = root_first_cause(root, known);
     struct report report;
@@ -288,8 +287,9 @@ void root_conclude(struct root *root, const struct cause *known, bool may_restar
     root->cause = cause;
     root->complete = root_complete(root, -1);
     age_warnings(root);
-    root->instead = cause && cause->how == HOW_LOST ? instead : NULL;
-    root->restart = (root->instead || (may_restart && cause && is_worth_a_restart(cause))) &&
+    free(root->instead);
+    root->instead = instead;
+    root->restart = (instead || (may_restart && cause && is_worth_a_restart(cause))) &&
                     root->job->attempt < root->job->options.max_restarts;
     if (say_unkilled(root, root->restart))
         root->restart = false;

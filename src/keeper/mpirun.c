@@ -126,7 +126,7 @@ static bool may_wait_for_somebody(int pidfd, pid_t pid)
 
 void mpirun_see_off(int pidfd, pid_t pid, int daemons, int64_t wait_ms)
 {
-    int64_t end = clock_ms() + wait_ms, waits_for_nobody = clock_ms();
+    int64_t end = clock_ms() + wait_ms, alone_since = clock_ms();
     struct pollfd entry = {.fd = pidfd, .events = POLLIN};
     bool sure = false;
 
@@ -135,12 +135,12 @@ void mpirun_see_off(int pidfd, pid_t pid, int daemons, int64_t wait_ms)
         int64_t now = clock_ms();
 
         if (may_wait_for_somebody(pidfd, pid))
-            waits_for_nobody = now;
+            alone_since = now;
         if (sure && !was_sure)
             end = now + wait_ms;
         if (goes && now < end)
             continue;
-        if (sure || now - waits_for_nobody >= wait_ms / 4)
+        if (sure || now - alone_since >= wait_ms / 4)
             kernel_pidfd_send_signal(pidfd, SIGKILL);
         return;
     }

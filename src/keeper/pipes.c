@@ -106,7 +106,8 @@ static void went_on(struct machine *m, int i)
  * part where a Python of this trainer has run. */
 static bool is_of_pythons_script(const struct machine *m, int i, const struct watch_death *death)
 {
-    return !program_is_behind_shells(death->parent, m->children[i].pid) &&
+    return death->parent != m->children[i].pid &&
+           !program_is_behind_shells(death->parent, m->children[i].pid) &&
            hooked_another_ran(m, i, death->pid);
 }
 

@@ -181,8 +181,9 @@ static void write_waiting(void)
 static void write_regrouping(void)
 {
     int members[] = {0, 3, 2};
+    struct place places[] = {{0x0a000001, 30050}, {0x0a000004, 30050}, {0x0a000003, 30050}};
     struct regrouping r = {
-        .attempt = 1, .n = 3, .members = members, .rank = 1, .machine = 1, .port = 30050};
+        .attempt = 1, .n = 3, .members = members, .places = places, .rank = 1, .machine = 1};
     struct buf payload = {0};
 
     message_pack_regrouping(&payload, &r);

@@ -287,7 +287,8 @@ def judge(cell, job, result, measured):
     codes = cell.codes if cell.codes == ANY_FAILURE else cell.codes[job.mpi]
     measured.code = result.code
     # Open MPI's mpirun may hang behind a cut (doc/failures.md); rank 0's scribe then ends it
-    hung = cell.is_cut_off and job.mpi == "openmpi" and result.code == -signal.SIGKILL
+    hung = (cell.is_cut_off and job.mpi == "openmpi" and result.code == -signal.SIGKILL
+            and ("ORTE_ERROR_LOG" in result.err or load() > 2))
     right = hung or (result.code != 0 if codes == ANY_FAILURE else result.code in codes)
     if not right:
         measured.wrong.append(f"exit code {result.code}")

@@ -71,6 +71,14 @@ def hosts(result):
 
 # ---- PBS ----
 
+def test_pbs_directives():
+    """PBS reads none behind the first command."""
+    lines = [line for line in TEMPLATE.read_text().splitlines() if line.strip()]
+    commands = [k for k, line in enumerate(lines) if not line.startswith("#")]
+    assert [k for k, line in enumerate(lines) if line.startswith("#PBS")] == [1, 2, 3, 4]
+    assert commands[0] > 4
+
+
 @pytest.mark.parametrize("processes_each", [1, 2])
 def test_pbs(qsub, processes_each):
     it = qsub(*GOOD)
@@ -100,7 +108,7 @@ def test_pbs_qdel(qsub):
 
 
 def test_pbs_end_of_the_time(qsub):
-    """The template has timeout send USR1, and is submitted again."""
+    """The template sends USR1, and is submitted again."""
     it = up(qsub(*SAVES))
     timeout, = [pid for pid in it.of_the_script()
                 if read_bytes(f"/proc/{pid}/comm") == b"timeout\n"]

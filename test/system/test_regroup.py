@@ -1,12 +1,14 @@
 """--spare with --max_restarts: after the loss of a machine the job goes on with a spare one in its
 place, where the MPI and who has started it allow that."""
 
+import json
 import os
 import signal
 
 import pytest
 
-from job import write_partition
+from job import Job, write_partition
+from patience import wait_until
 from slurm import PLAIN
 
 SCRIPT = ("server: serve", "trainer: dump seen; connect; attempt 0 dump up; "
@@ -35,6 +37,10 @@ def up(it, parts=PARTS):
     return it.start().wait_for(*(f"up.trainer-{k}" for k in range(parts)))
 
 
+def pid_of(it, trainer):
+    return json.loads((it.workspace / f"up.trainer-{trainer}").read_text())["pid"]
+
+
 def hosts(attempt):
     return [machine["host"] for machine in attempt["machines"]]
 
@@ -46,7 +52,8 @@ def goes_on(result, *, lost, spare, places, code=0):
     first, second = result.report["attempts"]
     assert (first["cause"]["how"], first["cause"]["host"]) == ("lost", lost), first["cause"]
     assert second["cause"] is None and hosts(second) == places, second
-    assert f"; {spare}, which was spare, takes its place; starting again in" in result.err
+    assert (f"; {spare}, which was spare, takes the place of {lost}; starting again in"
+            in result.err), result.said
     for k, place in enumerate(places):
         assert (result.run_dir / f"logs/{place}.trainer-{k}.1.log").exists()
     addresses = [machine["ip"] for machine in second["machines"]]
@@ -83,6 +90,58 @@ def test_one_after_the_other(mpich):
     assert result.code == 0, result.said
     assert [hosts(attempt)[-1:] for attempt in result.report["attempts"]] == [
         ["vm1"], ["vm2"], ["vm3"]], result.said
+
+
+@pytest.fixture
+def of_five(clusters, build, tmp_path):
+    it = Job(clusters(5), build("mpich"), "mpich", tmp_path / "w", 5)
+    yield lambda machines: it
+    it.abandon()
+
+
+def test_two_places(of_five):
+    """The second spare machine hears of the first one's place, too."""
+    it = recovering(of_five, connect_timeout=60)
+    it.script = ["server: serve", "trainer: connect; attempt 0 dump up; attempt 1 dump again; "
+                 "attempt 2 sleep 1; attempt 2 exit 0; forever"]
+    os.kill(up(it).rank_on(1), signal.SIGKILL)
+    it.wait_for(*(f"again.trainer-{k}" for k in range(PARTS)))
+    os.kill(it.rank_on(2), signal.SIGKILL)
+    result = it.finish()
+    assert result.code == 0, result.said
+    assert hosts(result.report["attempts"][-1]) == ["vm0", "vm3", "vm4"], result.said
+    assert "which is no machine of this job" not in result.err, result.said
+
+
+def test_all_of_a_machine_is_killed(mpich):
+    """The trainers elsewhere fail by it, long before --lost_timeout."""
+    it = up(recovering(mpich, lost_timeout=60))
+    there = [pid for pid in it.own_processes() if it.cluster.machine_of(pid) == 1]
+    trainer = pid_of(it, 2)
+    for pid in there:
+        os.kill(pid, signal.SIGKILL)
+    os.kill(trainer, signal.SIGKILL)
+    result = it.finish()
+    assert result.code == 0, result.said
+    first, second = result.report["attempts"]
+    assert first["cause"]["id"] == 2, first["cause"]
+    assert hosts(second) == ["vm0", "vm3", "vm2"], result.said
+    assert "vm1 gives no sign of life, and is taken for lost" in result.err, result.said
+
+
+def test_a_stop_during_the_stop(mpich):
+    """The loss does not hide it."""
+    it = recovering(mpich, kill_grace=60)
+    it.script = ["server: serve", "trainer 0: ignore TERM; connect; dump up; wait go; exit 0",
+                 "trainer: connect; dump up; forever"]
+    rank, root = up(it).rank_on(1), it.rank_on(0)
+    os.kill(rank, signal.SIGKILL)
+    stopped = pid_of(it, 2)
+    wait_until(lambda: not os.path.exists(f"/proc/{stopped}"), "trainer 2 is stopped")
+    os.kill(root, signal.SIGTERM)
+    (it.workspace / "go").touch()
+    result = it.finish()
+    assert len(result.report["attempts"]) == 1, result.said
 
 
 def test_no_spare_machine_is_left(mpich):

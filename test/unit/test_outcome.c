@@ -165,9 +165,8 @@ static bool regrouping_is_accepted(const struct regrouping *r)
         ck_assert_int_eq(got.attempt, r->attempt);
         ck_assert_int_eq(got.rank, r->rank);
         ck_assert_int_eq(got.machine, r->machine);
-        ck_assert_uint_eq(got.address, r->address);
-        ck_assert_int_eq(got.port, r->port);
         ck_assert_int_eq(got.n, r->n);
+        ck_assert_mem_eq(got.places, r->places, sizeof(struct place) * (size_t)r->n);
         ck_assert_mem_eq(got.members, r->members, sizeof(int) * (size_t)r->n);
     }
     regrouping_clear(&got);
@@ -180,10 +179,10 @@ static bool regrouping_is_accepted(const struct regrouping *r)
 START_TEST(a_regrouping_comes_back_within_bounds)
 {
     int members[] = {0, 7, 2};
+    struct place places[] = {{1, 1}, {0xffffffff, 65535}, {3, 30050}};
     struct regrouping r = {
-        .attempt = 1, .n = 3, .members = members, .rank = 1, .machine = 2, .port = 30050};
+        .attempt = 1, .n = 3, .members = members, .places = places, .rank = 1, .machine = 2};
 
-    r.address = 0xffffffff;
     ck_assert(regrouping_is_accepted(&r));
     r.rank = 3;
     ck_assert(!regrouping_is_accepted(&r));
@@ -191,11 +190,11 @@ START_TEST(a_regrouping_comes_back_within_bounds)
     r.machine = 3;
     ck_assert(!regrouping_is_accepted(&r));
     r.machine = 2;
-    r.port = 0;
+    places[2].port = 0;
     ck_assert(!regrouping_is_accepted(&r));
-    r.port = 65536;
+    places[2].port = 65536;
     ck_assert(!regrouping_is_accepted(&r));
-    r.port = 1;
+    places[2].port = 1;
     members[1] = -1;
     ck_assert(!regrouping_is_accepted(&r));
 }
