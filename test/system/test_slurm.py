@@ -331,6 +331,33 @@ def test_two_jobs_on_the_same_nodes(submit):
     assert first.finish().code == 143
 
 
+SIDE_BY_SIDE = {
+    "tasks of an array": ("{srun}", ["--array=0-1", "--oversubscribe", "--open-mode=append"]),
+    "steps of one job": ("{srun} & {srun}; code=$?; wait; exit $code", []),
+}
+
+
+@pytest.mark.parametrize("how", SIDE_BY_SIDE)
+def test_side_by_side(submit, how):
+    """They use the same nodes and workspace at the same time, and find ports of their own."""
+    batch, options = SIDE_BY_SIDE[how]
+    it = submit(PLAIN, "server: serve", "trainer: connect; wait go", batch=batch,
+                ip_config="auto")
+    it.batch_options, it.srun_options = options, ["--overlap"]
+    it.allocation = lambda: ["-N4", "--ntasks-per-node=1", "--cpus-per-task=1"]
+    it.start()
+    wait_until(lambda: sum(it.program_of(pid) == "fake" for pid in it.own_processes()) == 16,
+               "both run", it.said)
+    (it.workspace / "go").touch()
+    result = it.finish()
+    assert result.code == 0, result.said
+    runs = [run for run in (it.workspace / "dgl-mpilaunch-runs").iterdir() if not run.is_symlink()]
+    reports = [json.loads((run / "report.json").read_text()) for run in runs]
+    assert [(each["exit_code"], each["complete"]) for each in reports] == [(0, True)] * 2
+    first, second = ((run / "ip_config.txt").read_text() for run in runs)
+    assert first != second, "they have met on one port"
+
+
 @pytest.mark.parametrize("number", ["TERM", "KILL"])
 def test_an_ordinary_user_with_shared_memory_of_his_own(submit, as_user, number):
     """Slurm KILLs rank, keeper and children at once, where it tracks processes by cgroups. What an
