@@ -325,9 +325,16 @@ class Job:
                 wait_until(lambda: self.process.poll() is not None, "mpirun returns")
             wait_until(lambda: not self.own_processes(), "all has ended on both sides of the cut",
                        lambda: "\n".join(map(describe, self.own_processes())))
+        return self.wait_for_daemons().finish()
+
+    def wait_for_daemons(self):
+        """Call when a cut is over: MPI's own daemons behind it had nobody to talk to, and hear that
+        mpirun has gone when TCP next sends something again, which takes longer after a longer
+        cut."""
         wait_until(lambda: not set(marked(self.marker)) - {self.process.pid},
-                   "MPI's own daemons, which had nobody to talk to, have gone")
-        return self.finish()
+                   "MPI's own daemons have gone",
+                   lambda: "\n".join(map(describe, marked(self.marker))))
+        return self
 
     def result(self, out, err, seconds):
         runs = self.workspace / "dgl-mpilaunch-runs"
