@@ -15,7 +15,7 @@ import pytest
 from batch import pods  # noqa: F401 (fixture)
 from cluster import Cluster
 from job import Job
-from mpis import DEBIANS
+from mpis import DEBIANS, PYPIS
 from odd import as_user, networks  # noqa: F401 (fixtures)
 from slurm import slurms, submit  # noqa: F401 (fixtures)
 from realdgl import checkpoint, dgl_environment, partitioned  # noqa: F401 (fixtures)
@@ -58,7 +58,9 @@ def is_dgl(item):
 
 def is_for_quick(item):
     """--quick installs neither DGL nor PyPI's MPIs."""
-    return not is_dgl(item) and item.path.name != "test_mpis.py"
+    call = getattr(item, "callspec", None)
+    return not is_dgl(item) and item.path.name != "test_mpis.py" and not (
+        call and call.params.get("mpi") in PYPIS)
 
 
 def facts_of(item):
