@@ -212,10 +212,10 @@ static _Noreturn void idle_until_over(struct coord_setup *setup)
     signals_hold();
     signals_watch(setup->meeting->announce.preempt_signal);
     while (!peers_woken(setup->peers, &code, &parting)) {
-        join_if_called(setup);
         struct pollfd entries[] = {{.fd = signals_fd(), .events = POLLIN},
                                    {.fd = setup->parent.fd, .events = POLLIN}};
 
+        join_if_called(setup);
         poll(entries, 2, LOOK_MS);
         while (signals_take())
             ;

@@ -21,8 +21,7 @@ struct coord_setup {
 };
 
 /* Runs this machine's part of the job to its end and leaves by peers_leave or peers_abort. Children
- * are started only through the keeper; no MPI call blocks
- * while one lives. */
+ * are started only through the keeper; no MPI call blocks while one lives. */
 _Noreturn void coord_run(const struct coord_setup *setup);
 
 #endif

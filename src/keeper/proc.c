@@ -90,20 +90,6 @@ static char thread_state(pid_t pid, const char *thread)
     return close[2];
 }
 
-bool proc_has_child_since(pid_t pid, unsigned long long since)
-{
-    char path[64], pids[4096], *at = pids;
-    struct proc child;
-    long number;
-
-    snprintf(path, sizeof(path), "task/%d/children", (int)pid);
-    procfs_read(pid, path, pids, sizeof(pids));
-    while ((number = strtol(at, &at, 10)) > 0)
-        if (proc_read((pid_t)number, &child) == 0 && child.start > since)
-            return true;
-    return false;
-}
-
 char proc_state(pid_t pid)
 {
     char path[32], found = '?', state;
@@ -138,6 +124,20 @@ unsigned long long proc_switches(pid_t pid)
         sum += found ? strtoull(found + strlen(names[i]), NULL, 10) : 0;
     }
     return sum;
+}
+
+bool proc_has_child_since(pid_t pid, unsigned long long since)
+{
+    char path[64], pids[4096], *at = pids;
+    struct proc child;
+    long number;
+
+    snprintf(path, sizeof(path), "task/%d/children", (int)pid);
+    procfs_read(pid, path, pids, sizeof(pids));
+    while ((number = strtol(at, &at, 10)) > 0)
+        if (proc_read((pid_t)number, &child) == 0 && child.start > since)
+            return true;
+    return false;
 }
 
 static void procs_add(struct procs *procs, const struct proc *proc)

@@ -14,7 +14,7 @@ import pytest
 
 from batch import pods  # noqa: F401 (fixture)
 from cluster import Cluster
-from job import Job
+from job import Job, abandoning
 from mpis import DEBIANS, PYPIS
 from odd import as_user, networks  # noqa: F401 (fixtures)
 from slurm import slurms, submit  # noqa: F401 (fixtures)
@@ -216,8 +216,6 @@ def cluster(clusters):
 def make(cluster, tmp_path):
     """Makes jobs of up to 4 machines: make('mpich', 'trainer 2: exit 3', machines=4). With None in
     the place of the MPI the job has one machine and no mpirun."""
-    made = []
-
     def get(mpi, *script, machines=4, **options):
         new = Job(cluster, build_of(mpi or "openmpi"), mpi, tmp_path / f"w{len(made)}", machines)
         new.script = list(script)
@@ -225,9 +223,8 @@ def make(cluster, tmp_path):
         made.append(new)
         return new
 
-    yield get
-    for each in made:
-        each.abandon()
+    with abandoning() as made:
+        yield get
 
 
 @pytest.fixture

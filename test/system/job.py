@@ -96,6 +96,20 @@ def plain_environment():
             if not name.startswith("DGL_MPILAUNCH_")}
 
 
+def up(it):
+    """Starts the job and waits until each of its trainers has written 'up'."""
+    return it.start().wait_for(*(f"up.trainer-{k}" for k in range(it.machines)))
+
+
+@contextlib.contextmanager
+def abandoning():
+    """A list for jobs, which are abandoned in the end."""
+    made = []
+    yield made
+    for it in made:
+        it.abandon()
+
+
 class Job:
     """A job that has not been started. mpi: a name of mpis.MPIS, or None, which means on machine 0
     alone and without mpirun. Attributes may be changed until start()."""

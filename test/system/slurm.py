@@ -17,7 +17,7 @@ import tempfile
 import pytest
 
 from cluster import Cluster, read_bytes
-from job import Job
+from job import Job, abandoning
 from mpis import MPICH, MPIS, OPEN_MPI
 from patience import wait_until
 
@@ -322,8 +322,6 @@ def slurms(tmp_path_factory):
 @pytest.fixture
 def submit(slurms, mpi, build, tmp_path):
     """submit(kind, 'trainer 2: exit 3', batch='{srun}'): a job that has not been started."""
-    made = []
-
     def get(kind, *script, batch=None, machines=4, **options):
         new = SlurmJob(slurms(kind), build(mpi), mpi, tmp_path / f"w{len(made)}", machines)
         new.script, new.batch = list(script), batch
@@ -331,6 +329,5 @@ def submit(slurms, mpi, build, tmp_path):
         made.append(new)
         return new
 
-    yield get
-    for each in made:
-        each.abandon()
+    with abandoning() as made:
+        yield get

@@ -10,6 +10,7 @@ import pytest
 
 from batch import MpiJob, PbsJob, manifest
 from cluster import SOURCE, read_bytes
+from job import abandoning, up
 from mpis import MPIS, OPEN_MPI
 from patience import wait_until
 
@@ -22,8 +23,6 @@ SAVES = "server: serve", "trainer: catch USR1; connect; dump up; await USR1; exi
 @pytest.fixture
 def qsub(make, cluster, build, mpi, tmp_path):
     """qsub('trainer 2: exit 3'): a job of the template, which has not been started."""
-    made = []
-
     def get(*script, **options):
         it = PbsJob(cluster, build(mpi), mpi, tmp_path / f"w{len(made)}")
         it.script = list(script)
@@ -35,15 +34,12 @@ def qsub(make, cluster, build, mpi, tmp_path):
         assert n == 1
         return it
 
-    yield get
-    for it in made:
-        it.abandon()
+    with abandoning() as made:
+        yield get
 
 
 @pytest.fixture
 def mpijob(pods, build, mpi, tmp_path):
-    made = []
-
     def get(*script, **options):
         it = MpiJob(pods, build(mpi), mpi, tmp_path / f"w{len(made)}", manifest())
         it.script = list(script)
@@ -51,13 +47,8 @@ def mpijob(pods, build, mpi, tmp_path):
         made.append(it)
         return it
 
-    yield get
-    for it in made:
-        it.abandon()
-
-
-def up(it):
-    return it.start().wait_for(*(f"up.trainer-{k}" for k in range(it.machines)))
+    with abandoning() as made:
+        yield get
 
 
 def told_to_stop(it):

@@ -12,6 +12,7 @@ import pytest
 
 from cluster import parent_of, read_bytes
 from conftest import build_of
+from job import up
 from leftovers import signal_each
 from mpis import MPIS, PYPIS, starter_of
 from odd import SEE, docker, well
@@ -19,10 +20,6 @@ from odd import SEE, docker, well
 SERVE = "server: serve"
 WAITS = (SERVE, "trainer: connect; dump up; forever")
 SAVES = (SERVE, "trainer: catch USR1; connect; dump up; await USR1; exit 0")
-
-
-def up(job):
-    return job.start().wait_for(*(f"up.trainer-{k}" for k in range(job.machines)))
 
 
 def kill(find):

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from job import up
 from odd import behind, well
 
 OLD = [sys.executable, "-IBS", str(pathlib.Path(__file__).with_name("oldkernel.py"))]
@@ -16,10 +17,6 @@ SCRIPT = ("server: serve", "trainer: dump up; connect; wait go")
 
 def old(it):
     return behind(it, *OLD)
-
-
-def up(it):
-    return it.start().wait_for(*(f"up.trainer-{k}" for k in range(it.machines)))
 
 
 @pytest.mark.parametrize("mpi", ["openmpi", "mpich", None])

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from job import up
 from leftovers import signal_each
 
 
@@ -13,10 +14,6 @@ def saves(machines, number="USR1"):
             *(f"trainer {k}: catch {number}; fork worker; connect; dump up; await {number}; "
               f"touch saved{k}"
               for k in range(machines))]
-
-
-def up(it):
-    return it.start().wait_for(*(f"up.trainer-{k}" for k in range(it.machines)))
 
 
 def check(result, host=None):

@@ -11,16 +11,12 @@ import time
 import pytest
 
 from cluster import read_bytes
+from job import up
 from leftovers import signal_each
 
 SCRIPT = ("server: serve", "trainer: connect; dump up; forever")
 STUBBORN = ("server: fork session stubborn; serve",
             "trainer: fork daemon stubborn; ignore TERM; connect; dump up; forever")
-
-
-def up(job):
-    """Starts the job and waits until all its trainers run."""
-    return job.start().wait_for(*(f"up.trainer-{k}" for k in range(job.machines)))
 
 
 def parent_of(pid):

@@ -12,6 +12,7 @@ import pytest
 
 import slurm
 from cluster import SOURCE, is_gone
+from job import up
 from mpis import MPIS, PYPIS
 from odd import complaints
 from patience import wait_until
@@ -24,10 +25,6 @@ GOOD = ("server: serve", "trainer: connect")
 SAVES = ("server: serve",
          *(f"trainer {k}: catch USR1; connect; dump up; await USR1; touch saved{k}"
            for k in range(4)))
-def up(it):
-    return it.start().wait_for(*(f"up.trainer-{k}" for k in range(it.machines)))
-
-
 def all_saved(it):
     return all((it.workspace / f"saved{k}").exists() for k in range(it.machines))
 
