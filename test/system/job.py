@@ -201,12 +201,17 @@ class Job:
     def wait_for(self, *names):
         """Waits until these files are in the workspace (the fake's 'touch' and 'dump' make
         them)."""
+        return self.wait_while_running(
+            lambda: all((self.workspace / name).exists() for name in names), f"{names} appear")
+
+    def wait_while_running(self, condition, what):
+        """Waits until the condition holds. Fails with all that the job has said if it ends
+        first."""
         deadline = Deadline()
-        missing = list(names)
-        while missing:
-            missing = [name for name in missing if not (self.workspace / name).exists()]
-            if missing and (self.process.poll() is not None or deadline.passed()):
-                self.fail(f"{missing} did not appear")
+        while not condition():
+            ended = self.process.poll() is not None
+            if (ended and not condition()) or deadline.passed():
+                self.fail(f"{'it ended' if ended else deadline} before this: {what}")
             time.sleep(0.02)
         return self
 

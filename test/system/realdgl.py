@@ -16,7 +16,6 @@ import pytest
 
 import patience
 from mpis import DEBIANS as MPIS
-from patience import wait_until
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
@@ -113,8 +112,7 @@ def trainer_log(it):
 
 
 def wait_for_epoch(it, number):
-    wait_until(lambda: it.process.poll() is not None or f"epoch {number} " in trainer_log(it),
-               f"epoch {number}", lambda: trainer_log(it))
+    it.wait_while_running(lambda: f"epoch {number} " in trainer_log(it), f"epoch {number}")
 
 
 def pre_empt(it):

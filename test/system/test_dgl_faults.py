@@ -15,7 +15,7 @@ import pytest
 from cluster import read_bytes
 from leftovers import marked
 from patience import wait_for_end, wait_until
-from realdgl import BOTH, MPIS, in_turn
+from realdgl import BOTH, MPIS, in_turn, wait_for_epoch
 
 # Trains as examples/ do, but without common.run: rank 1 fails after an epoch.
 FAILING = """
@@ -60,9 +60,7 @@ def logs_of(it, name):
 def start(it):
     """Starts the job and waits until the first epoch is trained."""
     it.start()
-    wait_until(lambda: it.process.poll() is not None or any(
-        "epoch 1 " in path.read_text() for path in logs_of(it, "vm0.trainer-0.log")),
-        "an epoch is trained")
+    wait_for_epoch(it, 1)
 
 
 def block_of(result):
