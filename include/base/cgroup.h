@@ -25,4 +25,15 @@ int64_t cgroup_lowest(const struct cgroup *cgroup,
  * "" where it cannot be read. The caller frees. */
 char *cgroup_text(const char *root, const char *path, const char *name);
 
+/* The number behind NAME, at the start of a line of such a text, and a blank, tab or colon; -1:
+ * there is none. */
+int64_t cgroup_field(const char *root, const char *path, const char *file, const char *name);
+
+/* The limit in bytes that this folder of the controller "memory" sets; 0: none. For cgroup_lowest.
+ */
+int64_t cgroup_memory_limit(const struct cgroup *cgroup, const char *folder);
+
+/* The number that a file of such a folder begins with; 0 where it is none, as "max". */
+int64_t cgroup_number(const struct cgroup *cgroup, const char *folder, const char *file);
+
 #endif

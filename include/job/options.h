@@ -41,6 +41,7 @@ struct options {
                            set even when the parse fails */
     long start_timeout_ms;
     long connect_timeout_ms;
+    long sample_interval_ms;
     long exit_timeout_ms;
     long kill_grace_ms;
     long lost_timeout_ms;

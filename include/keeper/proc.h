@@ -14,7 +14,8 @@ struct proc {
     char name[16]; /* as the kernel cuts it */
     char state;    /* of its first thread: R, S, D, Z, ... */
     int threads;
-    unsigned long long cpu; /* clock ticks of all its threads */
+    unsigned long long cpu;    /* clock ticks of all its threads */
+    unsigned long long waited; /* of the processes below it that have been waited for */
     long resident;          /* pages */
     bool dying; /* a signal ends it: it dumps core, or is on its way from there to a zombie */
     bool zombie;

@@ -18,6 +18,7 @@
 #include "keeper/listen.h"
 #include "keeper/oom.h"
 #include "keeper/output.h"
+#include "keeper/sample.h"
 #include "keeper/shm.h"
 #include "keeper/spawn.h"
 #include "keeper/stage.h"
@@ -62,6 +63,8 @@ struct child {
     bool unhooked;              /* its Python has not loaded the hook; the user was told */
     int64_t waits_at_exit; /* since when an unhooked one seems to wait in DGL's barrier; 0: not */
     struct rusage usage;
+    struct usage used, peak;           /* of its tree: at the last sample, and the most so far */
+    unsigned long long cpu, cpu_spent; /* as in struct sample_tree, at the last sample */
 };
 
 /* The likeliest first cause among the bad ends of one moment. */
@@ -122,6 +125,15 @@ struct hooked {
     size_t n;
 };
 
+/* What the machine's processes use (usage.c). */
+struct sampling {
+    struct sampler *sampler;   /* NULL: no samples are taken */
+    int64_t taken;             /* when the last was */
+    int64_t memory_kb, shm_kb; /* as in the outcome */
+    struct curve curve;
+    bool told_memory, told_shm; /* the user was told that it is nearly full */
+};
+
 /* What machine.c does at a given time; the times stand in machine.timers, clock_ms or
  * CLOCK_NEVER. */
 enum timer {
@@ -133,6 +145,7 @@ enum timer {
     TIMER_SAMPLERS, /* samplers and trainers have not left together */
     TIMER_STAGE,    /* exit_timeout, kill_grace, a second of KILL, a look at what is removed */
     TIMER_FLUSH,    /* OVER: no longer waits for credit */
+    TIMER_SAMPLE,   /* of what the processes use */
     TIMER_SILENCE,  /* a trainer will have printed nothing for long */
     TIMER_COUNT
 };
@@ -175,6 +188,7 @@ struct machine {
     struct warnings warnings; /* age_ms: minus the moment, until the outcome is packed */
     struct suspect suspect;   /* becomes the cause at TIMER_JUDGE, unless one weighs more by then */
     struct connected connected;
+    struct sampling sampling;
     int left_first;        /* the child that was the first server to leave with 0; -1: none */
     int sampler_left;      /* the same of samplers that we have started */
     struct deaths *deaths; /* deaths.c's own; NULL before it is needed */

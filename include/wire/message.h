@@ -15,7 +15,7 @@
 /* Raise it with each change of what travels between machines: announcement, seats, slices, causes,
  * outcomes, and the messages below. Ranks of different versions refuse each other; hello needs
  * the number as text. */
-#define MESSAGE_VERSION 5
+#define MESSAGE_VERSION 6
 
 enum message_type {
     /* coordinator -> keeper */

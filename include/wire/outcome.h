@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/strv.h"
+#include "wire/curve.h"
 #include "job/role.h"
 
 enum how {
@@ -47,6 +48,13 @@ struct cause {
     struct strv last_lines; /* that the process printed, CAUSE_LINES at most */
 };
 
+/* What a process and all below it use. */
+struct usage {
+    int64_t rss_kb;     /* resident memory; a page that several share counts once a process */
+    int64_t private_kb; /* of it, what is no file's and not shared */
+    int threads, files, processes; /* files: open descriptors */
+};
+
 /* Milliseconds since the keeper began to start servers; -1: never. */
 struct process_outcome {
     enum role role;
@@ -57,6 +65,7 @@ struct process_outcome {
     int signal;    /* 0: none */
     int stopped;   /* 1: the keeper had signalled it, so that it is no cause */
     int64_t max_rss_kb, user_ms, sys_ms;
+    struct usage peak; /* each member's largest of all samples; 0: none was taken */
     char *log; /* path or NULL */
 };
 
@@ -84,6 +93,8 @@ struct outcome {
     int cpus;
     struct process_outcome *processes;
     int n_processes;
+    int64_t memory_kb, shm_kb; /* sizes of its memory and of /dev/shm; 0: not known */
+    struct curve curve;        /* what was in use of them */
     struct strv unkilled;     /* "trainer 3 (pid 4711, state D)": even KILL has not ended it */
     struct warnings warnings; /* trouble in DRAIN, log file not writable, ... */
     struct cause *cause;      /* NULL: none here */

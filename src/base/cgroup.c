@@ -11,6 +11,7 @@
 #include "base/mem.h"
 
 enum { PIECE = 8192, FILE_MOST = 1 << 20 };
+#define NO_LIMIT ((int64_t)1 << 60) /* version 1 says "none" by a number near 2^63 */
 
 char *cgroup_text(const char *root, const char *path, const char *name)
 {
@@ -142,4 +143,43 @@ int64_t cgroup_lowest(const struct cgroup *cgroup,
     }
     free(folder);
     return lowest;
+}
+
+static int64_t number_behind(const char *text, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *line = text; line && *line != '\0';) {
+        if (strncmp(line, name, len) == 0 && strchr(" \t:", line[len]))
+            return strtoll(line + len + strspn(line + len, ": \t"), NULL, 10);
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    return -1;
+}
+
+int64_t cgroup_field(const char *root, const char *path, const char *file, const char *name)
+{
+    char *text = cgroup_text(root, path, file);
+    int64_t value = number_behind(text, name);
+
+    free(text);
+    return value;
+}
+
+int64_t cgroup_number(const struct cgroup *cgroup, const char *folder, const char *file)
+{
+    char *text = cgroup_text(cgroup->root, folder, file);
+    int64_t value = strtoll(text, NULL, 10);
+
+    free(text);
+    return value;
+}
+
+int64_t cgroup_memory_limit(const struct cgroup *cgroup, const char *folder)
+{
+    int64_t limit =
+        cgroup_number(cgroup, folder, cgroup->version_1 ? "/memory.limit_in_bytes" : "/memory.max");
+
+    return limit >= NO_LIMIT ? 0 : limit;
 }

@@ -173,6 +173,12 @@ const struct option_spec options_table[] = {
      .help = "A log file that would become longer than this, such as 500M, is renamed to "
              "NAME.log.1, over an older one, and begun anew. So the last lines of each process "
              "are kept, in twice as much at most."},
+    {"sample_interval", OPTION_SECONDS, GROUP_OUTPUT, AT(sample_interval_ms), .fallback = "2",
+     .metavar = "SECONDS", .max = YEAR,
+     .help = "How often the launcher looks at what the processes use: CPU, memory, threads, open "
+             "files; and at the machine's memory and /dev/shm, of which it warns when they are 90 "
+             "% full. Peaks and curves are in the report. 0: never. A look never takes more than "
+             "0.5 % of a core."},
     {"quiet", OPTION_FLAG, GROUP_OUTPUT, AT(quiet),
      .help = "The launcher itself prints errors only."},
     {"verbose", OPTION_FLAG, GROUP_OUTPUT, AT(verbose),

@@ -102,6 +102,7 @@ static void fill_process(const struct machine *m, const struct child *child,
         .max_rss_kb = child->usage.ru_maxrss,
         .user_ms = milliseconds(&child->usage.ru_utime),
         .sys_ms = milliseconds(&child->usage.ru_stime),
+        .peak = child->peak,
         .log = m->output ? (char *)output_log(m->output, child->stream) : NULL,
     };
 }
@@ -116,6 +117,9 @@ void link_send_outcome(struct machine *m)
                               .port = slice ? slice->port : 0,
                               .cpus = slice ? slice->cpus : 0,
                               .n_processes = m->n,
+                              .memory_kb = m->sampling.memory_kb,
+                              .shm_kb = m->sampling.shm_kb,
+                              .curve = m->sampling.curve,
                               .unkilled = m->unkilled,
                               .warnings = m->warnings,
                               .cause = m->cause};

@@ -22,6 +22,7 @@
 #include "keeper/rank.h"
 #include "keeper/starting.h"
 #include "keeper/stopping.h"
+#include "keeper/usage.h"
 #include "keeper/will.h"
 #include "report/signal.h"
 
@@ -32,6 +33,7 @@ static void enter_servers(struct machine *m)
     m->began = clock_ms();
     if (starting_prepare(m) != 0 || starting_all(m, true) != 0)
         return;
+    usage_begin(m);
     if (m->slice->start_timeout_ms > 0)
         m->timers[TIMER_START] = m->began + m->slice->start_timeout_ms;
     if (m->n_servers == 0)
@@ -276,6 +278,7 @@ static void (*const due[TIMER_COUNT])(struct machine *m) = {
     [TIMER_CLIENTS] = connected_look,       [TIMER_JUDGE] = judge_due,
     [TIMER_LEFT] = leaving_servers_overdue, [TIMER_SAMPLERS] = samplers_overdue,
     [TIMER_STAGE] = stage_overdue,          [TIMER_FLUSH] = flush_overdue,
+    [TIMER_SAMPLE] = usage_take,
 };
 
 static void shm_look(struct machine *m, int64_t now)

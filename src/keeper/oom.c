@@ -22,7 +22,6 @@ enum {
     RECORDS = 20000 /* of the kernel's log, read at once at most */
 };
 #define FIRST_PIDS "pid:[4026531836]" /* PROC_PID_INIT_INO: there kmsg names our pids */
-#define NO_LIMIT   ((int64_t)1 << 60) /* version 1 says "none" by a number near 2^63 */
 
 struct counts {
     int64_t cgroup, machine; /* -1: cannot be read */
@@ -37,57 +36,24 @@ struct oom {
     int64_t taken; /* when newer was */
 };
 
-/* The number behind "NAME " at the start of a line, or -1. */
-static int64_t field(const char *text, const char *name)
-{
-    size_t len = strlen(name);
-
-    for (const char *line = text; line && *line != '\0';) {
-        if (strncmp(line, name, len) == 0 && strchr(" \t:", line[len]))
-            return strtoll(line + len + strspn(line + len, ": \t"), NULL, 10);
-        line = strchr(line, '\n');
-        line = line ? line + 1 : NULL;
-    }
-    return -1;
-}
-
-static int64_t read_field(const char *root, const char *path, const char *file, const char *name)
-{
-    char *text = cgroup_text(root, path, file);
-    int64_t value = field(text, name);
-
-    free(text);
-    return value;
-}
-
 /* ---- our cgroup ---- */
 
 static int64_t cgroup_count(const struct cgroup *cgroup)
 {
     if (!cgroup->folder)
         return -1;
-    return read_field(cgroup->root, cgroup->folder,
-                      cgroup->version_1 ? "/memory.oom_control" : "/memory.events", "oom_kill");
-}
-
-static int64_t limit_of(const struct cgroup *cgroup, const char *folder)
-{
-    char *text = cgroup_text(cgroup->root, folder,
-                             cgroup->version_1 ? "/memory.limit_in_bytes" : "/memory.max");
-    int64_t limit = strtoll(text, NULL, 10); /* "max" is 0 */
-
-    free(text);
-    return limit >= NO_LIMIT ? 0 : limit;
+    return cgroup_field(cgroup->root, cgroup->folder,
+                        cgroup->version_1 ? "/memory.oom_control" : "/memory.events", "oom_kill");
 }
 
 int64_t oom_cgroup_limit(const struct oom *oom)
 {
-    return oom ? cgroup_lowest(&oom->cgroup, limit_of) : 0;
+    return oom ? cgroup_lowest(&oom->cgroup, cgroup_memory_limit) : 0;
 }
 
 int64_t oom_machine_memory(const struct oom *oom)
 {
-    int64_t kb = oom ? read_field(oom->cgroup.root, "/proc/meminfo", "", "MemTotal") : 0;
+    int64_t kb = oom ? cgroup_field(oom->cgroup.root, "/proc/meminfo", "", "MemTotal") : 0;
 
     return kb > 0 ? kb * 1024 : 0;
 }
@@ -143,7 +109,7 @@ static bool kernel_names(struct oom *oom, pid_t pid)
 static struct counts count(const struct oom *oom)
 {
     return (struct counts){cgroup_count(&oom->cgroup),
-                           read_field(oom->cgroup.root, "/proc/vmstat", "", "oom_kill")};
+                           cgroup_field(oom->cgroup.root, "/proc/vmstat", "", "oom_kill")};
 }
 
 struct oom *oom_open(const char *root)

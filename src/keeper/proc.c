@@ -42,7 +42,7 @@ static void take_ends(struct proc *proc, const char *text, const char *close)
 int proc_read(pid_t pid, struct proc *proc)
 {
     char text[1024];
-    unsigned long long user, system;
+    unsigned long long user, system, waited_user, waited_system;
     unsigned flags;
     const char *rest;
     int parent;
@@ -53,13 +53,14 @@ int proc_read(pid_t pid, struct proc *proc)
     *proc = (struct proc){.pid = pid};
     if (!rest ||
         sscanf(rest + 1,
-               " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %d %*d %llu"
+               " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %llu %llu %llu %llu %*d %*d %d %*d %llu"
                " %*u %ld",
-               &proc->state, &parent, &flags, &user, &system, &proc->threads, &proc->start,
-               &proc->resident) != 8)
+               &proc->state, &parent, &flags, &user, &system, &waited_user, &waited_system,
+               &proc->threads, &proc->start, &proc->resident) != 10)
         return -1;
     proc->parent = parent;
     proc->cpu = user + system;
+    proc->waited = waited_user + waited_system;
     proc->dying = (flags & PF_SIGNALED) != 0;
     proc->zombie = proc->state == 'Z' || proc->state == 'X';
     take_ends(proc, text, rest);

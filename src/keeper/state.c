@@ -76,7 +76,8 @@ bool state_take(struct machine *m, enum stage_event *what)
 void state_forget_timers(struct machine *m)
 {
     static const enum timer timers[] = {TIMER_PROBE,   TIMER_START,    TIMER_LEFT,
-                                        TIMER_CLIENTS, TIMER_SAMPLERS, TIMER_STAGE};
+                                        TIMER_CLIENTS, TIMER_SAMPLERS, TIMER_SAMPLE,
+                                        TIMER_STAGE};
 
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
         m->timers[timers[i]] = CLOCK_NEVER;
@@ -113,6 +114,8 @@ static void clear(struct machine *m)
     clients_free(&m->connected.clients);
     watch_close(m->watch);
     oom_close(m->oom);
+    sampler_close(m->sampling.sampler);
+    curve_free(&m->sampling.curve);
     if (m->hooked.fd >= 0)
         close(m->hooked.fd);
     free(m->hooked.known);

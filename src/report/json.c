@@ -1,5 +1,5 @@
-/* json: report.json, written as it goes along, since a tree of it would need some hundred MB for ten
- * thousand machines. A test compares it with doc/report.schema.json.
+/* json: report.json, written as it goes along, since a tree of it would need some hundred MB for
+ * ten thousand machines. A test compares it with doc/report.schema.json.
  */
 #include "report/json.h"
 
@@ -184,6 +184,39 @@ static void add_phases(struct writer *w, const struct report *report)
     leave(w, "]");
 }
 
+/* What was never sampled has no processes. */
+static void add_usage(struct writer *w, const char *name, const struct usage *usage)
+{
+    if (usage->processes == 0) {
+        add_text(w, name, NULL);
+        return;
+    }
+    enter_flat(w, name, "{");
+    add_number(w, "rss_kb", usage->rss_kb, 0);
+    add_number(w, "private_kb", usage->private_kb, 0);
+    add_number(w, "threads", usage->threads, 0);
+    add_number(w, "files", usage->files, 0);
+    add_number(w, "processes", usage->processes, 0);
+    leave(w, "}");
+}
+
+static void add_curve(struct writer *w, const struct curve *curve)
+{
+    enter(w, "curve", "[");
+    for (int i = 0; i < curve->n; i++) {
+        const struct moment *moment = &curve->moments[i];
+
+        enter_flat(w, NULL, "{");
+        add_seconds(w, "at_s", moment->at_ms);
+        add_seconds(w, "cpu", moment->cpu_permille);
+        add_number(w, "private_kb", moment->private_kb, 0);
+        add_number(w, "memory_kb", moment->memory_kb, 0);
+        add_number(w, "shm_kb", moment->shm_kb, 0);
+        leave(w, "}");
+    }
+    leave(w, "]");
+}
+
 static void add_process(struct writer *w, const struct process_outcome *process)
 {
     enter_flat(w, NULL, "{");
@@ -198,6 +231,7 @@ static void add_process(struct writer *w, const struct process_outcome *process)
     add_number(w, "max_rss_kb", process->max_rss_kb, 0);
     add_seconds(w, "user_s", process->user_ms);
     add_seconds(w, "sys_s", process->sys_ms);
+    add_usage(w, "peak", &process->peak);
     add_text(w, "log", process->log);
     leave(w, "}");
 }
@@ -211,6 +245,9 @@ static void add_machine(struct writer *w, const struct outcome *outcome)
     add_text(w, "ip", outcome->ip);
     add_number(w, "port", outcome->port, 1);
     add_number(w, "cpus", outcome->cpus, 1);
+    add_number(w, "memory_kb", outcome->memory_kb, 1);
+    add_number(w, "shm_kb", outcome->shm_kb, 1);
+    add_curve(w, &outcome->curve);
     enter(w, "processes", "[");
     for (int i = 0; i < outcome->n_processes; i++)
         add_process(w, &outcome->processes[i]);

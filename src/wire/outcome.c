@@ -11,7 +11,7 @@
 #include "wire/message.h"
 
 /* Bytes that are packed at least. */
-enum { WARNING_MIN_SIZE = 12, PROCESS_MIN_SIZE = 100 };
+enum { WARNING_MIN_SIZE = 12, PROCESS_MIN_SIZE = 140 };
 
 #define OF_CAUSE(kind, member, min, max)   FIELD_OF(kind, struct cause, member, min, max)
 #define OF_OUTCOME(kind, member, min, max) FIELD_OF(kind, struct outcome, member, min, max)
@@ -47,6 +47,11 @@ static const struct field process_fields[] = {
     OF_PROCESS(max_rss_kb, -1, FIELD_LARGEST),
     OF_PROCESS(user_ms, -1, FIELD_LARGEST),
     OF_PROCESS(sys_ms, -1, FIELD_LARGEST),
+    OF_PROCESS(peak.rss_kb, 0, FIELD_LARGEST),
+    OF_PROCESS(peak.private_kb, 0, FIELD_LARGEST),
+    OF_PROCESS(peak.threads, 0, INT_MAX),
+    OF_PROCESS(peak.files, 0, INT_MAX),
+    OF_PROCESS(peak.processes, 0, INT_MAX),
     FIELD_OF(FIELD_OPTIONAL, struct process_outcome, log, 0, 0),
 };
 
@@ -59,6 +64,8 @@ static const struct field machine_fields[] = {
     OF_OUTCOME(FIELD_NUMBER, machine, -1, INT_MAX), OF_OUTCOME(FIELD_NUMBER, rank, -1, INT_MAX),
     OF_OUTCOME(FIELD_OPTIONAL, host, 0, 0),         OF_OUTCOME(FIELD_OPTIONAL, ip, 0, 0),
     OF_OUTCOME(FIELD_NUMBER, port, 0, UINT16_MAX),  OF_OUTCOME(FIELD_NUMBER, cpus, 0, INT_MAX),
+    OF_OUTCOME(FIELD_NUMBER, memory_kb, 0, FIELD_LARGEST),
+    OF_OUTCOME(FIELD_NUMBER, shm_kb, 0, FIELD_LARGEST),
 };
 
 void cause_clear(struct cause *cause)
@@ -114,6 +121,7 @@ void outcome_clear(struct outcome *outcome)
     free(outcome->processes);
     free(outcome->host);
     free(outcome->ip);
+    curve_free(&outcome->curve);
     strv_free(&outcome->unkilled);
     warnings_clear(&outcome->warnings);
     cause_free(outcome->cause);
@@ -150,6 +158,7 @@ void message_pack_outcome(struct buf *out, const struct outcome *outcome)
     pack_u32(out, (uint32_t)outcome->n_processes);
     for (int i = 0; i < outcome->n_processes; i++)
         FIELD_PACK(out, &outcome->processes[i], process_fields);
+    pack_curve(out, &outcome->curve);
     pack_strv(out, &outcome->unkilled);
     pack_u32(out, (uint32_t)outcome->warnings.n);
     for (size_t i = 0; i < outcome->warnings.n; i++)
@@ -185,6 +194,7 @@ int message_unpack_outcome(const char *data, size_t len, struct outcome *outcome
     *outcome = (struct outcome){0};
     FIELD_UNPACK(&u, outcome, machine_fields);
     unpack_processes(&u, outcome);
+    unpack_curve(&u, &outcome->curve);
     unpack_strv(&u, &outcome->unkilled);
     unpack_warnings(&u, &outcome->warnings);
     has_cause = unpack_u32(&u);

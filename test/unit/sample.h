@@ -20,18 +20,22 @@ static struct cause sample_cause = {.how = HOW_SIGNALED,
                                     .log = "/run/logs/vm1.trainer-1.log",
                                     .last_lines = {.items = sample_lines, .n = 4}};
 
-/* role, id, pid; ms of start, ready, end; exit code, signal, stopped; KiB; ms of user, sys; log */
+/* role, id, pid; ms of start, ready, end; exit code, signal, stopped; KiB; ms of user, sys; peak;
+ * log */
 static struct process_outcome sample_on_vm0[] = {
-    {ROLE_SERVER, 0, 11, 0, 2500, 73100, -1, 15, 1, 524288, 1500, 250,
+    {ROLE_SERVER, 0, 11, 0, 2500, 73100, -1, 15, 1, 524288, 1500, 250, {600000, 500000, 9, 40, 1},
      "/run/logs/vm0.server-0.log"},
-    {ROLE_TRAINER, 0, 12, 3000, -1, 73050, 0, 0, 0, 1048576, 60123, 4000, NULL},
+    {ROLE_TRAINER, 0, 12, 3000, -1, 73050, 0, 0, 0, 1048576, 60123, 4000, {0}, NULL},
 };
 
 static struct process_outcome sample_on_vm1[] = {
-    {ROLE_SERVER, 1, 21, 1, 2700, 73100, 0, 0, 0, 500000, 1, 0, NULL},
-    {ROLE_TRAINER, 1, 4711, 3001, -1, 71000, -1, 9, 0, 900000, 50000, 100,
+    {ROLE_SERVER, 1, 21, 1, 2700, 73100, 0, 0, 0, 500000, 1, 0, {0}, NULL},
+    {ROLE_TRAINER, 1, 4711, 3001, -1, 71000, -1, 9, 0, 900000, 50000, 100, {0},
      "/run/logs/vm1.trainer-1.log"},
 };
+
+static struct moment sample_moments[] = {{2000, 1500, 1000000, 4000000, 500000},
+                                         {4000, 250, 900000, 3900000, 500000}};
 
 static char *sample_unkilled[] = {"trainer 1 (pid 4711, state D)", NULL};
 static struct warning sample_warnings[] = {
@@ -44,6 +48,9 @@ static struct outcome sample_outcomes[] = {
      .ip = "10.0.0.1",
      .port = 30050,
      .cpus = 2,
+     .memory_kb = 8000000,
+     .shm_kb = 4000000,
+     .curve = {.moments = sample_moments, .n = 2},
      .processes = sample_on_vm0,
      .n_processes = 2},
     {.machine = 1,

@@ -37,6 +37,27 @@ START_TEST(test_good_run)
 }
 END_TEST
 
+/* A short interval, so that some samples are taken meanwhile. */
+START_TEST(test_samples)
+{
+    const struct process_outcome *trainer;
+
+    make_slice(1, 1, "server: serve", "trainer: connect; allocate 30; sleep 0.5", NULL);
+    slice->sample_ms = 20;
+    go_until_trainers();
+    drain();
+    trainer = outcome_of(ROLE_TRAINER, 0);
+    ck_assert_int_ge(trainer->peak.private_kb, 30 << 10);
+    ck_assert_int_ge(trainer->peak.rss_kb, trainer->peak.private_kb);
+    ck_assert_int_eq(trainer->peak.processes, 1);
+    ck_assert_int_ge(trainer->peak.files, 3);
+    ck_assert_int_gt(outcome_of(ROLE_SERVER, 0)->peak.threads, 0);
+    ck_assert_int_gt(seen.outcome.memory_kb, 0);
+    ck_assert_int_gt(seen.outcome.curve.n, 1);
+    ck_assert_int_ge(seen.outcome.curve.moments[seen.outcome.curve.n - 1].at_ms, 400);
+}
+END_TEST
+
 /* Whoever has not ended is told, with its pid, when the others have. */
 START_TEST(test_awaited_trainers)
 {
@@ -424,6 +445,7 @@ int main(void)
         test_servers_leave_while_trainers_run,
         test_start_timeout,
         test_connect_timeout,
+        test_samples,
         test_connected_in_time,
         test_server_outstays,
         test_told_to_stop,

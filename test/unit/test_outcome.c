@@ -44,6 +44,9 @@ static void random_process(uint64_t *seed, struct process_outcome *p)
     p->max_rss_kb = random_below(seed, 1 << 30);
     p->user_ms = random_below(seed, 1 << 30);
     p->sys_ms = random_below(seed, 1 << 30);
+    p->peak =
+        (struct usage){random_below(seed, 1 << 30), random_below(seed, 1 << 30),
+                       random_below(seed, 100), random_below(seed, 100), random_below(seed, 100)};
     p->log = random_text_or_null(seed);
 }
 
@@ -61,6 +64,10 @@ static struct outcome random_outcome(uint64_t *seed)
     o.processes = mem_calloc((size_t)o.n_processes, sizeof(*o.processes));
     for (int i = 0; i < o.n_processes; i++)
         random_process(seed, &o.processes[i]);
+    o.memory_kb = random_below(seed, 1 << 30);
+    o.shm_kb = random_below(seed, 1 << 30);
+    for (int i = random_below(seed, 200); i > 0; i--)
+        curve_add(&o.curve, &(struct moment){.at_ms = 200 - i, .cpu_permille = i});
     random_strv(seed, &o.unkilled, 3);
     for (int i = random_below(seed, 4); i > 0; i--)
         warnings_add(&o.warnings, "the log file is full", random_below(seed, 100000) - 50000);
@@ -221,8 +228,10 @@ START_TEST(whom_a_machine_waits_for_comes_back_within_bounds)
 }
 END_TEST
 
-static struct process_outcome one_process = {ROLE_TRAINER, 5,  6,  7,   -1, 8, -1, 9, 1,
-                                             10,           11, 12, "/l"};
+static struct process_outcome one_process = {
+    ROLE_TRAINER, 5, 6, 7, -1, 8, -1, 9, 1, 10, 11, 12, {13, 14, 15, 16, 17}, "/l"};
+
+static struct moment one_moment = {18, 19, 20, 21, 22};
 
 static const struct outcome one_outcome = {.machine = 1,
                                            .rank = 2,
@@ -230,6 +239,9 @@ static const struct outcome one_outcome = {.machine = 1,
                                            .ip = "10.0.0.1",
                                            .port = 30050,
                                            .cpus = 4,
+                                           .memory_kb = 23,
+                                           .shm_kb = 24,
+                                           .curve = {.moments = &one_moment, .n = 1},
                                            .processes = &one_process,
                                            .n_processes = 1};
 
@@ -247,6 +259,10 @@ START_TEST(all_fields_of_an_outcome_travel)
     ck_assert_str_eq(got.ip, "10.0.0.1");
     ck_assert_int_eq(got.port, 30050);
     ck_assert_int_eq(got.cpus, 4);
+    ck_assert_int_eq(got.memory_kb, 23);
+    ck_assert_int_eq(got.shm_kb, 24);
+    ck_assert_int_eq(got.curve.n, 1);
+    ck_assert_mem_eq(got.curve.moments, &one_moment, sizeof(one_moment));
     ck_assert_ptr_null(got.cause);
     ck_assert_str_eq(got.processes[0].log, "/l");
     free(got.processes[0].log);
@@ -326,7 +342,7 @@ START_TEST(a_huge_count_is_refused)
     struct buf bytes = {0};
 
     message_pack_outcome(&bytes, &o);
-    memset(bytes.data + 40, 0xFF, 4); /* n_processes: behind four i64 and two NULL texts */
+    memset(bytes.data + 56, 0xFF, 4); /* n_processes: behind six i64 and two NULL texts */
     ck_assert_int_eq(message_unpack_outcome(bytes.data, bytes.len, &got), -1);
     buf_free(&bytes);
 }

@@ -288,6 +288,13 @@ START_TEST(the_json_of_machines_has_its_values)
     CHECK_NULL(worker, "log");
     CHECK_NUMBER(60.123, worker, "user_s");
     CHECK_NUMBER(1048576, worker, "max_rss_kb");
+    CHECK_NULL(worker, "peak");
+    CHECK_NUMBER(500000, get(server, "peak"), "private_kb");
+    CHECK_NUMBER(1, get(server, "peak"), "processes");
+    CHECK_NUMBER(8000000, vm0, "memory_kb");
+    CHECK_NULL(vm2, "shm_kb");
+    CHECK_NUMBER(1.5, cJSON_GetArrayItem(get(vm0, "curve"), 0), "cpu");
+    CHECK_NUMBER(3900000, cJSON_GetArrayItem(get(vm0, "curve"), 1), "memory_kb");
     cJSON_Delete(root);
 }
 END_TEST

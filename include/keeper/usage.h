@@ -1,0 +1,15 @@
+/* usage: samples what the machine's processes use, each --sample_interval; says once, before the
+ * kernel kills, that memory or /dev/shm is nearly full.
+ */
+#ifndef KEEPER_USAGE_H
+#define KEEPER_USAGE_H
+
+#include "keeper/state.h"
+
+/* Servers are about to be started. */
+void usage_begin(struct machine *m);
+
+/* TIMER_SAMPLE: takes a sample. */
+void usage_take(struct machine *m);
+
+#endif
