@@ -10,6 +10,9 @@
 /* Hands report.json and report.html to the scribe. */
 void root_write_report(struct root *root, const struct report *report);
 
+/* The same with report.json alone, and state.txt, unless the scribe has still to write. */
+void root_write_state(struct root *root, const struct report *report);
+
 /* Returns the path of the launcher's log in the run folder, or NULL. The caller frees. */
 char *root_launcher_log(const struct root *root);
 

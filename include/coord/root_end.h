@@ -6,7 +6,6 @@
 #include "coord/root.h"
 
 /* Writes a report.json that says "complete": false, for the case that nobody is left to do so. */
-void root_begin_report(struct root *root);
 
 /* Returns the first failure, all ages brought to this moment: of an outcome, or known, which is
  * what rank 0 knows itself (NULL: nothing). Borrowed; NULL: there was none. */

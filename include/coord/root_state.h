@@ -26,6 +26,8 @@ struct root {
     struct outcome *outcomes; /* by rank; of the ranks that have_come */
     int64_t *came;            /* when */
     bool *has_come;
+    bool *has_told; /* by rank: has answered the last question; then the outcome is its answer */
+    int n_told;
     int *missing; /* ranks whose outcome has not come, in any order: n_missing of them */
     int n_missing;
     int *missing_at;         /* by rank: where in missing */
@@ -50,6 +52,7 @@ struct root {
     const struct cause *cause; /* this one's, once concluded; borrowed */
     char started_at[32];
     char *command;
+    char *ask;           /* as in the report */
     bool report_written; /* as the last try has it */
     bool report_warned;
     struct scribe *scribe;   /* writes the report; borrowed */

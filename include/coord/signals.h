@@ -25,8 +25,9 @@ int signals_fd(void);
 /* The next signal number that has come, or 0. */
 int signals_take(void);
 
-/* Watches USR1 or USR2 too; 0: neither. One that has come since signals_remember is delivered now.
- * The other is ignored. After signals_hold. */
+/* Watches USR1 too, unless it was ignored at start, and this signal, USR1 or USR2 (0: none): it is
+ * delivered now if it has come since signals_remember. The other one is ignored. After
+ * signals_hold. */
 void signals_watch(int number);
 
 #endif

@@ -1,6 +1,6 @@
 /* state: what the coordinator of one machine knows. It belongs to coord and to the files that do
- * parts of its work: tell, relay, alarm, messages, events, remains, foreign, attempt, preempt,
- * closing, departure, regroup.
+ * parts of its work: tell, relay, alarm, asking, messages, events, remains, foreign, attempt,
+ * preempt, closing, departure, regroup.
  */
 #ifndef COORD_STATE_H
 #define COORD_STATE_H
@@ -67,6 +67,15 @@ struct run {
     bool regroups;         /* a regrouping is */
 };
 
+/* What all processes do now (asking.c); rank 0 alone. */
+struct asking {
+    uint32_t number; /* of the last question */
+    int64_t ends;    /* so long it waits for answers; 0: it does not ask */
+    int64_t done;    /* when it last had asked */
+    int64_t next;    /* when it asks by itself */
+    bool shows;      /* the answers go to the console too */
+};
+
 /* Who was told to end the job. */
 enum told { TOLD_NOBODY, TOLD_OTHERS, TOLD_HERE };
 
@@ -85,6 +94,7 @@ struct coord {
     uint64_t last_word;    /* of this rank; 0: none */
     int64_t rung_for_gate; /* when this rank last rang at its neighbours for a gate */
     struct root *root;     /* rank 0 only */
+    struct asking asking;
 
     int attempt;     /* from 0 */
     int far_attempt; /* the latest that another rank has told of */

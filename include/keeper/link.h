@@ -8,6 +8,12 @@ void link_send(struct machine *m, enum message_type type, const void *data, size
 void link_send_u32(struct machine *m, enum message_type type, uint32_t value);
 void link_send_cause(struct machine *m, enum message_type type, struct cause *cause, int64_t since);
 void link_send_outcome(struct machine *m);
+
+/* How this machine's part is now, without a cause. Its texts are borrowed; free it with
+ * link_outcome_free. */
+struct outcome link_outcome(const struct machine *m);
+void link_outcome_free(struct outcome *outcome);
+
 /* Tells the rank of the folder at once, before anything is in it: the rank removes it when this
  * process is killed. */
 void link_send_folder(struct machine *m, const struct folder *folder);

@@ -77,6 +77,10 @@ void output_tick(struct output *o, int64_t now);
  * last lines to v. */
 void output_last_lines(struct output *o, int stream, struct strv *v);
 
+/* The last line that the stream has printed, whole or not, cut to `most` bytes and made harmless;
+ * NULL: none, or an empty one. The caller frees. */
+char *output_last_line(const struct output *o, int stream, size_t most);
+
 /* When all processes have ended: reads what is left and sends what can be sent. True when nothing
  * is left; else call again after more credit came. force: gives up what waits for credit, and says
  * how many lines. */

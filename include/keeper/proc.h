@@ -16,7 +16,7 @@ struct proc {
     int threads;
     unsigned long long cpu;    /* clock ticks of all its threads */
     unsigned long long waited; /* of the processes below it that have been waited for */
-    long resident;          /* pages */
+    long resident;             /* pages */
     bool dying; /* a signal ends it: it dumps core, or is on its way from there to a zombie */
     bool zombie;
     int status; /* a zombie's, as wait gives it; 0 where it may not be seen (after setuid) */

@@ -128,7 +128,7 @@ struct hooked {
 /* What the machine's processes use (usage.c). */
 struct sampling {
     struct sampler *sampler;   /* NULL: no samples are taken */
-    int64_t taken;             /* when the last was */
+    int64_t taken, passed_ms;  /* when the last was, and how long after the one before */
     int64_t memory_kb, shm_kb; /* as in the outcome */
     struct curve curve;
     bool told_memory, told_shm; /* the user was told that it is nearly full */

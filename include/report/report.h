@@ -22,7 +22,9 @@ struct report {
     const char *started_at; /* UTC, ISO 8601 */
     int64_t wall_ms;
     bool complete; /* false: some machine's outcome never came */
-    int exit_code;
+    int exit_code; /* -1: of a job that runs */
+    bool runs;
+    const char *ask; /* "ADDRESS PORT KEY": where dgl-mpilaunch-top asks; NULL: nowhere */
     const struct phase *phases;
     int n_phases;
     const struct outcome *outcomes; /* one a machine; rank < 0: nothing came from it */

@@ -55,7 +55,11 @@ enum message_type {
     MESSAGE_REGROUP,    /* rank 0 -> all: regrouping: go on without a lost machine */
     /* keeper -> coordinator */
     MESSAGE_FOLDER, /* folder: the coordinator removes it if the keeper is killed */
+    MESSAGE_STATE, /* u32 number of the question, outcome without cause: how it is now (also rank ->
+                      rank 0) */
     /* coordinator -> keeper */
+    MESSAGE_ASK, /* u32 number: STATE answers it (rank 0 -> all: pass it on, and answer; rank ->
+                    rank 0, empty: ask all, and show the user) */
     MESSAGE_MACHINES, /* u32 n, n u32 addresses: all machines; behind PLAN, for --connect_timeout */
     MESSAGE_WILL, /* i64 key, i64 word, u32 rank (a ringing), then for each doorbell u32 address,
                      u32 port: rings there when the rank has died; the next one replaces it */

@@ -55,6 +55,20 @@ struct usage {
     int threads, files, processes; /* files: open descriptors */
 };
 
+/* What a process does, at the moment of packing. */
+struct process_now {
+    char state[2];        /* of the program proper, as /proc has it (R, S, D, T, ...); "": gone */
+    char *call;           /* the system call in which its first thread waits; NULL: in none, or it
+                             cannot be seen */
+    char *peer;           /* where that call waits for a TCP socket: "ADDRESS:PORT"; NULL */
+    char *below;          /* of the processes below it, one that is stopped, or dead and not
+                             collected: "pid 4711 (python3) is stopped"; NULL: there is none */
+    char *line;           /* the last that it printed, cut; NULL: nothing */
+    int64_t silent_ms;    /* since it printed something; first, since its start */
+    int64_t cpu_permille; /* of its tree, between the last two samples; 1000 is one core */
+    struct usage used;    /* at the last sample */
+};
+
 /* Milliseconds since the keeper began to start servers; -1: never. */
 struct process_outcome {
     enum role role;
@@ -65,8 +79,9 @@ struct process_outcome {
     int signal;    /* 0: none */
     int stopped;   /* 1: the keeper had signalled it, so that it is no cause */
     int64_t max_rss_kb, user_ms, sys_ms;
-    struct usage peak; /* each member's largest of all samples; 0: none was taken */
-    char *log; /* path or NULL */
+    struct usage peak;       /* each member's largest of all samples; 0: none was taken */
+    char *log;               /* path or NULL */
+    struct process_now *now; /* NULL: it does not run, or nobody has asked */
 };
 
 struct warning {
@@ -95,14 +110,18 @@ struct outcome {
     int n_processes;
     int64_t memory_kb, shm_kb; /* sizes of its memory and of /dev/shm; 0: not known */
     struct curve curve;        /* what was in use of them */
-    struct strv unkilled;     /* "trainer 3 (pid 4711, state D)": even KILL has not ended it */
-    struct warnings warnings; /* trouble in DRAIN, log file not writable, ... */
-    struct cause *cause;      /* NULL: none here */
+    struct strv unkilled;      /* "trainer 3 (pid 4711, state D)": even KILL has not ended it */
+    struct warnings warnings;  /* trouble in DRAIN, log file not writable, ... */
+    struct cause *cause;       /* NULL: none here */
+    int64_t told_ms; /* of a job that runs: since this was told; -1: it was not. Rank 0 sets it */
 };
 
 /* Free what is in it, but not the struct itself. */
 void cause_clear(struct cause *cause);
 void outcome_clear(struct outcome *outcome);
+
+/* Forgets what its processes do now. */
+void outcome_forget_now(struct outcome *outcome);
 
 /* A deep copy, for cause_free. */
 struct cause *cause_copy(const struct cause *cause);

@@ -9,7 +9,8 @@
 enum ringing_what {
     RINGING_MESSAGE, /* a message was sent: look now */
     RINGING_GATE,    /* a gate was entered: look now */
-    RINGING_DEATH    /* the rank has died: its keeper says so */
+    RINGING_DEATH,   /* the rank has died: its keeper says so */
+    RINGING_ASK      /* to rank 0: somebody wants to know what all processes do */
 };
 
 struct ringing {

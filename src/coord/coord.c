@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "coord/alarm.h"
+#include "coord/asking.h"
 #include "coord/attempt.h"
 #include "coord/closing.h"
 #include "coord/departure.h"
@@ -22,6 +23,7 @@
 #include "coord/relay.h"
 #include "coord/report_files.h"
 #include "coord/root_end.h"
+#include "coord/root_report.h"
 #include "coord/signals.h"
 #include "coord/tell.h"
 #include "keeper/doing.h"
@@ -249,6 +251,7 @@ static void on_time(struct coord *c, int64_t now)
     if (!c->root)
         return;
     hand_out_plan(c, now);
+    coord_asking_tick(c, now);
     if (now >= c->preempt_ends)
         coord_preempt_is_over(c);
     cause = root_tick(c->root, now);
@@ -368,6 +371,8 @@ static void open_root(struct coord *c)
     if (err.code)
         coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
     root_write_list(c->root);
+    root_may_be_asked(c->root, job->hosts.items[meeting->machine].ip, c->doorbell.port,
+                      c->doorbell.key);
     for (size_t i = 0; i < job->notices.n; i++)
         log_notice("%s", job->notices.items[i]);
     if (meeting->extra_ranks > meeting->spare_ranks)

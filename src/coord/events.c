@@ -1,11 +1,13 @@
 /* events: silence, signals, the parent, the sleepers. */
 #include "coord/events.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "coord/alarm.h"
+#include "coord/asking.h"
 #include "coord/preempt.h"
 #include "coord/tell.h"
 #include "report/sentence.h"
@@ -146,7 +148,9 @@ static void hear(struct coord *c, const struct ringing *ringing, int64_t now)
 
     if (ringing->what == RINGING_GATE && c->run.gate_entered && now - c->rung_for_gate > AWAKE_MS)
         coord_ring_for_gate(c, link);
-    if (link < 0)
+    if (ringing->what == RINGING_ASK && c->root)
+        coord_ask(c, false);
+    if (link < 0 || ringing->what == RINGING_ASK)
         return;
     c->neighbours[link].rings = true;
     if (ringing->what == RINGING_DEATH && ringing->word &&
@@ -181,6 +185,10 @@ void coord_on_signal(struct coord *c, int number)
         coord_preempt(c, coord_own_cause(c, HOW_PREEMPTED, number, EXIT_PREEMPTED, NULL), -1);
         return;
     }
+    if (number == SIGUSR1) {
+        coord_show_state(c);
+        return;
+    }
     if (c->told == TOLD_HERE)
         coord_hurry(c, -1);
     c->told = TOLD_HERE;
@@ -200,7 +208,7 @@ void coord_on_parent_gone(struct coord *c)
 
 void coord_on_sleeper(struct coord *c, int what)
 {
-    if (what > 0 && what == c->preempt_signal)
+    if (what > 0 && (what == c->preempt_signal || what == SIGUSR1))
         coord_on_signal(c, what);
     else if (what > 0)
         tell_signal(c, what); /* the same signal reaches every rank of a machine: no hurry */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "coord/alarm.h"
+#include "coord/asking.h"
 #include "coord/attempt.h"
 #include "coord/preempt.h"
 #include "coord/regroup.h"
@@ -89,6 +90,8 @@ void coord_on_for_root(struct coord *c, int from, enum message_type type, struct
             root_notice(c->root, from, text_of(payload));
         break;
     case MESSAGE_FOREIGN: on_foreign(c, from, payload); break;
+    case MESSAGE_ASK: coord_ask(c, true); break;
+    case MESSAGE_STATE: coord_on_state(c, from, payload); break;
     case MESSAGE_LEFT:
         cause = message_unpack_cause(payload->data, payload->len);
         if (cause)
@@ -271,6 +274,8 @@ static void on_peer(struct coord *c, struct peers_message *message)
     default:
         if (c->root)
             coord_on_for_root(c, message->from, message->type, &message->data);
+        else if (message->type == MESSAGE_ASK)
+            coord_on_ask(c, &message->data);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "report/block.h"
 #include "report/html.h"
 #include "report/json.h"
+#include "report/state.h"
 #include "report/warnings.h"
 
 enum { SETTLE_MS = 5000 /* for a scribe that does not get on, at the end */ };
@@ -35,24 +36,39 @@ static void hand(struct root *root, enum scribe_how how, const char *path, const
         root->last_words_written = false;
 }
 
+static void write_as(struct root *root, const char *name, const struct report *report,
+                     void (*make)(struct buf *out, const struct report *report))
+{
+    char *path = root_in_run_dir(root, name);
+    struct buf text = {0};
+
+    make(&text, report);
+    hand(root, SCRIBE_REPLACE, path, &text);
+    buf_free(&text);
+    free(path);
+}
+
 /* Tries again each time, since the disk may have room again; the failure is told once. */
 void root_write_report(struct root *root, const struct report *report)
 {
-    static const struct {
-        const char *name;
-        void (*make)(struct buf *out, const struct report *report);
-    } files[] = {{"report.json", report_json}, {"report.html", report_html}};
-
     root->report_written = true;
-    for (size_t i = 0; root->job->run_dir && i < sizeof(files) / sizeof(files[0]); i++) {
-        char *path = root_in_run_dir(root, files[i].name);
-        struct buf text = {0};
+    if (!root->job->run_dir)
+        return;
+    write_as(root, "report.json", report, report_json);
+    write_as(root, "report.html", report, report_html);
+}
 
-        files[i].make(&text, report);
-        hand(root, SCRIBE_REPLACE, path, &text);
-        buf_free(&text);
-        free(path);
-    }
+static void state_of_all(struct buf *out, const struct report *report)
+{
+    report_state(out, report, STATE_ALL);
+}
+
+void root_write_state(struct root *root, const struct report *report)
+{
+    if (!root->job->run_dir || !root->scribe || root->scribe->under_way)
+        return;
+    write_as(root, "report.json", report, report_json);
+    write_as(root, "state.txt", report, state_of_all);
 }
 
 void root_write_list(struct root *root)

@@ -209,6 +209,7 @@ struct root *root_open(struct job *job, const struct meeting *meeting, int size,
     root->outcomes = mem_calloc(n, sizeof(*root->outcomes));
     root->came = mem_calloc(n, sizeof(*root->came));
     root->has_come = mem_calloc(n, sizeof(*root->has_come));
+    root->has_told = mem_calloc(n, sizeof(*root->has_told));
     root->owed = mem_calloc(n, sizeof(*root->owed));
     root->missing = mem_calloc(n, sizeof(*root->missing));
     root->missing_at = mem_calloc(n, sizeof(*root->missing_at));
@@ -241,6 +242,7 @@ void root_close(struct root *root)
     free(root->outcomes);
     free(root->came);
     free(root->has_come);
+    free(root->has_told);
     free(root->owed);
     free(root->missing);
     free(root->missing_at);
@@ -250,6 +252,7 @@ void root_close(struct root *root)
     free(root->waiting_came);
     free(root->has_left);
     free(root->command);
+    free(root->ask);
     free(root->instead);
     free(root);
 }

@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "config.h"
 #include "coord/report_files.h"
+#include "coord/root_report.h"
 #include "coord/root_state.h"
 #include "report/awaited.h"
 #include "report/block.h"
@@ -27,69 +27,6 @@ enum {
     UNKILLED_SAID = 8,
     UNKILLED_TEXT_MOST = 200 /* bytes */
 };
-
-/* Makes outcomes for the machines that have sent none. */
-static void fill_missing(struct root *root)
-{
-    const struct hosts *hosts = &root->job->hosts;
-
-    for (int r = 0; r < root->size; r++) {
-        int machine = root->meeting->machine_of[r];
-
-        if (root->has_come[r])
-            continue;
-        outcome_clear(&root->outcomes[r]);
-        root->outcomes[r] = (struct outcome){.machine = machine,
-                                             .rank = -1,
-                                             .host = mem_strdup(root->meeting->seats[r].host),
-                                             .ip = mem_strdup(hosts->items[machine].ip),
-                                             .port = hosts->items[machine].port,
-                                             .cpus = root->meeting->seats[r].cpus};
-    }
-}
-
-/* Sorts the outcomes by ip_config's order. They are shallow copies: the caller frees the array. */
-static struct outcome *by_machine(const struct root *root)
-{
-    struct outcome *sorted = mem_calloc((size_t)root->size, sizeof(*sorted));
-
-    for (int r = 0; r < root->size; r++)
-        sorted[root->meeting->machine_of[r]] = root->outcomes[r];
-    return sorted;
-}
-
-/* The caller frees the array outcomes, not what is in it. */
-static struct report make_report(struct root *root, const struct cause *cause, bool complete)
-{
-    return (struct report){.version = PACKAGE_VERSION,
-                           .job_id = root->job->id,
-                           .command = root->command,
-                           .started_at = root->started_at,
-                           .wall_ms = clock_ms() - root->start,
-                           .complete = complete,
-                           .exit_code = cause      ? cause->code
-                                        : complete ? 0
-                                                   : EXIT_LAUNCHER,
-                           .phases = root->phases,
-                           .n_phases = ROOT_PHASES,
-                           .outcomes = by_machine(root),
-                           .n_outcomes = root->size,
-                           .cause = cause,
-                           .attempt = root->job->attempt,
-                           .start_ms = root->attempt_start - root->start,
-                           .earlier = root->attempts.items,
-                           .n_earlier = root->attempts.n};
-}
-
-void root_begin_report(struct root *root)
-{
-    struct report report;
-
-    fill_missing(root);
-    report = make_report(root, NULL, false);
-    root_write_report(root, &report);
-    free((void *)report.outcomes);
-}
 
 /* Has rank 0 found that it is its own machine that is cut off? */
 static bool is_own_loss(const struct root *root, const struct cause *cause)
@@ -293,9 +230,9 @@ void root_conclude(struct root *root, const struct cause *known, bool may_restar
                     root->job->attempt < root->job->options.max_restarts;
     if (say_unkilled(root, root->restart))
         root->restart = false;
-    fill_missing(root);
+    root_fill_missing(root);
     root_end_phases(root);
-    report = make_report(root, cause, root->complete && !root->restart);
+    report = root_make_report(root, cause, root->complete && !root->restart);
     root_write_report(root, &report);
     root_write_last_words(root, &report);
     free((void *)report.outcomes);
@@ -304,7 +241,7 @@ void root_conclude(struct root *root, const struct cause *known, bool may_restar
 
 int root_say_end(struct root *root, bool *restart)
 {
-    struct report report = make_report(root, root->cause, root->complete && !root->restart);
+    struct report report = root_make_report(root, root->cause, root->complete && !root->restart);
 
     if (root->restart)
         say_restart(root, &report);
@@ -317,7 +254,7 @@ int root_say_end(struct root *root, bool *restart)
 
 void root_amend(struct root *root, const struct cause *cause)
 {
-    struct report report = make_report(root, cause, root_complete(root, -1));
+    struct report report = root_make_report(root, cause, root_complete(root, -1));
 
     root_write_report(root, &report);
     free((void *)report.outcomes);
@@ -357,7 +294,7 @@ int64_t root_next_attempt(struct root *root)
     struct report report;
     int64_t delay;
 
-    report = make_report(root, root->cause, true);
+    report = root_make_report(root, root->cause, true);
     delay = restart_delay(root);
     attempts_keep(&root->attempts, &report);
     root->job->attempt++;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 static int signal_pipe[2] = {-1, -1};
 static volatile sig_atomic_t signals_held;
 static volatile sig_atomic_t early_usr1, early_usr2; /* has come before signals_watch */
+static bool usr1_ignored;                            /* at start */
 
 static void on_signal(int number)
 {
@@ -57,6 +59,8 @@ void signals_remember(void)
     for (int i = 0; i < 2; i++)
         if (!sigaction(numbers[i], NULL, &now) && now.sa_handler != SIG_IGN)
             set(numbers[i], on_early);
+        else if (numbers[i] == SIGUSR1)
+            usr1_ignored = true;
 }
 
 /* The keeper sends ALRM when this rank gives no sign: some call never comes back. */
@@ -80,7 +84,7 @@ int signals_open(struct err *err)
 
 void signals_watch(int number)
 {
-    set(SIGUSR1, number == SIGUSR1 ? on_signal : SIG_IGN);
+    set(SIGUSR1, number == SIGUSR1 || !usr1_ignored ? on_signal : SIG_IGN);
     set(SIGUSR2, number == SIGUSR2 ? on_signal : SIG_IGN);
     if ((number == SIGUSR1 && early_usr1) || (number == SIGUSR2 && early_usr2))
         raise(number);

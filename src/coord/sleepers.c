@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -168,7 +169,7 @@ int sleepers_sleep(int fd, int signals_fd, const struct parent *parent)
             return EXIT_LAUNCHER;
         while ((number = signals_take())) {
             byte = (unsigned char)number;
-            if (entries[0].fd < 0 || send(fd, &byte, 1, MSG_NOSIGNAL) < 0)
+            if ((entries[0].fd < 0 || send(fd, &byte, 1, MSG_NOSIGNAL) < 0) && number != SIGUSR1)
                 return EXIT_SIGNAL_BASE + number;
         }
     }

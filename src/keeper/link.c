@@ -99,20 +99,32 @@ static void fill_process(const struct machine *m, const struct child *child,
         .exit_code = ended && WIFEXITED(child->status) ? WEXITSTATUS(child->status) : -1,
         .signal = ended && WIFSIGNALED(child->status) ? WTERMSIG(child->status) : 0,
         .stopped = child->stopped,
-        .max_rss_kb = child->usage.ru_maxrss,
-        .user_ms = milliseconds(&child->usage.ru_utime),
-        .sys_ms = milliseconds(&child->usage.ru_stime),
+        .max_rss_kb = ended ? child->usage.ru_maxrss : -1,
+        .user_ms = ended ? milliseconds(&child->usage.ru_utime) : -1,
+        .sys_ms = ended ? milliseconds(&child->usage.ru_stime) : -1,
         .peak = child->peak,
         .log = m->output ? (char *)output_log(m->output, child->stream) : NULL,
     };
 }
 
-void link_send_outcome(struct machine *m)
+/* Their ages count from this moment. */
+static struct warnings warnings_now(const struct machine *m)
+{
+    struct warnings now = {.items = mem_calloc(m->warnings.n + 1, sizeof(*now.items)),
+                           .n = m->warnings.n};
+
+    for (size_t i = 0; i < now.n; i++)
+        now.items[i] =
+            (struct warning){m->warnings.items[i].text, m->warnings.items[i].age_ms + clock_ms()};
+    return now;
+}
+
+struct outcome link_outcome(const struct machine *m)
 {
     const struct slice *slice = m->slice;
     struct outcome outcome = {.machine = slice ? slice->machine : -1,
                               .rank = -1,
-                              .host = m->host,
+                              .host = (char *)m->host,
                               .ip = slice ? slice->ip : NULL,
                               .port = slice ? slice->port : 0,
                               .cpus = slice ? slice->cpus : 0,
@@ -121,20 +133,32 @@ void link_send_outcome(struct machine *m)
                               .shm_kb = m->sampling.shm_kb,
                               .curve = m->sampling.curve,
                               .unkilled = m->unkilled,
-                              .warnings = m->warnings,
-                              .cause = m->cause};
-    struct buf payload = {0};
+                              .warnings = warnings_now(m)};
 
-    if (m->cause)
-        m->cause->age_ms = clock_ms() - m->failed_at;
-    for (size_t i = 0; i < m->warnings.n; i++)
-        m->warnings.items[i].age_ms += clock_ms();
     outcome.processes = mem_calloc((size_t)m->n + 1, sizeof(*outcome.processes));
     for (int i = 0; i < m->n; i++)
         fill_process(m, &m->children[i], &outcome.processes[i]);
+    return outcome;
+}
+
+void link_outcome_free(struct outcome *outcome)
+{
+    outcome_forget_now(outcome);
+    free(outcome->processes);
+    free(outcome->warnings.items);
+}
+
+void link_send_outcome(struct machine *m)
+{
+    struct outcome outcome = link_outcome(m);
+    struct buf payload = {0};
+
+    outcome.cause = m->cause;
+    if (m->cause)
+        m->cause->age_ms = clock_ms() - m->failed_at;
     message_pack_outcome(&payload, &outcome);
     link_send(m, MESSAGE_OUTCOME, payload.data, payload.len);
-    free(outcome.processes);
+    link_outcome_free(&outcome);
     buf_free(&payload);
 }
 

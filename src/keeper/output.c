@@ -81,6 +81,20 @@ int64_t output_heard(const struct output *o, int stream)
     return o->streams[stream].heard;
 }
 
+char *output_last_line(const struct output *o, int stream, size_t most)
+{
+    struct strv lines = {0};
+    struct buf text = {0};
+
+    tail_lines(&o->streams[stream].tail, &lines);
+    if (lines.n > 0)
+        text_harmless(&text, lines.items[lines.n - 1], most);
+    strv_free(&lines);
+    if (text.len > 0)
+        buf_add(&text, "", 1);
+    return text.data;
+}
+
 static void flush_batch(struct output *o)
 {
     if (o->batch.len > 0 && !o->muted)

@@ -16,6 +16,7 @@
 #include "keeper/failure.h"
 #include "keeper/link.h"
 #include "keeper/program.h"
+#include "keeper/telling.h"
 #include "keeper/will.h"
 #include "wire/pack.h"
 #include "wire/slice.h"
@@ -180,6 +181,7 @@ static int obey(struct machine *m, enum message_type type, const char *data, siz
     case MESSAGE_PLAN: return take_plan(m, data, len);
     case MESSAGE_MACHINES: return connected_machines(m, &payload);
     case MESSAGE_WILL: return will_take(m, &payload);
+    case MESSAGE_ASK: return telling_answer(m, &payload);
     case MESSAGE_GO: return take_go(m, &payload);
     case MESSAGE_STOP:
     case MESSAGE_CREDIT:

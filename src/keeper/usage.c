@@ -160,6 +160,7 @@ void usage_take(struct machine *m)
     struct sample_machine machine = sampler_machine(m->sampling.sampler);
 
     take_trees(m, &moment, now - m->sampling.taken);
+    m->sampling.passed_ms = now - m->sampling.taken;
     m->sampling.taken = now;
     m->sampling.memory_kb = machine.memory_kb;
     m->sampling.shm_kb = machine.shm_kb;

@@ -200,6 +200,24 @@ static void add_usage(struct writer *w, const char *name, const struct usage *us
     leave(w, "}");
 }
 
+static void add_now(struct writer *w, const struct process_now *now)
+{
+    if (!now) {
+        add_text(w, "now", NULL);
+        return;
+    }
+    enter(w, "now", "{");
+    add_text(w, "state", now->state);
+    add_text(w, "call", now->call);
+    add_text(w, "peer", now->peer);
+    add_text(w, "below", now->below);
+    add_seconds(w, "cpu", now->cpu_permille);
+    add_usage(w, "used", &now->used);
+    add_seconds(w, "silent_s", now->silent_ms);
+    add_text(w, "last_line", now->line);
+    leave(w, "}");
+}
+
 static void add_curve(struct writer *w, const struct curve *curve)
 {
     enter(w, "curve", "[");
@@ -232,6 +250,7 @@ static void add_process(struct writer *w, const struct process_outcome *process)
     add_seconds(w, "user_s", process->user_ms);
     add_seconds(w, "sys_s", process->sys_ms);
     add_usage(w, "peak", &process->peak);
+    add_now(w, process->now);
     add_text(w, "log", process->log);
     leave(w, "}");
 }
@@ -248,6 +267,7 @@ static void add_machine(struct writer *w, const struct outcome *outcome)
     add_number(w, "memory_kb", outcome->memory_kb, 1);
     add_number(w, "shm_kb", outcome->shm_kb, 1);
     add_curve(w, &outcome->curve);
+    add_seconds(w, "told_s", outcome->told_ms);
     enter(w, "processes", "[");
     for (int i = 0; i < outcome->n_processes; i++)
         add_process(w, &outcome->processes[i]);
@@ -273,6 +293,15 @@ static void add_attempt(struct writer *w, const struct report *report)
     leave(w, "}");
 }
 
+/* The one that runs; NULL: none does. */
+static const char *phase_name(const struct report *report)
+{
+    for (int i = 0; report->runs && i < report->n_phases; i++)
+        if (report->phases[i].start_ms >= 0 && report->phases[i].end_ms < 0)
+            return report->phases[i].name;
+    return NULL;
+}
+
 void report_json(struct buf *out, const struct report *report)
 {
     struct writer w = {.out = out, .depth = 1};
@@ -282,7 +311,9 @@ void report_json(struct buf *out, const struct report *report)
     add_text(&w, "job_id", report->job_id);
     add_bool(&w, "complete", report->complete);
     add_text(&w, "command", report->command);
+    add_text(&w, "phase", phase_name(report));
     add_number(&w, "exit_code", report->exit_code, 0);
+    add_text(&w, "ask", report->ask);
     add_text(&w, "started_at", report->started_at);
     add_seconds(&w, "wall_s", report->wall_ms);
     enter(&w, "attempts", "[");

@@ -3,6 +3,7 @@
  */
 #include "wire/outcome.h"
 
+#include <ctype.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -11,7 +12,7 @@
 #include "wire/message.h"
 
 /* Bytes that are packed at least. */
-enum { WARNING_MIN_SIZE = 12, PROCESS_MIN_SIZE = 140 };
+enum { WARNING_MIN_SIZE = 12, PROCESS_MIN_SIZE = 144 };
 
 #define OF_CAUSE(kind, member, min, max)   FIELD_OF(kind, struct cause, member, min, max)
 #define OF_OUTCOME(kind, member, min, max) FIELD_OF(kind, struct outcome, member, min, max)
@@ -55,15 +56,34 @@ static const struct field process_fields[] = {
     FIELD_OF(FIELD_OPTIONAL, struct process_outcome, log, 0, 0),
 };
 
+#define OF_NOW(kind, member, min, max) FIELD_OF(kind, struct process_now, member, min, max)
+
+static const struct field now_fields[] = {
+    OF_NOW(FIELD_OPTIONAL, call, 0, 0),
+    OF_NOW(FIELD_OPTIONAL, peer, 0, 0),
+    OF_NOW(FIELD_OPTIONAL, below, 0, 0),
+    OF_NOW(FIELD_OPTIONAL, line, 0, 0),
+    OF_NOW(FIELD_NUMBER, silent_ms, 0, FIELD_LARGEST),
+    OF_NOW(FIELD_NUMBER, cpu_permille, 0, FIELD_LARGEST),
+    OF_NOW(FIELD_NUMBER, used.rss_kb, 0, FIELD_LARGEST),
+    OF_NOW(FIELD_NUMBER, used.private_kb, 0, FIELD_LARGEST),
+    OF_NOW(FIELD_NUMBER, used.threads, 0, INT_MAX),
+    OF_NOW(FIELD_NUMBER, used.files, 0, INT_MAX),
+    OF_NOW(FIELD_NUMBER, used.processes, 0, INT_MAX),
+};
+
 static const struct field warning_fields[] = {
     FIELD_OF(FIELD_TEXT, struct warning, text, 0, 0),
     FIELD_OF(FIELD_NUMBER, struct warning, age_ms, -FIELD_LARGEST, FIELD_LARGEST),
 };
 
 static const struct field machine_fields[] = {
-    OF_OUTCOME(FIELD_NUMBER, machine, -1, INT_MAX), OF_OUTCOME(FIELD_NUMBER, rank, -1, INT_MAX),
-    OF_OUTCOME(FIELD_OPTIONAL, host, 0, 0),         OF_OUTCOME(FIELD_OPTIONAL, ip, 0, 0),
-    OF_OUTCOME(FIELD_NUMBER, port, 0, UINT16_MAX),  OF_OUTCOME(FIELD_NUMBER, cpus, 0, INT_MAX),
+    OF_OUTCOME(FIELD_NUMBER, machine, -1, INT_MAX),
+    OF_OUTCOME(FIELD_NUMBER, rank, -1, INT_MAX),
+    OF_OUTCOME(FIELD_OPTIONAL, host, 0, 0),
+    OF_OUTCOME(FIELD_OPTIONAL, ip, 0, 0),
+    OF_OUTCOME(FIELD_NUMBER, port, 0, UINT16_MAX),
+    OF_OUTCOME(FIELD_NUMBER, cpus, 0, INT_MAX),
     OF_OUTCOME(FIELD_NUMBER, memory_kb, 0, FIELD_LARGEST),
     OF_OUTCOME(FIELD_NUMBER, shm_kb, 0, FIELD_LARGEST),
 };
@@ -114,8 +134,27 @@ void warnings_clear(struct warnings *warnings)
     *warnings = (struct warnings){0};
 }
 
+static void forget_now(struct process_outcome *process)
+{
+    if (!process->now)
+        return;
+    free(process->now->call);
+    free(process->now->peer);
+    free(process->now->below);
+    free(process->now->line);
+    free(process->now);
+    process->now = NULL;
+}
+
+void outcome_forget_now(struct outcome *outcome)
+{
+    for (int i = 0; i < outcome->n_processes; i++)
+        forget_now(&outcome->processes[i]);
+}
+
 void outcome_clear(struct outcome *outcome)
 {
+    outcome_forget_now(outcome);
     for (int i = 0; i < outcome->n_processes; i++)
         free(outcome->processes[i].log);
     free(outcome->processes);
@@ -131,6 +170,34 @@ void outcome_clear(struct outcome *outcome)
 void message_pack_cause(struct buf *out, const struct cause *cause)
 {
     FIELD_PACK(out, cause, cause_fields);
+}
+
+/* state is a letter, or 0. */
+static void pack_process(struct buf *out, const struct process_outcome *process)
+{
+    FIELD_PACK(out, process, process_fields);
+    pack_u32(out, process->now != NULL);
+    if (!process->now)
+        return;
+    pack_u32(out, (unsigned char)process->now->state[0]);
+    FIELD_PACK(out, process->now, now_fields);
+}
+
+static void unpack_process(struct unpack *u, struct process_outcome *process)
+{
+    uint32_t has_now, state;
+
+    FIELD_UNPACK(u, process, process_fields);
+    has_now = unpack_u32(u);
+    u->bad |= has_now > 1;
+    if (u->bad || !has_now)
+        return;
+    process->now = mem_calloc(1, sizeof(*process->now));
+    state = unpack_u32(u);
+    u->bad |= state && !isalpha((int)(state & 0x7f));
+    u->bad |= state > 0x7f;
+    process->now->state[0] = (char)state;
+    FIELD_UNPACK(u, process->now, now_fields);
 }
 
 static struct cause *unpack_cause(struct unpack *u)
@@ -157,7 +224,7 @@ void message_pack_outcome(struct buf *out, const struct outcome *outcome)
     FIELD_PACK(out, outcome, machine_fields);
     pack_u32(out, (uint32_t)outcome->n_processes);
     for (int i = 0; i < outcome->n_processes; i++)
-        FIELD_PACK(out, &outcome->processes[i], process_fields);
+        pack_process(out, &outcome->processes[i]);
     pack_curve(out, &outcome->curve);
     pack_strv(out, &outcome->unkilled);
     pack_u32(out, (uint32_t)outcome->warnings.n);
@@ -174,7 +241,7 @@ static void unpack_processes(struct unpack *u, struct outcome *outcome)
 
     outcome->processes = mem_calloc(n, sizeof(*outcome->processes));
     while (outcome->n_processes < (int)n && !u->bad)
-        FIELD_UNPACK(u, &outcome->processes[outcome->n_processes++], process_fields);
+        unpack_process(u, &outcome->processes[outcome->n_processes++]);
 }
 
 static void unpack_warnings(struct unpack *u, struct warnings *warnings)

@@ -12,7 +12,7 @@ static bool has_begun[INCIDENTS_MOST];
 
 static void deliver_signal(struct node *node, int number)
 {
-    if (node_runs(node) && !node->holds_signals && number != SIGUSR1) {
+    if (node_runs(node) && !node->holds_signals && number != SIGUSR1 && number != SIGUSR2) {
         judge_exit();
         net_abort_others(node, EXIT_SIGNAL_BASE + number);
         node_end(node, FATE_EXITED, EXIT_SIGNAL_BASE + number);
@@ -74,8 +74,9 @@ static void happen(void *arg, int64_t n)
         break;
     case INCIDENT_PREEMPT:
         note(node, HOW_PREEMPTED, EXIT_PREEMPTED);
-        deliver_signal(node, SIGUSR1);
+        deliver_signal(node, SIGUSR2);
         break;
+    case INCIDENT_ASK: deliver_signal(node, SIGUSR1); break;
     case INCIDENT_PARENT:
         note(node, HOW_PARENT_GONE, EXIT_LAUNCHER);
         node->parent_gone = true;

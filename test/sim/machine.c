@@ -289,6 +289,7 @@ static void obey(struct sim_keeper *k, enum message_type type, const struct buf 
         if (k->stage == STAGE_TRAINERS && incidents_ends_by_preemption())
             in(k, some_of(PREEMPTED_US), end_well);
         break;
+    case MESSAGE_ASK: say_state(k, unpack_u32(&u)); break;
     case MESSAGE_PING: say(k, MESSAGE_PONG, NULL); break;
     case MESSAGE_LEAVE: leave(k); break;
     default: violated("a keeper gets message %d", (int)type);

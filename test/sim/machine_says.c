@@ -108,26 +108,53 @@ static void fill(const struct process_plan *plan, struct process_outcome *out)
                                     .sys_ms = 10};
 }
 
-void say_outcome(struct sim_keeper *k)
+static struct outcome outcome_of(const struct sim_keeper *k)
 {
     const struct slice *slice = k->slice;
-    struct outcome outcome = {.machine = slice->machine,
-                              .rank = -1,
-                              .host = slice->host,
-                              .ip = slice->ip,
-                              .port = slice->port,
-                              .cpus = slice->cpus,
-                              .n_processes = slice->n_processes,
-                              .cause = k->cause};
-    struct buf data = {0};
+    struct outcome outcome = {.machine = -1, .rank = -1};
 
-    if (k->cause)
-        k->cause->age_ms = world_ms() - k->failed_at;
+    if (!slice)
+        return outcome;
+    outcome.machine = slice->machine;
+    outcome.host = slice->host;
+    outcome.ip = slice->ip;
+    outcome.port = slice->port;
+    outcome.cpus = slice->cpus;
+    outcome.n_processes = slice->n_processes;
     outcome.processes = mem_calloc((size_t)slice->n_processes + 1, sizeof(*outcome.processes));
     for (int i = 0; i < slice->n_processes; i++)
         fill(&slice->processes[i], &outcome.processes[i]);
+    return outcome;
+}
+
+void say_outcome(struct sim_keeper *k)
+{
+    struct outcome outcome = outcome_of(k);
+    struct buf data = {0};
+
+    outcome.cause = k->cause;
+    if (k->cause)
+        k->cause->age_ms = world_ms() - k->failed_at;
     message_pack_outcome(&data, &outcome);
     say(k, MESSAGE_OUTCOME, &data);
+    free(outcome.processes);
+    buf_free(&data);
+}
+
+void say_state(struct sim_keeper *k, uint32_t number)
+{
+    struct outcome outcome = outcome_of(k);
+    struct buf data = {0};
+
+    for (int i = 0; i < outcome.n_processes; i++) {
+        outcome.processes[i].end_ms = -1;
+        outcome.processes[i].now = mem_calloc(1, sizeof(*outcome.processes[i].now));
+        outcome.processes[i].now->state[0] = 'S';
+    }
+    pack_u32(&data, number);
+    message_pack_outcome(&data, &outcome);
+    say(k, MESSAGE_STATE, &data);
+    outcome_forget_now(&outcome);
     free(outcome.processes);
     buf_free(&data);
 }

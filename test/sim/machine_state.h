@@ -47,5 +47,6 @@ void say_left(struct sim_keeper *k);
 void say_folder(struct sim_keeper *k);
 void say_output(struct sim_keeper *k);
 void say_outcome(struct sim_keeper *k);
+void say_state(struct sim_keeper *k, uint32_t number);
 
 #endif

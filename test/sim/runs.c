@@ -42,7 +42,7 @@ static void live(struct node *node)
                     "--run_dir",
                     "/tmp/none",
                     "--preempt_signal",
-                    "USR1",
+                    "USR2",
                     "--num_trainers",
                     number(s->trainers),
                     "--lost_timeout",

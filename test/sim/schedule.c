@@ -14,7 +14,7 @@ static const char *const kinds[INCIDENT_COUNT] = {
     [INCIDENT_PARENT] = "parent", [INCIDENT_PREEMPT] = "preempt", [INCIDENT_DIE] = "die",
     [INCIDENT_SILENT] = "silent", [INCIDENT_STUCK] = "stuck",     [INCIDENT_SLOW] = "slow",
     [INCIDENT_CHECK] = "check",   [INCIDENT_LATE] = "late",       [INCIDENT_SCRIBE] = "scribe",
-    [INCIDENT_READER] = "reader",
+    [INCIDENT_READER] = "reader", [INCIDENT_ASK] = "ask",
 };
 
 static const char *const anchors[FROM_COUNT] = {"start", "servers", "trainers",
@@ -96,11 +96,11 @@ static int draw_value(uint64_t *state, const struct schedule *s, enum incident_k
 static void draw_incident(uint64_t *state, const struct schedule *s, struct incident *i)
 {
     /* what is likelier stands more often */
-    static const int drawn[] = {INCIDENT_FAIL,   INCIDENT_FAIL,   INCIDENT_FAIL,  INCIDENT_LOST,
-                                INCIDENT_LOST,   INCIDENT_STALL,  INCIDENT_STALL, INCIDENT_CUT,
-                                INCIDENT_SIGNAL, INCIDENT_PARENT, INCIDENT_LEFT,  INCIDENT_PREEMPT,
-                                INCIDENT_DIE,    INCIDENT_SILENT, INCIDENT_STUCK, INCIDENT_CHECK,
-                                INCIDENT_LATE,   INCIDENT_SCRIBE, INCIDENT_READER};
+    static const int drawn[] = {INCIDENT_FAIL,   INCIDENT_FAIL,   INCIDENT_FAIL,   INCIDENT_LOST,
+                                INCIDENT_LOST,   INCIDENT_STALL,  INCIDENT_STALL,  INCIDENT_CUT,
+                                INCIDENT_SIGNAL, INCIDENT_PARENT, INCIDENT_LEFT,   INCIDENT_PREEMPT,
+                                INCIDENT_DIE,    INCIDENT_SILENT, INCIDENT_STUCK,  INCIDENT_CHECK,
+                                INCIDENT_LATE,   INCIDENT_SCRIBE, INCIDENT_READER, INCIDENT_ASK};
 
     i->kind = (enum incident_kind)one_of(state, drawn, (int)(sizeof(drawn) / sizeof(drawn[0])));
     i->machine = random_below(state, s->machines);

@@ -26,6 +26,7 @@ enum incident_kind {
     INCIDENT_CHECK,   /* its ip_config is another one */
     INCIDENT_LATE,    /* its servers never listen: the keeper's start time-out */
     INCIDENT_SCRIBE,  /* its scribe answers nothing any more */
+    INCIDENT_ASK,     /* a user wants to know what all do (USR1) */
     INCIDENT_READER,  /* nobody reads rank 0's console for value ms */
     INCIDENT_COUNT
 };

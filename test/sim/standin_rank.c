@@ -40,6 +40,11 @@ int clock_poll_timeout(int64_t now, int64_t deadline)
     return deadline <= now ? 0 : deadline - now > INT32_MAX ? INT32_MAX : (int)(deadline - now);
 }
 
+int64_t clock_cpu_us(void)
+{
+    return 0;
+}
+
 char *clock_utc_extended(char *text, size_t size)
 {
     snprintf(text, size, "2026-11-24T10:49:37Z");

@@ -48,6 +48,17 @@ static void random_process(uint64_t *seed, struct process_outcome *p)
         (struct usage){random_below(seed, 1 << 30), random_below(seed, 1 << 30),
                        random_below(seed, 100), random_below(seed, 100), random_below(seed, 100)};
     p->log = random_text_or_null(seed);
+    if (!random_below(seed, 2))
+        return;
+    p->now = mem_calloc(1, sizeof(*p->now));
+    p->now->state[0] = random_below(seed, 2) ? 'S' : '\0';
+    p->now->call = random_text_or_null(seed);
+    p->now->peer = random_text_or_null(seed);
+    p->now->below = random_text_or_null(seed);
+    p->now->line = random_text_or_null(seed);
+    p->now->silent_ms = random_below(seed, 100000);
+    p->now->cpu_permille = random_below(seed, 100000);
+    p->now->used = p->peak;
 }
 
 static struct outcome random_outcome(uint64_t *seed)
@@ -229,7 +240,7 @@ START_TEST(whom_a_machine_waits_for_comes_back_within_bounds)
 END_TEST
 
 static struct process_outcome one_process = {
-    ROLE_TRAINER, 5, 6, 7, -1, 8, -1, 9, 1, 10, 11, 12, {13, 14, 15, 16, 17}, "/l"};
+    ROLE_TRAINER, 5, 6, 7, -1, 8, -1, 9, 1, 10, 11, 12, {13, 14, 15, 16, 17}, "/l", NULL};
 
 static struct moment one_moment = {18, 19, 20, 21, 22};
 
@@ -272,6 +283,48 @@ START_TEST(all_fields_of_an_outcome_travel)
     outcome_clear(&got);
     ck_assert_ptr_null(got.processes);
     outcome_clear(&got); /* a cleared one may be cleared again */
+    buf_free(&bytes);
+}
+END_TEST
+
+static struct process_now one_now = {"D", "read", "10.0.0.1:5",   "pid 4", "words",
+                                     1,   2,      {3, 4, 5, 6, 7}};
+
+START_TEST(all_fields_of_now_travel)
+{
+    struct process_outcome process = {.now = &one_now};
+    struct outcome outcome = {.processes = &process, .n_processes = 1}, got;
+    const struct process_now *now;
+    struct buf bytes = {0};
+
+    message_pack_outcome(&bytes, &outcome);
+    ck_assert_int_eq(message_unpack_outcome(bytes.data, bytes.len, &got), 0);
+    now = got.processes[0].now;
+    ck_assert_str_eq(now->state, "D");
+    ck_assert_str_eq(now->call, "read");
+    ck_assert_str_eq(now->peer, "10.0.0.1:5");
+    ck_assert_str_eq(now->below, "pid 4");
+    ck_assert_str_eq(now->line, "words");
+    ck_assert_int_eq(now->silent_ms, 1);
+    ck_assert_int_eq(now->cpu_permille, 2);
+    ck_assert_mem_eq(&now->used, &one_now.used, sizeof(one_now.used));
+    outcome_forget_now(&got);
+    ck_assert_ptr_null(got.processes[0].now);
+    outcome_clear(&got);
+    buf_free(&bytes);
+}
+END_TEST
+
+/* It would be printed. */
+START_TEST(a_state_that_is_no_letter_is_refused)
+{
+    struct process_now now = {"\x1b", NULL, NULL, NULL, NULL, 0, 0, {0}};
+    struct process_outcome process = {.now = &now};
+    struct outcome outcome = {.processes = &process, .n_processes = 1}, got;
+    struct buf bytes = {0};
+
+    message_pack_outcome(&bytes, &outcome);
+    ck_assert_int_eq(message_unpack_outcome(bytes.data, bytes.len, &got), -1);
     buf_free(&bytes);
 }
 END_TEST
@@ -394,7 +447,8 @@ END_TEST
 
 UNIT_MAIN("outcome", a_regrouping_comes_back_within_bounds,
           whom_a_machine_waits_for_comes_back_within_bounds, outcomes_of_all_shapes_come_back,
-          causes_and_their_copies_come_back, all_fields_of_an_outcome_travel,
+          causes_and_their_copies_come_back, all_fields_of_now_travel,
+          a_state_that_is_no_letter_is_refused, all_fields_of_an_outcome_travel,
           causes_out_of_range_are_refused, processes_out_of_range_are_refused,
           a_huge_count_is_refused, truncated_and_longer_outcomes_are_refused,
           mutated_outcomes_do_no_harm)

@@ -38,14 +38,14 @@ END_TEST
 
 START_TEST(text_for_json_is_valid)
 {
-    static const char *const pairs[][2] = {{"", ""},
-                                           {"\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
-                                           {"a\xFFz", "a\xEF\xBF\xBDz"},
-                                           {"\xF4\x90\x80\x80",
-                                            "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
-                                            "\xEF\xBF\xBD"},
-                                           {"\xE2\x82", "\xEF\xBF\xBD\xEF\xBF\xBD"},
-                                           {"a\"b\\c\n\x01\x7f/", "a\\\"b\\\\c\\u000a\\u0001\x7f/"}};
+    static const char *const pairs[][2] = {
+        {"", ""},
+        {"\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
+        {"a\xFFz", "a\xEF\xBF\xBDz"},
+        {"\xF4\x90\x80\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
+                             "\xEF\xBF\xBD"},
+        {"\xE2\x82", "\xEF\xBF\xBD\xEF\xBF\xBD"},
+        {"a\"b\\c\n\x01\x7f/", "a\\\"b\\\\c\\u000a\\u0001\x7f/"}};
 
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
         CHECK_TEXT(pairs[i][1], text_json(&out, pairs[i][0]));
