@@ -12,8 +12,9 @@
 /* This rank's user wants to know: rank 0 asks, and shows it on the console. */
 void coord_show_state(struct coord *c);
 
-/* Rank 0: asks, unless it does already or has just done so. show: on the console too. */
-void coord_ask(struct coord *c, bool show);
+/* Rank 0: asks, unless it does already or has just done so; then false. show: on the console too.
+ */
+bool coord_ask(struct coord *c, bool show);
 
 /* MESSAGE_ASK from rank 0: passes it on, and asks the keeper. */
 void coord_on_ask(struct coord *c, const struct buf *payload);

@@ -29,6 +29,9 @@ bool root_state(struct root *root, int from, struct outcome *outcome);
  * folder and the scribe has written what it had; shows: says it on the console too. */
 void root_tell_state(struct root *root, bool shows);
 
+/* The report of the job that runs. The caller frees the array outcomes, not what is in it. */
+struct report root_live_report(struct root *root);
+
 /* ---- for root_end ---- */
 
 /* Makes outcomes of the machines that have sent none. */

@@ -1,4 +1,5 @@
-/* root_state: what rank 0 alone knows. It belongs to root, root_end and report_files.
+/* root_state: what rank 0 alone knows. It belongs to root, root_end, root_report, stall
+ * and report_files.
  */
 #ifndef COORD_ROOT_STATE_H
 #define COORD_ROOT_STATE_H
@@ -51,6 +52,10 @@ struct root {
     struct attempts attempts;  /* those before this one */
     const struct cause *cause; /* this one's, once concluded; borrowed */
     char started_at[32];
+    bool *still; /* by rank: nothing moves there: n_still of them */
+    int n_still;
+    int64_t last_ended; /* when a trainer last ended well while others ran; 0: none has */
+    bool stall_told;
     char *command;
     char *ask;           /* as in the report */
     bool report_written; /* as the last try has it */

@@ -74,6 +74,9 @@ struct asking {
     int64_t done;    /* when it last had asked */
     int64_t next;    /* when it asks by itself */
     bool shows;      /* the answers go to the console too */
+    bool shown;      /* those of the last question did */
+    bool wanted;     /* they are to, and the next question may not be asked yet */
+    bool stalls;     /* it asks because the job stands still */
 };
 
 /* Who was told to end the job. */

@@ -16,6 +16,8 @@ enum { PORT_AUTO = -1 }; /* --port auto */
 
 enum private_shm { PRIVATE_SHM_OFF, PRIVATE_SHM_AUTO, PRIVATE_SHM_ON };
 
+enum stall_action { STALL_REPORT, STALL_STOP, STALL_RESTART };
+
 struct options {
     /* as tools/launch.py */
     char *workspace;
@@ -41,6 +43,8 @@ struct options {
                            set even when the parse fails */
     long start_timeout_ms;
     long connect_timeout_ms;
+    long stall_timeout_ms;
+    int stall_action; /* enum stall_action */
     long sample_interval_ms;
     long exit_timeout_ms;
     long kill_grace_ms;

@@ -61,6 +61,7 @@ struct slice {
     int64_t shm_size;       /* bytes; 0: half of the machine's memory */
     int64_t start_timeout_ms, exit_timeout_ms, kill_grace_ms, lost_timeout_ms;
     int64_t connect_timeout_ms;
+    int64_t stall_timeout_ms; /* 0: a job that stands still is not looked for */
     int64_t sample_ms; /* between two looks at what the processes use; 0: none */
     struct process_plan *processes; /* servers first, then trainers, then samplers */
     int n_processes;

@@ -35,6 +35,10 @@ void sampler_close(struct sampler *sampler); /* NULL is fine */
  * used nothing. */
 void sampler_trees(struct sampler *sampler, struct sample_tree *trees, size_t n);
 
+/* Bytes that all processes of the last sample have read and written so far: by read(2) and write(2)
+ * and their kin, and through TCP. It falls when a process ends. */
+uint64_t sampler_moved(const struct sampler *sampler);
+
 struct sample_machine sampler_machine(const struct sampler *sampler);
 
 #endif

@@ -22,6 +22,7 @@ struct socket_row {
     unsigned
         retransmits; /* of the oldest bytes that are not acknowledged; not known of listeners */
     unsigned long inode;
+    uint64_t moved; /* bytes sent and received so far; only by sockets_each_moving */
 };
 
 /* Calls take for each socket, those in LISTEN first in each of the two tables, until it returns
@@ -33,6 +34,10 @@ void sockets_each(bool (*take)(void *arg, const struct socket_row *row), void *a
  * table of connections, even if that is empty; this takes 0.1 ms [measured]. */
 void sockets_each_listening(bool (*take)(void *arg, const struct socket_row *row), void *arg);
 
+/* The same of those that are connected, with the bytes that they have moved, where the kernel can
+ * be asked; else of none. */
+void sockets_each_moving(bool (*take)(void *arg, const struct socket_row *row), void *arg);
+
 /* A set of sockets, by their inodes. All zero: empty. */
 struct sockets {
     unsigned long *inodes;
@@ -43,6 +48,9 @@ void sockets_add(struct sockets *sockets, unsigned long inode);
 
 /* Adds the established ones whose other end is at ip and at one of the n ports from port on. */
 void sockets_connected_to(struct sockets *sockets, struct in_addr ip, int port, int n);
+
+/* Adds all that the process has open. */
+void sockets_add_of(struct sockets *sockets, pid_t pid);
 
 bool sockets_has(const struct sockets *sockets, unsigned long inode);
 

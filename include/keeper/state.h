@@ -134,6 +134,14 @@ struct sampling {
     bool told_memory, told_shm; /* the user was told that it is nearly full */
 };
 
+/* Since when nothing moves (stillness.c). */
+struct stillness {
+    int64_t since;
+    uint64_t bytes;     /* at the last look at them */
+    int64_t next_bytes; /* when it looks again; 0: the next look is the first */
+    bool told;          /* the rank knows that nothing moves */
+};
+
 /* What machine.c does at a given time; the times stand in machine.timers, clock_ms or
  * CLOCK_NEVER. */
 enum timer {
@@ -189,6 +197,7 @@ struct machine {
     struct suspect suspect;   /* becomes the cause at TIMER_JUDGE, unless one weighs more by then */
     struct connected connected;
     struct sampling sampling;
+    struct stillness stillness;
     int left_first;        /* the child that was the first server to leave with 0; -1: none */
     int sampler_left;      /* the same of samplers that we have started */
     struct deaths *deaths; /* deaths.c's own; NULL before it is needed */

@@ -2,6 +2,7 @@
 #ifndef WIRE_OUTCOME_H
 #define WIRE_OUTCOME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ enum how {
     HOW_LAUNCHER,  /* the launcher itself failed; text: why */
     HOW_RAISED,    /* a trainer has raised and waits in DGL's barrier at exit; text: since when */
     HOW_CONNECT_TIMEOUT, /* text: the server, and who is not connected to it */
+    HOW_STALLED, /* text: what has stood still for how long, and the odd one out; it is the process */
     HOW_COUNT
 };
 
@@ -113,7 +115,9 @@ struct outcome {
     struct strv unkilled;      /* "trainer 3 (pid 4711, state D)": even KILL has not ended it */
     struct warnings warnings;  /* trouble in DRAIN, log file not writable, ... */
     struct cause *cause;       /* NULL: none here */
-    int64_t told_ms; /* of a job that runs: since this was told; -1: it was not. Rank 0 sets it */
+    /* of a job that runs; rank 0 sets it, and it does not travel: */
+    int64_t told_ms; /* since this was told; -1: it was not */
+    bool silent;     /* it has not answered the last question */
 };
 
 /* Free what is in it, but not the struct itself. */

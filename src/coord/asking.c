@@ -2,7 +2,9 @@
 #include "coord/asking.h"
 
 #include "base/clock.h"
+#include "coord/alarm.h"
 #include "coord/root_report.h"
+#include "coord/stall.h"
 #include "coord/tell.h"
 #include "wire/pack.h"
 
@@ -28,14 +30,28 @@ static void ask_keeper(struct coord *c, const struct buf *data)
         keeper_link_send(&c->keeper, MESSAGE_ASK, data->data, data->len);
 }
 
-void coord_ask(struct coord *c, bool show)
+/* A question that comes while another is under way gets its answer. One that comes right after
+ * another's answer was shown has it already. */
+static bool may_ask(struct coord *c, bool show, int64_t now)
+{
+    bool just_done = now - c->asking.done < PAUSE_MS;
+
+    if (c->asking.ends)
+        c->asking.shows |= show;
+    else if (just_done && !c->asking.shown)
+        c->asking.wanted |= show;
+    return !c->asking.ends && !just_done && c->run.stage < STAGE_SENT;
+}
+
+bool coord_ask(struct coord *c, bool show)
 {
     struct buf data = {0};
     int64_t now = clock_ms();
 
-    c->asking.shows |= show && (c->asking.ends || now - c->asking.done >= PAUSE_MS);
-    if (c->asking.ends || now - c->asking.done < PAUSE_MS || c->run.stage >= STAGE_SENT)
-        return;
+    if (!may_ask(c, show, now))
+        return false;
+    c->asking.shows = show;
+    c->asking.wanted = false;
     c->asking.number++;
     c->asking.ends = now + ANSWER_MS;
     root_forget_told(c->root);
@@ -43,6 +59,7 @@ void coord_ask(struct coord *c, bool show)
     coord_send_to_children(c, MESSAGE_ASK, &data);
     ask_keeper(c, &data);
     buf_free(&data);
+    return true;
 }
 
 void coord_on_ask(struct coord *c, const struct buf *payload)
@@ -54,13 +71,19 @@ void coord_on_ask(struct coord *c, const struct buf *payload)
 static void finish(struct coord *c, int64_t now)
 {
     int64_t began = clock_cpu_us(), least;
+    struct cause *cause = NULL;
 
     root_tell_state(c->root, c->asking.shows);
     least = (clock_cpu_us() - began) * SHARE / 1000;
+    if (c->asking.stalls)
+        cause = root_tell_stall(c->root, now);
     c->asking.ends = 0;
-    c->asking.shows = false;
+    c->asking.shown = c->asking.shows;
+    c->asking.shows = c->asking.stalls = false;
     c->asking.done = now;
     c->asking.next = now + (EVERY_MS > least ? EVERY_MS : least);
+    if (cause)
+        coord_fail(c, cause);
 }
 
 void coord_on_state(struct coord *c, int from, const struct buf *payload)
@@ -81,8 +104,12 @@ void coord_asking_tick(struct coord *c, int64_t now)
 {
     if (c->asking.ends && now >= c->asking.ends)
         finish(c, now);
-    if (c->run.stage != STAGE_TRAINERS)
+    if (c->asking.wanted)
+        coord_ask(c, true);
+    if (c->run.stage != STAGE_TRAINERS && c->run.stage != STAGE_ENDED)
         c->asking.next = now + FIRST_MS;
+    else if (root_stalls(c->root, now))
+        c->asking.stalls |= coord_ask(c, true);
     else if (now >= c->asking.next && c->setup->job->run_dir)
         coord_ask(c, false);
 }

@@ -14,6 +14,7 @@
 #include "coord/regroup.h"
 #include "coord/relay.h"
 #include "coord/remains.h"
+#include "coord/stall.h"
 #include "coord/tell.h"
 #include "wire/pack.h"
 #include "wire/slice.h"
@@ -56,6 +57,15 @@ static void on_foreign(struct coord *c, int from, const struct buf *payload)
         root_foreign(c->root, from, address, port);
 }
 
+static void on_still(struct coord *c, int from, const struct buf *payload)
+{
+    struct unpack u = {.at = payload->data, .left = payload->len};
+    bool still = unpack_u32(&u) != 0;
+
+    if (!u.bad)
+        root_still(c->root, from, still);
+}
+
 /* One of an earlier attempt came late, behind a rank that had been stopped. */
 static void on_outcome(struct coord *c, int from, const struct buf *payload)
 {
@@ -90,6 +100,7 @@ void coord_on_for_root(struct coord *c, int from, enum message_type type, struct
             root_notice(c->root, from, text_of(payload));
         break;
     case MESSAGE_FOREIGN: on_foreign(c, from, payload); break;
+    case MESSAGE_STILL: on_still(c, from, payload); break;
     case MESSAGE_ASK: coord_ask(c, true); break;
     case MESSAGE_STATE: coord_on_state(c, from, payload); break;
     case MESSAGE_LEFT:

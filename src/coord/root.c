@@ -173,6 +173,10 @@ void root_begin_attempt(struct root *root)
 {
     expect_all(root);
     memset(root->owed, 0, (size_t)root->size * sizeof(*root->owed)); /* keepers begin with all */
+    memset(root->still, 0, (size_t)root->size * sizeof(*root->still));
+    root->n_still = 0;
+    root->last_ended = 0;
+    root->stall_told = false;
     notices_free(&root->notices);
     root->attempt_start = clock_ms();
     root->next_waiting = root->attempt_start + ROOT_WAITING_EVERY_MS;
@@ -209,6 +213,7 @@ struct root *root_open(struct job *job, const struct meeting *meeting, int size,
     root->outcomes = mem_calloc(n, sizeof(*root->outcomes));
     root->came = mem_calloc(n, sizeof(*root->came));
     root->has_come = mem_calloc(n, sizeof(*root->has_come));
+    root->still = mem_calloc(n, sizeof(*root->still));
     root->has_told = mem_calloc(n, sizeof(*root->has_told));
     root->owed = mem_calloc(n, sizeof(*root->owed));
     root->missing = mem_calloc(n, sizeof(*root->missing));
@@ -243,6 +248,7 @@ void root_close(struct root *root)
     free(root->came);
     free(root->has_come);
     free(root->has_told);
+    free(root->still);
     free(root->owed);
     free(root->missing);
     free(root->missing_at);
@@ -277,6 +283,9 @@ void root_phase(struct root *root, enum stage stage)
 
 void root_waiting(struct root *root, int from, const struct waiting *waiting)
 {
+    if (waiting->role == ROLE_TRAINER && waiting->left < waiting->of &&
+        waiting->left != root->waiting[from].left)
+        root->last_ended = clock_ms();
     root->waiting[from] = *waiting;
     root->waiting_came[from] = clock_ms();
     root->waiting_changed = true;

@@ -152,11 +152,13 @@ static void say_end(struct root *root, const struct report *report)
 }
 
 /* Is this a failure of the job's own processes? Any other would come again, or ends the job. */
-static bool is_worth_a_restart(const struct cause *cause)
+static bool is_worth_a_restart(const struct root *root, const struct cause *cause)
 {
+    if (cause->how == HOW_STALLED && root->job->options.stall_action != STALL_RESTART)
+        return false;
     return cause->how == HOW_EXITED || cause->how == HOW_SIGNALED || cause->how == HOW_LEFT_EARLY ||
            cause->how == HOW_START_TIMEOUT || cause->how == HOW_CONNECT_TIMEOUT ||
-           cause->how == HOW_RAISED;
+           cause->how == HOW_RAISED || cause->how == HOW_STALLED;
 }
 
 /* Twice as long each time, up to a minute or what the user wants. */
@@ -226,7 +228,7 @@ void root_conclude(struct root *root, const struct cause *known, bool may_restar
     age_warnings(root);
     free(root->instead);
     root->instead = instead;
-    root->restart = (instead || (may_restart && cause && is_worth_a_restart(cause))) &&
+    root->restart = (instead || (may_restart && cause && is_worth_a_restart(root, cause))) &&
                     root->job->attempt < root->job->options.max_restarts;
     if (say_unkilled(root, root->restart))
         root->restart = false;

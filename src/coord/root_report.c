@@ -45,6 +45,7 @@ static struct outcome *by_machine(const struct root *root)
         struct outcome *one = &sorted[root->meeting->machine_of[r]];
 
         *one = root->outcomes[r];
+        one->silent = !root->has_told[r];
         one->told_ms = one->told_ms > 0 ? now - one->told_ms : -1;
     }
     return sorted;
@@ -80,7 +81,7 @@ void root_may_be_asked(struct root *root, const char *ip, int port, uint64_t key
         root->ask = mem_printf("%s %d %016llx", ip, port, (unsigned long long)key);
 }
 
-static struct report live_report(struct root *root)
+struct report root_live_report(struct root *root)
 {
     struct report report = root_make_report(root, NULL, false);
 
@@ -95,7 +96,7 @@ void root_begin_report(struct root *root)
     struct report report;
 
     root_fill_missing(root);
-    report = live_report(root);
+    report = root_live_report(root);
     root_write_report(root, &report);
     free((void *)report.outcomes);
 }
@@ -139,7 +140,7 @@ static void say_state(struct root *root, const struct report *report)
 
 void root_tell_state(struct root *root, bool shows)
 {
-    struct report report = live_report(root);
+    struct report report = root_live_report(root);
 
     root_write_state(root, &report);
     if (shows)

@@ -107,6 +107,18 @@ static int check_samplers(const struct options *o, struct err *err)
     return 0;
 }
 
+static int check_stall(const struct options *o, struct err *err)
+{
+    if (o->stall_timeout_ms && !o->sample_interval_ms)
+        return err_set(err, EXIT_USAGE,
+                       "--stall_timeout needs samples: leave --sample_interval 0 out");
+    if (o->stall_timeout_ms && o->stall_timeout_ms < o->sample_interval_ms)
+        return err_set(err, EXIT_USAGE,
+                       "--stall_timeout (%g s) must not be shorter than --sample_interval (%g s)",
+                       (double)o->stall_timeout_ms / 1000, (double)o->sample_interval_ms / 1000);
+    return 0;
+}
+
 static int check_required(const struct options *o, const struct sources *s, struct err *err)
 {
     char missing[512] = "";
@@ -133,7 +145,7 @@ static int check_required(const struct options *o, const struct sources *s, stru
                        "there is no command; put it last, as one quoted word or after --");
     if (o->quiet && o->verbose)
         return err_set(err, EXIT_USAGE, "--quiet and --verbose exclude each other; leave one out");
-    return check_samplers(o, err);
+    return check_samplers(o, err) || check_stall(o, err) ? -1 : 0;
 }
 
 /* Brings all sources together, where neither --help nor --version is given. */

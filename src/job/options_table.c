@@ -28,6 +28,9 @@ static const struct option_choice shm_choices[] = {
 static const struct option_choice signals[] = {
     {"none", 0}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {NULL, 0}};
 
+static const struct option_choice stall_choices[] = {
+    {"report", STALL_REPORT}, {"stop", STALL_STOP}, {"restart", STALL_RESTART}, {NULL, 0}};
+
 static const struct option_choice hostfiles[] = {
     {"openmpi", HOSTFILE_OPENMPI}, {"mpich", HOSTFILE_MPICH}, {"slurm", HOSTFILE_SLURM}, {NULL, 0}};
 
@@ -115,6 +118,13 @@ const struct option_spec options_table[] = {
              "each is connected to each server. Then the job fails, and the launcher names the "
              "server, who is missing, and a host outside the job that has taken a client's place. "
              "0: no limit."},
+    {"stall_timeout", OPTION_SECONDS, GROUP_TIME, AT(stall_timeout_ms), .fallback = "0",
+     .metavar = "SECONDS", .max = YEAR,
+     .help = "How long all processes may do nothing (print, compute, read, write, send) while "
+             "trainers run, or the last trainers may run on after others have ended. Then the "
+             "launcher prints what all do, says who is the odd one out, and does what "
+             "--stall_action says. Longer than the longest pause of the job: a checkpoint, an "
+             "evaluation. 0: no limit."},
     {"exit_timeout", OPTION_SECONDS, GROUP_TIME, AT(exit_timeout_ms), .fallback = "60",
      .metavar = "SECONDS", .max = YEAR,
      .help = "How long the servers may take to leave by themselves when all trainers have ended "
@@ -137,6 +147,12 @@ const struct option_spec options_table[] = {
      .metavar = "SECONDS", .max = YEAR,
      .help = "How long the launcher waits before the first restart. Each further wait is twice as "
              "long, up to 60 s or, if that is longer, this value."},
+    {"stall_action", OPTION_CHOICE, GROUP_FAILURE, AT(stall_action), .fallback = "report",
+     .metavar = "report|stop|restart", .choices = stall_choices,
+     .help =
+         "What follows when --stall_timeout has passed. report: the job goes on. stop: it fails "
+         "with 124. restart: it fails so too, but another attempt may follow "
+         "(--max_restarts)."},
     {"preempt_signal", OPTION_CHOICE, GROUP_FAILURE, AT(preempt_signal), .fallback = "none",
      .metavar = "SIGNAL", .choices = signals,
      .help = "none, USR1 or USR2. When a rank gets this signal (from Slurm's --signal, or from "

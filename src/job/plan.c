@@ -103,6 +103,7 @@ static void add_logs_and_times(struct slice *slice, const struct job *job)
     slice->log_size = o->log_size;
     slice->start_timeout_ms = o->start_timeout_ms;
     slice->connect_timeout_ms = o->connect_timeout_ms;
+    slice->stall_timeout_ms = o->stall_timeout_ms;
     slice->sample_ms = o->sample_interval_ms;
     slice->exit_timeout_ms = o->exit_timeout_ms;
     slice->kill_grace_ms = o->kill_grace_ms;

@@ -182,6 +182,12 @@ static void put_unusual(const struct printer *p, const struct job *job)
     if (o->connect_timeout_ms && o->num_servers)
         fprintf(p->out, "%-14sall clients at all servers within %g s\n", "connected",
                 (double)o->connect_timeout_ms / 1000);
+    if (o->stall_timeout_ms)
+        fprintf(p->out, "%-14safter %g s without a move: %s\n", "stall",
+                (double)o->stall_timeout_ms / 1000,
+                o->stall_action == STALL_REPORT ? "reported"
+                : o->stall_action == STALL_STOP ? "the job fails"
+                                                : "the attempt fails");
     if (o->max_restarts)
         fprintf(p->out, "%-14s%d, the first after %g s\n", "restarts", o->max_restarts,
                 (double)o->restart_delay_ms / 1000);

@@ -21,6 +21,7 @@
 #include "keeper/proc.h"
 #include "keeper/rank.h"
 #include "keeper/starting.h"
+#include "keeper/stillness.h"
 #include "keeper/stopping.h"
 #include "keeper/usage.h"
 #include "keeper/will.h"
@@ -54,6 +55,7 @@ static void enter_trainers(struct machine *m)
     if (starting_all(m, false) != 0)
         return;
     connected_begin(m);
+    stillness_begin(m);
     if (m->n == m->n_servers)
         state_add(m, EVENT_DONE);
 }
@@ -274,10 +276,14 @@ static void flush_overdue(struct machine *m)
 
 /* TIMER_SILENCE: awaited_tick looks in each turn. */
 static void (*const due[TIMER_COUNT])(struct machine *m) = {
-    [TIMER_PROBE] = starting_probe,         [TIMER_START] = starting_overdue,
-    [TIMER_CLIENTS] = connected_look,       [TIMER_JUDGE] = judge_due,
-    [TIMER_LEFT] = leaving_servers_overdue, [TIMER_SAMPLERS] = samplers_overdue,
-    [TIMER_STAGE] = stage_overdue,          [TIMER_FLUSH] = flush_overdue,
+    [TIMER_PROBE] = starting_probe,
+    [TIMER_START] = starting_overdue,
+    [TIMER_CLIENTS] = connected_look,
+    [TIMER_JUDGE] = judge_due,
+    [TIMER_LEFT] = leaving_servers_overdue,
+    [TIMER_SAMPLERS] = samplers_overdue,
+    [TIMER_STAGE] = stage_overdue,
+    [TIMER_FLUSH] = flush_overdue,
     [TIMER_SAMPLE] = usage_take,
 };
 

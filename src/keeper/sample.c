@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/procfs.h"
 #include "keeper/proc.h"
+#include "keeper/sockets.h"
 
 struct sampler {
     struct cgroup cgroup;
@@ -58,16 +59,17 @@ static int64_t kb_of(long pages)
     return (int64_t)pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-/* Resident pages that are no file's and not shared. */
-static int64_t private_kb(pid_t pid)
+/* Private are resident pages that are no file's and not shared. */
+static void add_memory(struct usage *usage, pid_t pid)
 {
     char text[256];
     long resident, shared;
 
     procfs_read(pid, "statm", text, sizeof(text));
-    return sscanf(text, "%*d %ld %ld", &resident, &shared) == 2 && resident > shared
-               ? kb_of(resident - shared)
-               : 0;
+    if (sscanf(text, "%*d %ld %ld", &resident, &shared) != 2)
+        return;
+    usage->rss_kb += kb_of(resident);
+    usage->private_kb += resident > shared ? kb_of(resident - shared) : 0;
 }
 
 /* Linux 6.2 gives the number as the folder's size. */
@@ -94,8 +96,7 @@ static void add(struct sample_tree *tree, const struct proc *proc)
     tree->cpu += proc->cpu + proc->waited;
     if (proc->zombie)
         return;
-    tree->usage.rss_kb += kb_of(proc->resident);
-    tree->usage.private_kb += private_kb(proc->pid);
+    add_memory(&tree->usage, proc->pid);
     tree->usage.threads += proc->threads;
     tree->usage.files += open_files(proc->pid);
     tree->usage.processes++;
@@ -141,6 +142,44 @@ void sampler_trees(struct sampler *sampler, struct sample_tree *trees, size_t n)
     for (size_t i = 0; i < n; i++)
         trees[i].spent = trees[i].cpu > before[i] ? trees[i].cpu - before[i] : 0;
     free(before);
+}
+
+/* ---- bytes ---- */
+
+static uint64_t bytes_of(pid_t pid)
+{
+    unsigned long long in, out;
+    char text[512];
+
+    procfs_read(pid, "io", text, sizeof(text));
+    return sscanf(text, "rchar: %llu wchar: %llu", &in, &out) == 2 ? in + out : 0;
+}
+
+struct summing {
+    struct sockets own;
+    uint64_t sum;
+};
+
+static bool sum_up(void *arg, const struct socket_row *row)
+{
+    struct summing *summing = arg;
+
+    if (sockets_has(&summing->own, row->inode))
+        summing->sum += row->moved;
+    return true;
+}
+
+uint64_t sampler_moved(const struct sampler *sampler)
+{
+    struct summing summing = {.sum = 0};
+
+    for (size_t i = 0; i < sampler->below.n; i++) {
+        summing.sum += bytes_of(sampler->below.items[i].pid);
+        sockets_add_of(&summing.own, sampler->below.items[i].pid);
+    }
+    sockets_each_moving(sum_up, &summing);
+    sockets_free(&summing.own);
+    return summing.sum;
 }
 
 /* ---- the machine ---- */

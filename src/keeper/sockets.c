@@ -1,12 +1,15 @@
 /* sockets: rows of /proc/net/tcp and tcp6, what the kernel answers when it is asked for listeners
- * alone (sock_diag(7)), and the sockets among a process's descriptors.
+ * alone, or for bytes that were moved (sock_diag(7)), and the sockets among a process's
+ * descriptors.
  */
 #include "keeper/sockets.h"
 
 #include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
+#include <linux/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,14 +69,15 @@ void sockets_each(bool (*take)(void *arg, const struct socket_row *row), void *a
     }
 }
 
-/* ---- listeners ---- */
+/* ---- what the kernel answers ---- */
 
 struct question {
     struct nlmsghdr header;
     struct inet_diag_req_v2 what;
 };
 
-static int ask_listening(int fd, int family)
+/* info: the bytes that were moved are asked for too. */
+static int ask(int fd, int family, unsigned state, bool info)
 {
     struct question question = {
         .header = {.nlmsg_len = sizeof(question),
@@ -81,7 +85,8 @@ static int ask_listening(int fd, int family)
                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
         .what = {.sdiag_family = (uint8_t)family,
                  .sdiag_protocol = IPPROTO_TCP,
-                 .idiag_states = 1U << SOCKET_LISTEN},
+                 .idiag_ext = info ? 1U << (INET_DIAG_INFO - 1) : 0,
+                 .idiag_states = 1U << state},
     };
 
     return send(fd, &question, sizeof(question), 0) == (ssize_t)sizeof(question) ? 0 : -1;
@@ -109,9 +114,28 @@ static struct socket_row row_of(const struct inet_diag_msg *answer)
                                .inode = answer->idiag_inode};
 }
 
+/* The attributes behind an answer. */
+static uint64_t moved_of(const char *bytes, size_t len)
+{
+    struct rtattr attribute;
+    struct tcp_info info = {0};
+
+    for (size_t at = 0; at + sizeof(attribute) <= len; at += RTA_ALIGN(attribute.rta_len)) {
+        memcpy(&attribute, bytes + at, sizeof(attribute));
+        if (attribute.rta_len < sizeof(attribute) || attribute.rta_len > len - at)
+            break;
+        if (attribute.rta_type == INET_DIAG_INFO) {
+            size_t size = attribute.rta_len - RTA_LENGTH(0);
+
+            memcpy(&info, bytes + at + RTA_LENGTH(0), size < sizeof(info) ? size : sizeof(info));
+        }
+    }
+    return info.tcpi_bytes_acked + info.tcpi_bytes_received;
+}
+
 /* Of one read. 1: more is to come, 0: no more, -1: the kernel cannot tell. */
-static int hear_listening(const char *bytes, size_t len,
-                          bool (*take)(void *arg, const struct socket_row *row), void *arg)
+static int hear(const char *bytes, size_t len,
+                bool (*take)(void *arg, const struct socket_row *row), void *arg)
 {
     struct nlmsghdr header;
     struct inet_diag_msg answer;
@@ -123,10 +147,12 @@ static int hear_listening(const char *bytes, size_t len,
         if (header.nlmsg_type == NLMSG_DONE)
             return 0;
         if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-            header.nlmsg_len < NLMSG_LENGTH(sizeof(answer)) || header.nlmsg_len > len - at)
+            header.nlmsg_len < NLMSG_SPACE(sizeof(answer)) || header.nlmsg_len > len - at)
             return -1;
         memcpy(&answer, bytes + at + NLMSG_HDRLEN, sizeof(answer));
         row = row_of(&answer);
+        row.moved = moved_of(bytes + at + NLMSG_SPACE(sizeof(answer)),
+                             header.nlmsg_len - NLMSG_SPACE(sizeof(answer)));
         if (!take(arg, &row))
             return 0;
     }
@@ -134,12 +160,12 @@ static int hear_listening(const char *bytes, size_t len,
 }
 
 /* -1: nobody can be asked here. */
-static int each_listening(int family, bool (*take)(void *arg, const struct socket_row *row),
-                          void *arg)
+static int each_in(unsigned state, int family, bool info,
+                   bool (*take)(void *arg, const struct socket_row *row), void *arg)
 {
-    char bytes[8192];
+    char bytes[16384];
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-    int rc = fd < 0 ? -1 : ask_listening(fd, family);
+    int rc = fd < 0 ? -1 : ask(fd, family, state, info);
     ssize_t n;
 
     for (bool more = rc == 0; more; more = rc > 0) {
@@ -147,7 +173,7 @@ static int each_listening(int family, bool (*take)(void *arg, const struct socke
         if (n < 0 && errno == EINTR)
             rc = 1;
         else
-            rc = n <= 0 ? -1 : hear_listening(bytes, (size_t)n, take, arg);
+            rc = n <= 0 ? -1 : hear(bytes, (size_t)n, take, arg);
     }
     if (fd >= 0)
         close(fd);
@@ -157,10 +183,16 @@ static int each_listening(int family, bool (*take)(void *arg, const struct socke
 /* A kernel without IPv6 has no answer for it. */
 void sockets_each_listening(bool (*take)(void *arg, const struct socket_row *row), void *arg)
 {
-    if (each_listening(AF_INET, take, arg) < 0)
+    if (each_in(SOCKET_LISTEN, AF_INET, false, take, arg) < 0)
         sockets_each(take, arg);
     else
-        each_listening(AF_INET6, take, arg);
+        each_in(SOCKET_LISTEN, AF_INET6, false, take, arg);
+}
+
+void sockets_each_moving(bool (*take)(void *arg, const struct socket_row *row), void *arg)
+{
+    if (each_in(SOCKET_ESTABLISHED, AF_INET, true, take, arg) >= 0)
+        each_in(SOCKET_ESTABLISHED, AF_INET6, true, take, arg);
 }
 
 /* ---- sets ---- */
@@ -190,6 +222,22 @@ static bool take_connected(void *arg, const struct socket_row *row)
 void sockets_connected_to(struct sockets *sockets, struct in_addr ip, int port, int n)
 {
     sockets_each(take_connected, &(struct remote){sockets, ip, port, n});
+}
+
+static bool take_own(void *arg, int fds, const char *name, const char *target)
+{
+    unsigned long inode;
+
+    (void)fds;
+    (void)name;
+    if (sscanf(target, "socket:[%lu]", &inode) == 1)
+        sockets_add(arg, inode);
+    return false;
+}
+
+void sockets_add_of(struct sockets *sockets, pid_t pid)
+{
+    procfs_each_fd(pid, take_own, sockets);
 }
 
 bool sockets_has(const struct sockets *sockets, unsigned long inode)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "keeper/link.h"
+#include "keeper/stillness.h"
 
 enum {
     SHARE = 200,      /* of the time between samples one may take 1/200, 0.5 % of a core */
@@ -167,6 +168,7 @@ void usage_take(struct machine *m)
     moment.memory_kb = machine.memory_used_kb;
     moment.shm_kb = machine.shm_used_kb;
     curve_add(&m->sampling.curve, &moment);
+    stillness_look(m, now);
     warn_of_memory(m, &moment);
     warn_of_shm(m, &moment);
     least = (clock_cpu_us() - began) * SHARE / 1000;

@@ -19,6 +19,7 @@ static int kind_order(enum how how)
         [HOW_TOLD_TO_STOP] = 4, [HOW_PARENT_GONE] = 4,
         [HOW_LOST] = 4,         [HOW_RAISED] = 3,
         [HOW_NONE] = 5,         [HOW_CONNECT_TIMEOUT] = 3,
+        [HOW_STALLED] = 4,
     };
 
     return (unsigned)how < HOW_COUNT ? order[how] : order[HOW_NONE];

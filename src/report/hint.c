@@ -93,6 +93,9 @@ static const char *const of_how[HOW_COUNT] = {
         "they were doing, and a longer --connect_timeout gives them more time; a host outside the "
         "job that has taken a client's place must be kept from the port (by a firewall, or by "
         "another port behind the addresses in ip_config)",
+    [HOW_STALLED] =
+        "the lines above, and state.txt in the run folder, show what each process did; a "
+        "longer --stall_timeout bears a longer pause",
     [HOW_TOLD_TO_STOP] = "a user, mpirun, srun or the batch system sent it (its time limit?)",
     [HOW_PARENT_GONE] = "mpirun, srun or their daemon on that machine was killed or has crashed",
     [HOW_PREEMPTED] = "75 asks a batch script to queue the job again; the trainers had got the "

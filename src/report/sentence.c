@@ -30,6 +30,7 @@ static const char *const hows[HOW_COUNT] = {
     [HOW_LAUNCHER] = "launcher failed",
     [HOW_RAISED] = "raised",
     [HOW_CONNECT_TIMEOUT] = "connect timeout",
+    [HOW_STALLED] = "stalled",
 };
 
 const char *report_how(enum how how)
@@ -151,6 +152,7 @@ static void add_exec_failed(struct buf *out, const struct cause *cause)
 static bool add_without_process(struct buf *out, const struct cause *cause)
 {
     switch (cause->how) {
+    case HOW_STALLED: buf_addf(out, "it stands still"); break;
     case HOW_LOST:
         add_machine(out, cause);
         buf_addf(out, " is lost");

@@ -103,6 +103,13 @@ static struct entries all_entries(const struct report *report)
     return all;
 }
 
+static void free_entries(struct entries *all)
+{
+    for (size_t i = 0; i < all->n; i++)
+        free(all->items[i].does);
+    free(all->items);
+}
+
 /* ---- together ---- */
 
 static int by_what_they_do(const void *a, const void *b)
@@ -163,7 +170,7 @@ static void add_silent(struct buf *out, const struct report *report)
     for (int i = 0; i < report->n_outcomes; i++) {
         const struct outcome *outcome = &report->outcomes[i];
 
-        if (outcome->told_ms >= 0 && outcome->told_ms < STATE_OLD_MS)
+        if (!outcome->silent)
             continue;
         if (++n <= NAMED_MOST)
             buf_addf(out, "%s%s", n > 1 ? ", " : "  no answer from ", outcome->host);
@@ -249,7 +256,81 @@ void report_state(struct buf *out, const struct report *report, int most)
     add_groups(out, &all);
     add_silent(out, report);
     add_details(out, &all, most);
-    for (size_t i = 0; i < all.n; i++)
-        free(all.items[i].does);
-    free(all.items);
+    free_entries(&all);
+}
+
+/* ---- the odd one out ---- */
+
+static bool is_odd(const struct entry *entry)
+{
+    return entry->process->now->state[0] == 'T' || entry->process->now->below;
+}
+
+/* The one of that role that does what no other does; NULL: none, or several are alone. Of two
+ * processes neither is the odd one. Sorted by what they do. */
+static const struct entry *only_one(const struct entry *sorted, size_t n, enum role role)
+{
+    const struct entry *found = NULL;
+    size_t of_role = 0, alone = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        bool like_last = i > 0 && do_the_same(&sorted[i - 1], &sorted[i]);
+        bool like_next = i + 1 < n && do_the_same(&sorted[i], &sorted[i + 1]);
+
+        if (sorted[i].process->role != role)
+            continue;
+        of_role++;
+        if (like_last || like_next)
+            continue;
+        alone++;
+        found = &sorted[i];
+    }
+    return alone == 1 && of_role != 2 ? found : NULL;
+}
+
+static const struct entry *odd_of(const struct entry *sorted, size_t n)
+{
+    static const enum role roles[] = {ROLE_TRAINER, ROLE_SAMPLER, ROLE_SERVER};
+    const struct entry *found = NULL;
+
+    for (size_t i = 0; i < n; i++)
+        if (is_odd(&sorted[i]))
+            return &sorted[i];
+    for (int i = 0; i < 3 && !found; i++)
+        found = only_one(sorted, n, roles[i]);
+    return found;
+}
+
+static bool add_odd_machine(struct buf *out, const struct report *report)
+{
+    for (int i = 0; i < report->n_outcomes; i++) {
+        const struct outcome *outcome = &report->outcomes[i];
+
+        if (!outcome->silent)
+            continue;
+        buf_addf(out, "%s does not answer", outcome->host);
+        return true;
+    }
+    return false;
+}
+
+const struct process_outcome *report_odd_one(struct buf *out, const struct report *report,
+                                             const struct outcome **where)
+{
+    struct entries all = all_entries(report);
+    const struct process_outcome *found = NULL;
+    const struct entry *odd;
+
+    qsort(all.items, all.n, sizeof(*all.items), by_what_they_do);
+    odd = odd_of(all.items, all.n);
+    if (odd && (is_odd(odd) || !add_odd_machine(out, report))) {
+        found = odd->process;
+        *where = odd->outcome;
+        buf_addf(out, "%s %d on %s (pid %d) is %s", role_name(found->role), found->id,
+                 odd->outcome->host, found->pid, odd->does);
+    } else if (!odd && !add_odd_machine(out, report)) {
+        buf_addf(out, "no process differs from the others of its role");
+    }
+    free_entries(&all);
+    return found;
 }

@@ -33,6 +33,7 @@ static const struct field common_fields[] = {
     NUMBER(shm_size, 0, INT64_MAX),
     NUMBER(start_timeout_ms, 0, FIELD_LARGEST),
     NUMBER(connect_timeout_ms, 0, FIELD_LARGEST),
+    NUMBER(stall_timeout_ms, 0, FIELD_LARGEST),
     NUMBER(sample_ms, 0, FIELD_LARGEST),
     NUMBER(exit_timeout_ms, 0, FIELD_LARGEST),
     NUMBER(kill_grace_ms, 0, FIELD_LARGEST),

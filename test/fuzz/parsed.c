@@ -47,7 +47,7 @@ static void check_times(const struct options *o)
 {
     const long times[] = {o->start_timeout_ms,  o->exit_timeout_ms,  o->kill_grace_ms,
                           o->lost_timeout_ms,   o->restart_delay_ms, o->preempt_grace_ms,
-                          o->connect_timeout_ms, o->sample_interval_ms};
+                          o->connect_timeout_ms, o->sample_interval_ms, o->stall_timeout_ms};
 
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
         FUZZ_CHECK(times[i] >= 0 && times[i] <= TIME_MAX);

@@ -115,6 +115,7 @@ static struct slice *random_slice(uint64_t *seed)
     s->start_timeout_ms = random_below(seed, 100000);
     s->connect_timeout_ms = random_below(seed, 100000);
     s->sample_ms = random_below(seed, 100000);
+    s->stall_timeout_ms = random_below(seed, 100000);
     s->exit_timeout_ms = random_below(seed, 100000);
     s->kill_grace_ms = random_below(seed, 100000);
     s->lost_timeout_ms = (int64_t)1 << 53;
@@ -370,6 +371,7 @@ START_TEST(values_out_of_range_are_refused)
     CHECK_REFUSED(s, start_timeout_ms, -1);
     CHECK_REFUSED(s, connect_timeout_ms, -1);
     CHECK_REFUSED(s, sample_ms, -1);
+    CHECK_REFUSED(s, stall_timeout_ms, -1);
     CHECK_REFUSED(s, kill_grace_ms, INT64_MAX);
     CHECK_REFUSED(s, workspace, NULL);
     CHECK_REFUSED(s, host, NULL);

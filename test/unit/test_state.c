@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -146,8 +147,8 @@ static struct outcome outcomes[] = {
      .shm_kb = 4 << 20,
      .curve = {.moments = moments, .n = 1}},
     {.host = "vm1", .ip = "10.0.0.2", .port = 30050, .processes = on_vm1, .n_processes = 5},
-    {.host = "vm2", .told_ms = -1},
-    {.host = "vm3", .told_ms = 60000}};
+    {.host = "vm2", .silent = true},
+    {.host = "vm3", .silent = true}};
 static const struct phase phases[] = {{"servers", 0, 2000}, {"trainers", 2000, -1}};
 static const struct report report = {.job_id = "job",
                                      .wall_ms = 12300,
@@ -209,5 +210,51 @@ START_TEST(a_console_gets_a_part)
 }
 END_TEST
 
+/* ---- the odd one out ---- */
+
+/* Trainers that do these things, one each; NULL ends the list. */
+static void check_odd(const char *want, bool silent, ...)
+{
+    struct process_now now[8] = {{.call = NULL}};
+    struct process_outcome trainers[8] = {{0}};
+    struct outcome one = {.host = "vm0", .processes = trainers, .silent = silent};
+    struct report all = {.outcomes = &one, .n_outcomes = 1};
+    const struct outcome *where = NULL;
+    struct buf text = {0};
+    va_list calls;
+
+    va_start(calls, silent);
+    for (const char *call; (call = va_arg(calls, const char *)); one.n_processes++) {
+        now[one.n_processes] = (struct process_now){.state = "S", .call = (char *)call};
+        if (!strcmp(call, "stopped"))
+            now[one.n_processes].state[0] = 'T';
+        trainers[one.n_processes] = (struct process_outcome){
+            .role = ROLE_TRAINER, .id = one.n_processes, .pid = 7, .now = &now[one.n_processes]};
+    }
+    va_end(calls);
+    report_odd_one(&text, &all, &where);
+    buf_add(&text, "", 1);
+    ck_assert_str_eq(text.data, want);
+    ck_assert(!where || where == &one);
+    buf_free(&text);
+}
+
+START_TEST(the_odd_one_out_is_named)
+{
+    static const char none[] = "no process differs from the others of its role";
+
+    check_odd("trainer 1 on vm0 (pid 7) is asleep in read", false, "futex", "read", "futex", NULL);
+    check_odd(none, false, "futex", "futex", "futex", NULL);
+    check_odd(none, false, "futex", "read", NULL);
+    check_odd(none, false, "futex", "read", "poll", "futex", NULL);
+    check_odd(none, false, NULL);
+    check_odd("trainer 0 on vm0 (pid 7) is asleep in futex", false, "futex", NULL);
+    check_odd("trainer 2 on vm0 (pid 7) is stopped by a signal", true, "futex", "read", "stopped",
+              NULL);
+    check_odd("vm0 does not answer", true, "futex", "read", "futex", NULL);
+}
+END_TEST
+
 UNIT_MAIN("state", a_call_about_a_socket_names_its_peer, a_call_without_a_socket,
-          a_process_that_runs_or_is_none, the_odd_one_out_stands_alone, a_console_gets_a_part)
+          a_process_that_runs_or_is_none, the_odd_one_out_stands_alone, a_console_gets_a_part,
+          the_odd_one_out_is_named)
