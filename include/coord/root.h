@@ -32,9 +32,9 @@ struct console *root_console(struct root *root);
 /* SERVERS, TRAINERS, DRAIN or STOP has begun; the phase before it ends. */
 void root_phase(struct root *root, enum stage stage);
 
-/* Prints whom the job waits for, when it is due: servers that do not listen yet each 10 s;
- * trainers, once others have ended, after 10 s and then each minute. Returns a cause that has
- * become due (some machines' servers left early, the others' not), for the caller to raise and
+/* Prints whom the job waits for, when it is due: servers that do not listen yet;
+ * trainers, once others have ended: after 10 s, 30 s, 70 s, ever more seldom. Returns a cause that
+ * has become due (some machines' servers left early, the others' not), for the caller to raise and
  * free; NULL mostly. */
 struct cause *root_tick(struct root *root, int64_t now);
 
@@ -83,8 +83,5 @@ void root_begin_attempt(struct root *root);
 
 /* Prints what root_notice has kept back. */
 void root_tell_notices(struct root *root);
-
-/* The phase that runs ends now. */
-void root_end_phases(struct root *root);
 
 #endif

@@ -1,5 +1,5 @@
-/* root_state: what rank 0 alone knows. It belongs to root, root_end, root_report, stall
- * and report_files.
+/* root_state: what rank 0 alone knows. It belongs to root, root_end, root_phases, root_report,
+ * stall and report_files.
  */
 #ifndef COORD_ROOT_STATE_H
 #define COORD_ROOT_STATE_H
@@ -12,8 +12,8 @@
 enum {
     ROOT_PHASES = 4,
     ROOT_FOREIGN_MOST = 8,
-    ROOT_WAITING_EVERY_MS = 10000, /* for servers; and for the others, once a trainer has ended */
-    ROOT_TRAINERS_EVERY_MS = 60000 /* then */
+    ROOT_WAITING_FIRST_MS =
+        10000 /* until it says whom it waits for; then twice as long each time */
 };
 
 struct root {
@@ -36,6 +36,7 @@ struct root {
     struct waiting *waiting; /* by rank */
     int64_t *waiting_came;   /* when */
     int64_t next_waiting;    /* CLOCK_NEVER: no trainer has ended yet */
+    int64_t waiting_pause;   /* before it */
     bool waiting_changed;
     char *program; /* of the first rank that told; NULL: none has */
     int program_from;

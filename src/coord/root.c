@@ -3,7 +3,6 @@
  */
 #include "coord/root.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -15,16 +14,16 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/watchdog.h"
+#include "coord/root_phases.h"
 #include "coord/root_state.h"
 #include "coord/rundir.h"
 #include "job/plan.h"
 #include "report/report.h"
-#include "report/awaited.h"
 
 enum {
     FILES_ROOM = 128, /* bytes of the longest name in the run folder: logs/HOST.trainer-ID.N.log */
-    WAITING_TERMINAL_MS = 1000,
     LEFT_GRACE_MS = 10000, /* DGL tells all servers to leave at once; how far apart they do is
                               --exit_timeout, and this at least */
 };
@@ -131,25 +130,6 @@ static char *command_text(const struct options *options)
     return text.data;
 }
 
-static const struct {
-    enum stage stage;
-    const char *name, *said;
-} phases[ROOT_PHASES] = {
-    {STAGE_SERVERS, "servers", "starting servers"},
-    {STAGE_TRAINERS, "trainers", "all servers listen; starting trainers"},
-    {STAGE_DRAIN, "drain", "all trainers have ended; servers may leave"},
-    {STAGE_STOP, "stop", "stopping everything"},
-};
-
-static int phase_of(enum stage stage)
-{
-    for (int i = 0; i < ROOT_PHASES; i++)
-        if (phases[i].stage == stage)
-            return i;
-    assert(!"a stage that is no phase");
-    return 0;
-}
-
 static void expect_all(struct root *root)
 {
     root->n_missing = root->size;
@@ -179,24 +159,16 @@ void root_begin_attempt(struct root *root)
     root->stall_told = false;
     notices_free(&root->notices);
     root->attempt_start = clock_ms();
-    root->next_waiting = root->attempt_start + ROOT_WAITING_EVERY_MS;
+    root_await_anew(root, root->attempt_start);
     root->waiting_changed = false;
     root->left_deadline = CLOCK_NEVER;
     root->n_left = 0;
-    for (int i = 0; i < ROOT_PHASES; i++)
-        root->phases[i] = (struct phase){.name = phases[i].name, .start_ms = -1, .end_ms = -1};
+    root_begin_phases(root);
 }
 
 void root_tell_notices(struct root *root)
 {
     notices_tell(&root->notices, CLOCK_NEVER, say_line, root->console);
-}
-
-void root_end_phases(struct root *root)
-{
-    for (int i = 0; i < ROOT_PHASES; i++)
-        if (root->phases[i].start_ms >= 0 && root->phases[i].end_ms < 0)
-            root->phases[i].end_ms = clock_ms() - root->attempt_start;
 }
 
 struct root *root_open(struct job *job, const struct meeting *meeting, int size,
@@ -270,17 +242,6 @@ struct console *root_console(struct root *root)
 
 /* ---- while it runs ---- */
 
-void root_phase(struct root *root, enum stage stage)
-{
-    int phase = phase_of(stage);
-
-    root_end_phases(root);
-    root->phases[phase].start_ms = clock_ms() - root->attempt_start;
-    if (stage == STAGE_TRAINERS)
-        root->next_waiting = CLOCK_NEVER;
-    log_verbose("%s", phases[phase].said);
-}
-
 void root_waiting(struct root *root, int from, const struct waiting *waiting)
 {
     if (waiting->role == ROLE_TRAINER && waiting->left < waiting->of &&
@@ -291,7 +252,7 @@ void root_waiting(struct root *root, int from, const struct waiting *waiting)
     root->waiting_changed = true;
     if (waiting->role == ROLE_TRAINER && waiting->left < waiting->of &&
         root->next_waiting == CLOCK_NEVER)
-        root->next_waiting = clock_ms() + ROOT_WAITING_EVERY_MS;
+        root_await_anew(root, clock_ms());
 }
 
 void root_program(struct root *root, int from, const char *path)
@@ -336,65 +297,6 @@ void root_foreign(struct root *root, int from, uint32_t address, uint32_t port)
                 root->meeting->seats[from].host);
 }
 
-/* "2 of 3 trainers have ended; ": they should end together. */
-static void add_ended(struct buf *text, const struct root *root)
-{
-    int of = 0, left = 0;
-
-    for (int r = 0; r < root->size; r++) {
-        of += root->waiting[r].of;
-        left += root->waiting[r].left;
-    }
-    buf_addf(text, "%d of %d trainers have ended; ", of - left, of);
-}
-
-static void say_waiting(struct root *root, enum role role, int64_t now)
-{
-    enum { NAMED_MACHINES = 4 };
-    struct buf text = {0};
-    int n = 0;
-
-    if (role == ROLE_TRAINER)
-        add_ended(&text, root);
-    buf_addf(&text, "waiting for ");
-    for (int r = 0; r < root->size; r++) {
-        const struct waiting *waiting = &root->waiting[r];
-
-        if (!waiting->left || waiting->role != role || n++ >= NAMED_MACHINES)
-            continue;
-        buf_addf(&text, "%s", n > 1 ? "; " : "");
-        report_awaited(&text, waiting, root->meeting->seats[r].host, now - root->waiting_came[r]);
-    }
-    if (n > NAMED_MACHINES)
-        buf_addf(&text, "; and on %d more machines", n - NAMED_MACHINES);
-    if (n)
-        log_notice("%.*s", (int)text.len, text.data);
-    buf_free(&text);
-}
-
-static bool is_in(const struct root *root, enum stage stage)
-{
-    const struct phase *phase = &root->phases[phase_of(stage)];
-
-    return phase->start_ms >= 0 && phase->end_ms < 0;
-}
-
-static void tick_waiting(struct root *root, int64_t now)
-{
-    bool servers = is_in(root, STAGE_SERVERS);
-    bool early = servers && root->waiting_changed && console_is_terminal(root->console) &&
-                 now >= root->next_waiting - ROOT_WAITING_EVERY_MS + WAITING_TERMINAL_MS;
-
-    if (now < root->next_waiting && !early)
-        return;
-    root->next_waiting = now + (servers ? ROOT_WAITING_EVERY_MS : ROOT_TRAINERS_EVERY_MS);
-    root->waiting_changed = false;
-    if (servers)
-        say_waiting(root, ROLE_SERVER, now);
-    else if (is_in(root, STAGE_TRAINERS))
-        say_waiting(root, ROLE_TRAINER, now);
-}
-
 void root_notice(struct root *root, int from, const char *line)
 {
     if (notices_take(&root->notices, root->meeting->seats[from].host, line, clock_ms()))
@@ -423,9 +325,9 @@ void root_left(struct root *root, int from, struct cause *cause)
 
 struct cause *root_tick(struct root *root, int64_t now)
 {
-    tick_waiting(root, now);
+    root_tell_awaited(root, now);
     notices_tell(&root->notices, now, say_line, root->console);
-    if (now < root->left_deadline || root->phases[phase_of(STAGE_DRAIN)].start_ms >= 0)
+    if (now < root->left_deadline || root_has_begun(root, STAGE_DRAIN))
         return NULL;
     root->left_deadline = CLOCK_NEVER;
     root->left->age_ms += now - root->left_came;

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "coord/report_files.h"
+#include "coord/root_phases.h"
 #include "coord/root_report.h"
 #include "coord/root_state.h"
 #include "report/awaited.h"

@@ -41,7 +41,7 @@ static bool has_computed(const struct machine *m)
     return false;
 }
 
-/* Looks only while nothing else moves; the first look shows nothing yet. */
+/* Looks only while nothing else moves; the first look cannot tell, and counts as a move. */
 static bool has_moved_bytes(struct machine *m, int64_t now)
 {
     struct stillness *own = &m->stillness;
@@ -54,7 +54,7 @@ static bool has_moved_bytes(struct machine *m, int64_t now)
     own->next_bytes = now + (part < BYTES_EVERY_MS ? part : BYTES_EVERY_MS);
     own->bytes = sampler_moved(m->sampling.sampler);
     moved = own->bytes > before ? own->bytes - before : before - own->bytes;
-    return !first && moved > IDLE_BYTES;
+    return first || moved > IDLE_BYTES;
 }
 
 static void tell(struct machine *m, bool still)

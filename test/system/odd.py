@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
@@ -21,8 +22,14 @@ def well(result):
     return result
 
 
+PHASE = re.compile(r"dgl-mpilaunch: ((job|attempt) \S+: starting|all servers listen after|all trainers have "
+                   r"ended well after|ending all processes)")
+
+
 def complaints(result):
-    return [line for line in result.err.splitlines() if line.startswith("dgl-mpilaunch: ")]
+    """Returns the launcher's lines, but for those that tell a phase."""
+    return [line for line in result.err.splitlines()
+            if line.startswith("dgl-mpilaunch: ") and not PHASE.match(line)]
 
 
 def behind(it, *words, machine=None):

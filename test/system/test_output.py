@@ -99,6 +99,29 @@ def test_the_cause_is_the_last_that_we_say(job):
     assert not any("dgl-mpilaunch: " in line for line in block[end:]), ours
 
 
+def phases_of(result):
+    """Returns the launcher's lines, without numbers of seconds and without the job's id."""
+    text = result.err.replace(os.path.realpath(result.run_dir), "DIR").replace(result.report["job_id"], "ID")
+    return re.sub(r"\d+\.\d s", "N s", text).splitlines()
+
+
+def test_each_phase_is_a_line(job):
+    result = job("server: serve", "trainer: connect", machines=2, num_trainers=2).run()
+    assert phases_of(result)[:3] == [
+        "dgl-mpilaunch: job ID: starting 2 servers on 2 machines; logs: DIR/logs",
+        "dgl-mpilaunch: all servers listen after N s; starting 4 trainers on 2 machines",
+        "dgl-mpilaunch: all trainers have ended well after N s; the servers leave"], result.said
+
+
+def test_each_phase_of_a_failure_without_servers(job):
+    result = job("trainer 1: attempt 0 exit 3", "trainer: sleep 0.2", machines=2, num_servers=0,
+                 part_config=None, max_restarts=1, restart_delay=0).run()
+    lines = phases_of(result)
+    assert lines[0] == "dgl-mpilaunch: job ID: starting 2 trainers on 2 machines; logs: DIR/logs"
+    assert lines[1] == "dgl-mpilaunch: ending all processes", result.said
+    assert "dgl-mpilaunch: attempt 2: starting 2 trainers on 2 machines" in lines, result.said
+
+
 def test_quiet_says_errors_only(job):
     it = job("trainer: connect; print text", run_dir="none")
     it.more = ["--quiet"]

@@ -128,7 +128,7 @@ def test_a_server_that_listens_late_is_named(openmpi):
     result = openmpi("server 2: sleep 11; serve").run()
     assert result.code == 0, result.said
     waiting = [line for line in result.err.splitlines() if "waiting for" in line]
-    # at most each 10 s, but soon on a terminal, which Open MPI 4 gives its ranks
+    # after 10 s, but soon on a terminal, which Open MPI 4 gives its ranks
     assert 1 <= len(waiting) <= 2, result.said
     for line in waiting:
         assert "server 2" in line and re.findall(r"vm\d", line) == ["vm2"], line
@@ -152,7 +152,7 @@ def test_start_timeout_names_the_late_of_all_machines(job):
     for word in ("server 1", "vm1", "server 2", "vm2"):
         assert word in result.err, f"'{word}' is not said:\n{result.said}"
     assert "server 0" not in result.err, result.said
-    # each 10 s, and on a terminal after 1 s
+    # after 10 s, and on a terminal after 1 s
     assert "waiting for" not in result.err, result.said
     assert result.seconds > 11, "it was not stopped for long enough to see"
 

@@ -48,7 +48,7 @@ static struct {
     struct buf in, output, notices;
     struct waiting waiting; /* the last */
     struct cause *failed, *left;
-    struct outcome outcome;
+    struct outcome outcome, state; /* state: the last answer to ASK */
     struct folder job_dir;
     bool reached[STAGE_COUNT], eof, answered;
     bool no_credit; /* do not give back what was printed */
@@ -69,6 +69,7 @@ static inline void forget(void)
     cause_free(seen.failed);
     cause_free(seen.left);
     outcome_clear(&seen.outcome);
+    outcome_clear(&seen.state);
     folder_clear(&seen.job_dir);
     buf_free(&seen.in);
     buf_free(&seen.output);
@@ -223,6 +224,11 @@ static void on_frame(enum message_type type, const char *data, size_t len)
         buf_add(&seen.output, data, len);
         if (!seen.no_credit)
             send_two(MESSAGE_CREDIT, (uint32_t)len, 0);
+        break;
+    case MESSAGE_STATE:
+        unpack_u32(&payload);
+        outcome_clear(&seen.state);
+        ck_assert_int_eq(message_unpack_outcome(payload.at, payload.left, &seen.state), 0);
         break;
     case MESSAGE_OUTCOME:
         ck_assert_int_eq(message_unpack_outcome(data, len, &seen.outcome), 0);

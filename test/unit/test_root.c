@@ -19,7 +19,7 @@ enum { MACHINES = 3 };
 static struct seat seats[MACHINES] = {{.host = "vm0"}, {.host = "vm1"}, {.host = "vm2"}};
 static int machine_of[MACHINES] = {0, 1, 2};
 static const struct meeting meeting = {.seats = seats, .machine_of = machine_of};
-static struct job job;
+static struct job job = {.id = "j", .options = {.num_servers = 1, .num_trainers = 2}};
 static struct buf said;
 
 static void hear(void *arg, const char *line)
@@ -60,12 +60,13 @@ static void waits(struct root *root, int from, struct waiting w)
     root_waiting(root, from, &w);
 }
 
-START_TEST(late_servers_are_named_each_10_s)
+START_TEST(late_servers_are_named_ever_more_seldom)
 {
     struct root *root = open_root();
     int64_t now = clock_ms();
 
     root_phase(root, STAGE_SERVERS);
+    said_is("dgl-mpilaunch: job j: starting 3 servers on 3 machines\n");
     waits(root, 0, one_of(ROLE_SERVER, 1, -1));
     waits(root, 1, one_of(ROLE_SERVER, 1, 1));
     waits(root, 2, one_of(ROLE_SERVER, 1, 2));
@@ -77,19 +78,24 @@ START_TEST(late_servers_are_named_each_10_s)
     root_tick(root, now + 15000);
     said_is("");
     waits(root, 1, one_of(ROLE_SERVER, 1, -1));
-    root_tick(root, now + 20200);
+    root_tick(root, now + 29000);
+    said_is("");
+    root_tick(root, now + 30200);
     said_is("dgl-mpilaunch: waiting for server 2 on vm2 (port 30052)\n");
     root_close(root);
 }
 END_TEST
 
-START_TEST(a_trainer_that_does_not_end_is_named_each_minute)
+START_TEST(a_trainer_that_does_not_end_is_named_ever_more_seldom)
 {
     struct root *root = open_root();
     int64_t now = clock_ms();
     struct waiting silent = one_of(ROLE_TRAINER, 1, 1);
 
+    root_phase(root, STAGE_SERVERS);
     root_phase(root, STAGE_TRAINERS);
+    said_is("dgl-mpilaunch: job j: starting 3 servers on 3 machines\n"
+            "dgl-mpilaunch: all servers listen after 0.0 s; starting 6 trainers on 3 machines\n");
     for (int r = 0; r < MACHINES; r++)
         waits(root, r, one_of(ROLE_TRAINER, 1, r));
     root_tick(root, now + 3600000); /* all of them train */
@@ -103,11 +109,11 @@ START_TEST(a_trainer_that_does_not_end_is_named_each_minute)
             "4711)\n");
     silent.items[0].silent_ms = 30000;
     waits(root, 1, silent);
-    root_tick(root, now + 60000);
+    root_tick(root, now + 29000);
     said_is("");
-    root_tick(root, now + 70900);
+    root_tick(root, now + 30900);
     said_is("dgl-mpilaunch: 2 of 3 trainers have ended; waiting for trainer 1 on vm1 (pid 4711), "
-            "silent for 100 s\n");
+            "silent for 60 s\n");
     waits(root, 1, one_of(ROLE_TRAINER, 1, -1));
     root_tick(root, now + 200000);
     said_is("");
@@ -224,5 +230,5 @@ START_TEST(what_many_machines_say_is_folded)
 END_TEST
 
 UNIT_MAIN("root", credit_comes_back_in_parts, the_missing_are_known,
-          what_many_machines_say_is_folded, late_servers_are_named_each_10_s,
-          a_trainer_that_does_not_end_is_named_each_minute, many_are_counted)
+          what_many_machines_say_is_folded, late_servers_are_named_ever_more_seldom,
+          a_trainer_that_does_not_end_is_named_ever_more_seldom, many_are_counted)
