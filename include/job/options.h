@@ -56,9 +56,10 @@ struct options {
     struct strv server_env; /* NAME=VALUE */
     struct strv trainer_env;
     struct strv sampler_env;
-    int watch_samplers; /* 1: a sampler that dies fails the job */
-    int python_hook;    /* 1: a trainer's uncaught Python exception ends it */
-    int max_restarts;   /* after failures */
+    int watch_samplers;    /* 1: a sampler that dies fails the job */
+    int python_hook;       /* 1: a trainer's uncaught Python exception ends it */
+    int max_restarts;      /* after failures */
+    int max_same_failures; /* in a row, early; 0: any number */
     long restart_delay_ms;
     int preempt_signal; /* number; 0: none */
     long preempt_grace_ms;

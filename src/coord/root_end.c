@@ -25,6 +25,7 @@
 enum {
     RESTART_DELAY_MAX_MS = 60000,
     RESTART_WARNINGS = 5,
+    PROGRESS_MS = 60000, /* trainers that ran for so long have done something */
     UNKILLED_SAID = 8,
     UNKILLED_TEXT_MOST = 200 /* bytes */
 };
@@ -162,6 +163,54 @@ static bool is_worth_a_restart(const struct root *root, const struct cause *caus
            cause->how == HOW_RAISED || cause->how == HOW_STALLED;
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+    return !strcmp(a ? a : "", b ? b : "");
+}
+
+static bool is_same_failure(const struct cause *a, const struct cause *b)
+{
+    return a && b && a->how == b->how && a->role == b->role && a->id == b->id &&
+           a->value == b->value && is_same_text(a->exception, b->exception);
+}
+
+static bool is_early(const struct phase *phases, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(phases[i].name, "trainers") && phases[i].start_ms >= 0 &&
+            phases[i].end_ms - phases[i].start_ms >= PROGRESS_MS)
+            return false;
+    return true;
+}
+
+/* How many attempts in a row, this one included, have failed early with this cause. */
+static int same_failures(const struct root *root, const struct cause *cause)
+{
+    int n = is_early(root->phases, ROOT_PHASES);
+
+    for (int i = root->attempts.n - 1; n > 0 && i >= 0; i--, n++) {
+        const struct report *earlier = &root->attempts.items[i];
+
+        if (!is_same_failure(earlier->cause, cause) ||
+            !is_early(earlier->phases, earlier->n_phases))
+            break;
+    }
+    return n;
+}
+
+/* Says so when one more attempt would fail too. */
+static bool is_in_vain(const struct root *root, const struct cause *cause)
+{
+    int most = root->job->options.max_same_failures, n = same_failures(root, cause);
+
+    if (!most || n < most)
+        return false;
+    log_error("%d attempt%s in a row failed in the same way within a minute; no further one is "
+              "started (--max_same_failures)",
+              n, text_plural((size_t)n));
+    return true;
+}
+
 /* Twice as long each time, up to a minute or what the user wants. */
 static int64_t restart_delay(const struct root *root)
 {
@@ -231,10 +280,10 @@ void root_conclude(struct root *root, const struct cause *known, bool may_restar
     root->instead = instead;
     root->restart = (instead || (may_restart && cause && is_worth_a_restart(root, cause))) &&
                     root->job->attempt < root->job->options.max_restarts;
-    if (say_unkilled(root, root->restart))
+    root_end_phases(root);
+    if (say_unkilled(root, root->restart) || (root->restart && !instead && is_in_vain(root, cause)))
         root->restart = false;
     root_fill_missing(root);
-    root_end_phases(root);
     report = root_make_report(root, cause, root->complete && !root->restart);
     root_write_report(root, &report);
     root_write_last_words(root, &report);

@@ -143,6 +143,11 @@ const struct option_spec options_table[] = {
          "How often the whole job is started again after a failure of its processes, on the "
          "same ranks. Not after wrong usage or a signal from outside; after the loss of a machine "
          "only where --spare has another one."},
+    {"max_same_failures", OPTION_COUNT, GROUP_FAILURE, AT(max_same_failures), .fallback = "3",
+     .metavar = "N", .max = 1000000,
+     .help = "After so many attempts in a row that failed in the same way (process, exit code or "
+             "signal, exception), each before its trainers had run for a minute, no further one "
+             "follows: it would fail too. 0: --max_restarts alone counts."},
     {"restart_delay", OPTION_SECONDS, GROUP_FAILURE, AT(restart_delay_ms), .fallback = "1",
      .metavar = "SECONDS", .max = YEAR,
      .help = "How long the launcher waits before the first restart. Each further wait is twice as "

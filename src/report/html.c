@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "report/curves.h"
 #include "report/hint.h"
 #include "report/rows.h"
 #include "report/sentence.h"
@@ -22,10 +23,10 @@ static const char head[] =
     "<style>\n"
     ":root{color-scheme:light dark;--bg:#fff;--fg:#1c2128;--dim:#59636e;--line:#d5dae0;"
     "--band0:#eef2f6;--band1:#e3e9f0;--server:#3b76b8;--trainer:#2f8f5b;--stopped:#9aa3ad;"
-    "--bad:#c4342b;--badbg:#fdf0ef}\n"
+    "--bad:#c4342b;--badbg:#fdf0ef;--cpu:#a35a00}\n"
     "@media(prefers-color-scheme:dark){:root{--bg:#14181d;--fg:#dfe5eb;--dim:#98a3af;"
     "--line:#333b45;--band0:#1b2129;--band1:#222a34;--server:#6ba6e6;--trainer:#57bd86;"
-    "--stopped:#66707b;--bad:#f2766d;--badbg:#2c1a1a}}\n"
+    "--stopped:#66707b;--bad:#f2766d;--badbg:#2c1a1a;--cpu:#f0a64b}}\n"
     "body{background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif;"
     "max-width:1100px;margin:2em auto;padding:0 1em}\n"
     "h1{font-size:1.5em;margin-bottom:.2em}h2{font-size:1.15em;margin-top:2em}\n"
@@ -43,6 +44,9 @@ static const char head[] =
     ".phase0{fill:var(--band0)}.phase1{fill:var(--band1)}.tick{stroke:var(--line)}\n"
     ".server{fill:var(--server)}.trainer{fill:var(--trainer)}.stopped{fill:var(--stopped)}"
     ".failed{fill:var(--bad)}.ready{stroke:var(--fg);stroke-width:2}\n"
+    "polyline{fill:none;stroke-width:1.5}.memory{stroke:var(--server);stroke-width:2.5}"
+    ".own{stroke:var(--server)}.shm{stroke:var(--dim);stroke-dasharray:4 3}"
+    ".cpu{stroke:var(--cpu)}\n"
     ".key{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin:0 .3em 0 1em}\n"
     "</style>\n";
 
@@ -289,6 +293,28 @@ static void add_timeline(struct buf *out, const struct report *report, const str
     buf_addf(out, "</div>\n");
 }
 
+static void add_curves(struct buf *out, const struct report *report)
+{
+    int n = curves_count(report);
+
+    if (n == 0)
+        return;
+    buf_addf(out,
+             "<h2>Memory and CPU</h2>\n<p class=\"dim\">A strip is as high as all of a machine's: "
+             "<span class=\"key\" style=\"background:var(--server)\"></span>memory in use (thick), "
+             "of it the job's own (thin)"
+             "<span class=\"key\" style=\"background:var(--cpu)\"></span>the job's CPU"
+             "<span class=\"key\" style=\"background:var(--dim)\"></span>/dev/shm (dashed)</p>\n");
+    if (n > CURVES_MOST)
+        buf_addf(out,
+                 "<p class=\"dim\">%d of %d machines are shown: those whose memory was fullest. "
+                 "report.json has all.</p>\n",
+                 CURVES_MOST, n);
+    buf_addf(out, "<div class=\"wide\">\n");
+    curves_svg(out, report);
+    buf_addf(out, "</div>\n");
+}
+
 void report_html(struct buf *out, const struct report *report)
 {
     struct rows rows;
@@ -301,6 +327,7 @@ void report_html(struct buf *out, const struct report *report)
     add_earlier(out, report);
     add_warnings(out, report);
     add_timeline(out, report, &rows);
+    add_curves(out, report);
     add_table(out, &rows);
     buf_addf(out, "</body>\n</html>\n");
     rows_free(&rows);

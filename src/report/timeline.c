@@ -6,9 +6,9 @@
 #include "base/text.h"
 
 enum {
-    LABEL_WIDTH = 190,
-    PLOT_WIDTH = 780,
-    PLOT_END = LABEL_WIDTH + PLOT_WIDTH,
+    LABEL_WIDTH = TIMELINE_LABEL,
+    PLOT_WIDTH = TIMELINE_END - TIMELINE_LABEL,
+    PLOT_END = TIMELINE_END,
     HEAD_HEIGHT = 44,
     ROW_HEIGHT = 18,
     TICKS_MOST = 8,
@@ -19,8 +19,7 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* How many ms the plot is wide. */
-static int64_t whole_span(const struct report *report)
+int64_t timeline_span(const struct report *report)
 {
     int64_t span = later(report->wall_ms, 1);
 
@@ -32,7 +31,7 @@ static int64_t whole_span(const struct report *report)
     return span;
 }
 
-static double place(int64_t ms, int64_t span)
+double timeline_place(int64_t ms, int64_t span)
 {
     return LABEL_WIDTH + (double)ms * PLOT_WIDTH / (double)span;
 }
@@ -53,7 +52,7 @@ static void add_ticks(struct buf *out, int64_t span, int height)
     int64_t step = tick_step(span);
 
     for (int64_t ms = 0; ms <= span; ms += step) {
-        double x = place(ms, span);
+        double x = timeline_place(ms, span);
 
         buf_addf(out, "<line class=\"tick\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>", x,
                  HEAD_HEIGHT - 4, x, height);
@@ -69,8 +68,8 @@ static void add_phases(struct buf *out, const struct report *report, int64_t spa
 
     for (int i = 0; i < report->n_phases; i++) {
         const struct phase *phase = &report->phases[i];
-        double from = place(phase->start_ms, span);
-        double to = place(phase->end_ms < 0 ? span : phase->end_ms, span);
+        double from = timeline_place(phase->start_ms, span);
+        double to = timeline_place(phase->end_ms < 0 ? span : phase->end_ms, span);
 
         if (phase->start_ms < 0 || to < from)
             continue;
@@ -100,9 +99,9 @@ static const char *bar_class(const struct process_outcome *process)
 
 static void add_bar(struct buf *out, const struct process_outcome *process, int64_t span, int y)
 {
-    double from = place(process->start_ms, span);
-    double to = place(process->end_ms < 0 ? span : process->end_ms, span);
-    double ready = place(process->ready_ms, span);
+    double from = timeline_place(process->start_ms, span);
+    double to = timeline_place(process->end_ms < 0 ? span : process->end_ms, span);
+    double ready = timeline_place(process->ready_ms, span);
 
     if (process->start_ms < 0)
         return;
@@ -130,7 +129,7 @@ static void add_row(struct buf *out, const struct outcome *outcome,
 
 void timeline_svg(struct buf *out, const struct report *report, const struct rows *rows)
 {
-    int64_t span = whole_span(report);
+    int64_t span = timeline_span(report);
     int height = HEAD_HEIGHT + rows->processes * ROW_HEIGHT + 4;
     int y = HEAD_HEIGHT;
 

@@ -67,7 +67,8 @@ def error_job(it, what):
 def test_error_files(solo):
     """No help, and no harm: each attempt ends as it would without."""
     makes = " ".join(f"{k}) {make};;" for k, make in enumerate(ERROR_FILES.values()))
-    result = error_job(solo(max_restarts=len(ERROR_FILES) - 1, restart_delay=0),
+    result = error_job(solo(max_restarts=len(ERROR_FILES) - 1, max_same_failures=0,
+                            restart_delay=0),
                        f"case $DGL_JOB_RESTART_COUNT in {makes} esac")
     assert result.code == 3, result.said
     causes = dict(zip(ERROR_FILES, (each["cause"] for each in result.report["attempts"]),

@@ -101,7 +101,8 @@ def test_the_cause_is_the_last_that_we_say(job):
 
 def phases_of(result):
     """Returns the launcher's lines, without numbers of seconds and without the job's id."""
-    text = result.err.replace(os.path.realpath(result.run_dir), "DIR").replace(result.report["job_id"], "ID")
+    text = result.err.replace(os.path.realpath(result.run_dir), "DIR")
+    text = text.replace(result.report["job_id"], "ID")
     return re.sub(r"\d+\.\d s", "N s", text).splitlines()
 
 
@@ -127,7 +128,8 @@ def test_quiet_says_errors_only(job):
     it.more = ["--quiet"]
     result = it.run()
     assert result.code == 0, result.said
-    assert result.err == "", result.said
+    said = [line for line in result.err.splitlines() if "] plm:rsh: Warning: setpgid(" not in line]
+    assert not said, result.said  # Open MPI's mpirun may warn of its own race with a child
     assert len(lines_of(result.out)) == 4
 
 

@@ -52,6 +52,28 @@ def test_the_last_attempt_decides(job):
     assert "trainer 1 on vm1" in block and "exit code 3" in block, result.said
 
 
+VAIN = "3 attempts in a row failed in the same way within a minute; no further one is started"
+
+
+def test_the_same_failure_is_not_repeated_for_ever(job):
+    result = job(*ALWAYS, machines=2, max_restarts=50, restart_delay=0).run()
+    assert result.code == 3 and VAIN in result.err, result.said
+    assert [cause["exit_code"] for cause in causes(result)] == [3, 3, 3]
+    block = result.err[result.err.rfind("dgl-mpilaunch: the job failed"):]
+    assert "trainer 1 on vm1" in block and "exit code 3" in block, result.said
+
+
+@pytest.mark.parametrize("options, codes", [
+    ({}, [1, 3, 3, 3]),                          # the first was another one
+    ({"max_same_failures": 2}, [1, 3, 3]),
+    ({"max_same_failures": 0}, [1, 3, 3, 3, 3]),
+])
+def test_only_the_same_failure_counts(solo, options, codes):
+    result = solo("server: serve", "trainer: connect; attempt 0 exit 1; exit 3", max_restarts=4,
+                  restart_delay=0, **options).run()
+    assert [cause["exit_code"] for cause in causes(result)] == codes, result.said
+
+
 def test_each_attempt_has_a_master_port_of_its_own(solo):
     result = solo("server: serve", "trainer: connect; attempt 0 dump first; attempt 0 exit 1; "
                   "dump second", max_restarts=1, restart_delay=0).run()
@@ -114,7 +136,7 @@ def test_nothing_grows_over_100_restarts(openmpi):
     it = openmpi("server: serve", "trainer: connect; forever",
                  "trainer 1: connect; attempt 3 touch three; attempt 3 wait on; attempt 98 touch many; "
                  "attempt 98 wait go; attempt 100 forever; exit 3",
-                 machines=2, max_restarts=100, restart_delay=0)
+                 machines=2, max_restarts=100, max_same_failures=0, restart_delay=0)
     it.start().wait_for("three")
     pids = [*it.launchers()]
     before = {pid: (descriptors(pid), resident_kb(pid)) for pid in pids}

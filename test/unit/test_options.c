@@ -23,6 +23,7 @@ START_TEST(defaults)
     ck_assert_int_eq(o.start_timeout_ms, 0);
     ck_assert_int_eq(o.connect_timeout_ms, 0);
     ck_assert_int_eq(o.sample_interval_ms, 2000);
+    ck_assert_int_eq(o.max_same_failures, 3);
     ck_assert_int_eq(o.exit_timeout_ms, 60000);
     ck_assert_int_eq(o.kill_grace_ms, 5000);
     ck_assert_int_eq(o.lost_timeout_ms, 60000);
