@@ -44,7 +44,7 @@ struct top {
 struct head {
     char job_id[128], ask[128];
     double wall_s;
-    int exit_code; /* -1: it has not ended */
+    int exit_code; /* of the last attempt that has ended; -1: none has */
     bool complete;
 };
 
@@ -136,6 +136,12 @@ static void read_head(const struct top *top, struct head *head)
     take_head(root, head);
     cJSON_Delete(root);
     buf_free(&text);
+}
+
+/* Between two attempts there is a code, and somebody to ask. */
+static bool runs(const struct head *head)
+{
+    return head->exit_code < 0 || head->ask[0];
 }
 
 /* ---- the question ---- */
@@ -236,20 +242,20 @@ static bool show(struct top *top)
     struct head head;
 
     read_head(top, &head);
-    if (head.exit_code < 0) {
+    if (runs(&head)) {
         answered = head.ask[0] && ask_and_wait(top, &head, name);
         read_head(top, &head); /* it may have ended meanwhile */
     }
     if (shows_again(top))
         printf("\033[H\033[2J");
-    if (head.exit_code >= 0 && !top->json)
+    if (!runs(&head) && !top->json)
         print_end(top, &head);
     else
         print_file(top, name);
-    if (head.exit_code < 0 && !answered)
+    if (runs(&head) && !answered)
         say_unanswered(&head);
     fflush(stdout);
-    return head.exit_code < 0;
+    return runs(&head);
 }
 
 static double seconds(const char *text)

@@ -4,6 +4,7 @@
 #ifndef BASE_KERNEL_H
 #define BASE_KERNEL_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* Linux 5.3: a descriptor that is readable when the process has ended. -1 with errno. */
@@ -17,5 +18,9 @@ int kernel_pidfd_getfd(int pidfd, int fd);
 
 /* Linux 5.9: closes first and all above. 0, or -1 with errno. Async-signal-safe. */
 int kernel_close_from(unsigned first);
+
+/* Is it Linux major.minor or later? Until 5.7 whoever looks at a process's system call, bytes or
+ * memory waits while it executes another program, which may come from a file system that hangs. */
+bool kernel_is(int major, int minor);
 
 #endif

@@ -16,6 +16,9 @@ void coord_show_state(struct coord *c);
  */
 bool coord_ask(struct coord *c, bool show);
 
+/* Drops the question that is under way: another attempt begins. */
+void coord_forget_question(struct coord *c);
+
 /* MESSAGE_ASK from rank 0: passes it on, and asks the keeper. */
 void coord_on_ask(struct coord *c, const struct buf *payload);
 

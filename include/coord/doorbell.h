@@ -18,6 +18,7 @@ struct doorbell {
     int fd;             /* -1: there is none */
     int port;           /* 0: there is none */
     uint64_t key;       /* of this job; another ringing is not heard */
+    uint64_t ask_key;   /* for RINGING_ASK alone, which others may know; 0: not heard */
     int64_t deaf_until; /* after strangers have rung; clock_ms */
 };
 

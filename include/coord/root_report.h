@@ -8,8 +8,8 @@
 #include "coord/root.h"
 #include "report/report.h"
 
-/* Where this rank's doorbell is, and its key: for the report, for who wants to ask. port 0:
- * nowhere.
+/* Where this rank's doorbell is, and its key for questions: for the report, for who wants to ask.
+ * port 0: nowhere.
  */
 void root_may_be_asked(struct root *root, const char *ip, int port, uint64_t key);
 

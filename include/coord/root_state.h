@@ -29,7 +29,8 @@ struct root {
     bool *has_come;
     bool *has_told; /* by rank: has answered the last question; then the outcome is its answer */
     int n_told;
-    int *missing; /* ranks whose outcome has not come, in any order: n_missing of them */
+    bool is_asked; /* in this attempt */
+    int *missing;  /* ranks whose outcome has not come, in any order: n_missing of them */
     int n_missing;
     int *missing_at;         /* by rank: where in missing */
     int64_t *heard;          /* when something last came from the rank */

@@ -72,6 +72,7 @@ struct asking {
     uint32_t number; /* of the last question */
     int64_t ends;    /* so long it waits for answers; 0: it does not ask */
     int64_t done;    /* when it last had asked */
+    int64_t pause;   /* after it, for the next one that is not shown */
     int64_t next;    /* when it asks by itself */
     bool shows;      /* the answers go to the console too */
     bool shown;      /* those of the last question did */

@@ -65,6 +65,8 @@ struct options {
     long preempt_grace_ms;
     int private_shm;  /* enum private_shm */
     int64_t shm_size; /* bytes; 0: half of the machine's memory */
+    char *show;       /* of which processes the console shows the output (show.h); NULL: of all */
+    bool timestamps;  /* before each line of a process */
     bool quiet, verbose, help, version;
 
     /* the command: exactly one of them is set after a successful parse without help/version */

@@ -52,6 +52,8 @@ struct slice {
                                first counts */
     char *log_dir;          /* absolute, or NULL: no log files */
     int log_required;       /* 1: a folder that cannot be made is an error (--run_dir) */
+    char *show;             /* as in the options */
+    int timestamps;         /* 1: on the console */
     int64_t log_size;       /* a log file of so many bytes is rotated; 0: never */
     int attempt;            /* 0, then one more after each restart */
     int watch_samplers;     /* samplers of each trainer that are watched; 0: none */
@@ -61,8 +63,8 @@ struct slice {
     int64_t shm_size;       /* bytes; 0: half of the machine's memory */
     int64_t start_timeout_ms, exit_timeout_ms, kill_grace_ms, lost_timeout_ms;
     int64_t connect_timeout_ms;
-    int64_t stall_timeout_ms; /* 0: a job that stands still is not looked for */
-    int64_t sample_ms; /* between two looks at what the processes use; 0: none */
+    int64_t stall_timeout_ms;       /* 0: a job that stands still is not looked for */
+    int64_t sample_ms;              /* between two looks at what the processes use; 0: none */
     struct process_plan *processes; /* servers first, then trainers, then samplers */
     int n_processes;
 };

@@ -37,6 +37,8 @@ struct output_sink {
     void *arg;
     int patience_ms;   /* OUTPUT_PATIENCE_MS; 0: none */
     struct logs *logs; /* the log files are written by; NULL only without log_dir */
+    const char *show;  /* whose lines are sent (job/show.h); borrowed */
+    bool timestamps;   /* each line begins with the time */
     int64_t log_size;  /* bytes, then a log file is rotated; 0: never */
     int64_t credit;    /* so many console bytes, prefixes included, and one more line may be under
                           way */

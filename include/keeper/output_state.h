@@ -13,6 +13,7 @@ struct stream {
     size_t entry; /* the last one of output_poll */
     char *prefix, *name;
     size_t prefix_len;
+    bool is_sent;         /* the console gets its lines */
     struct logs_file log; /* path NULL: none */
     struct buf held;      /* read, and not yet on its way to the console */
     uint64_t hidden;      /* lines that the console did not get, not yet told */
@@ -35,6 +36,8 @@ struct output {
                         or never */
     bool muted;
     struct buf batch;
+    char stamp[32]; /* the time, for the lines of the batch; "": none */
+    size_t stamp_len;
     int64_t settle_from; /* 0: not yet */
     int64_t settle_ends; /* until then the scribe is waited for; or never */
     bool settled;

@@ -38,4 +38,7 @@ bool program_is_behind_shells(pid_t parent, pid_t top);
  * planned runs through shells alone; planned itself where it is no shell, or runs nothing. */
 pid_t program_trainer_of(pid_t planned);
 
+/* The same where the processes are known: planned is among those below. */
+pid_t program_trainer_among(const struct procs *below, pid_t planned);
+
 #endif

@@ -57,8 +57,8 @@ enum message_type {
     MESSAGE_FOLDER, /* folder: the coordinator removes it if the keeper is killed */
     MESSAGE_STATE, /* u32 number of the question, outcome without cause: how it is now (also rank ->
                       rank 0) */
-    MESSAGE_STILL, /* u32: 1: nothing has moved for --stall_timeout; 0: something does again (also
-                      rank -> rank 0) */
+    MESSAGE_STILL, /* u32 attempt, u32: 1: nothing has moved for --stall_timeout; 0: something does
+                      again (also rank -> rank 0) */
     /* coordinator -> keeper */
     MESSAGE_ASK, /* u32 number: STATE answers it (rank 0 -> all: pass it on, and answer; rank ->
                     rank 0, empty: ask all, and show the user) */

@@ -27,7 +27,8 @@ enum how {
     HOW_LAUNCHER,  /* the launcher itself failed; text: why */
     HOW_RAISED,    /* a trainer has raised and waits in DGL's barrier at exit; text: since when */
     HOW_CONNECT_TIMEOUT, /* text: the server, and who is not connected to it */
-    HOW_STALLED, /* text: what has stood still for how long, and the odd one out; it is the process */
+    HOW_STALLED, /* text: what has stood still for how long, and the odd one out; it is the process
+                  */
     HOW_COUNT
 };
 

@@ -2,7 +2,9 @@
 #include "base/kernel.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #ifndef SYS_pidfd_send_signal
@@ -36,4 +38,13 @@ int kernel_pidfd_getfd(int pidfd, int fd)
 int kernel_close_from(unsigned first)
 {
     return (int)syscall(SYS_close_range, first, ~0u, 0);
+}
+
+bool kernel_is(int major, int minor)
+{
+    struct utsname name;
+    int has_major, has_minor;
+
+    return uname(&name) == 0 && sscanf(name.release, "%d.%d", &has_major, &has_minor) == 2 &&
+           (has_major > major || (has_major == major && has_minor >= minor));
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/watchdog.h"
 #include "coord/alarm.h"
+#include "coord/asking.h"
 #include "coord/check.h"
 #include "coord/root_end.h"
 #include "coord/tell.h"
@@ -121,6 +122,7 @@ void coord_begin_next(struct coord *c)
 
     if (c->root)
         c->start_at = clock_ms() + root_next_attempt(c->root);
+    coord_forget_question(c);
     clear(&c->run);
     begin(c);
     c->attempt++;

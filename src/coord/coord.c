@@ -371,8 +371,9 @@ static void open_root(struct coord *c)
     if (err.code)
         coord_fail(c, coord_own_cause(c, HOW_CHECK_FAILED, 0, err.code, err.text));
     root_write_list(c->root);
+    c->doorbell.ask_key = secret_draw();
     root_may_be_asked(c->root, job->hosts.items[meeting->machine].ip, c->doorbell.port,
-                      c->doorbell.key);
+                      c->doorbell.ask_key);
     for (size_t i = 0; i < job->notices.n; i++)
         log_notice("%s", job->notices.items[i]);
     if (meeting->extra_ranks > meeting->spare_ranks)

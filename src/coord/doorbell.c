@@ -51,6 +51,13 @@ void doorbell_ring(const struct doorbell *bell, uint32_t address, int port, int 
         ringing_send(bell->fd, address, port, &ringing);
 }
 
+static bool is_known(const struct doorbell *bell, const struct ringing *ringing)
+{
+    if (ringing->what == RINGING_ASK)
+        return bell->ask_key && ringing->key == bell->ask_key;
+    return ringing->key == bell->key;
+}
+
 bool doorbell_hear(struct doorbell *bell, int64_t now, struct ringing *ringing)
 {
     ssize_t len;
@@ -58,7 +65,7 @@ bool doorbell_hear(struct doorbell *bell, int64_t now, struct ringing *ringing)
     if (bell->fd < 0 || now < bell->deaf_until)
         return false;
     len = recv(bell->fd, ringing, sizeof(*ringing), MSG_TRUNC);
-    if (len == sizeof(*ringing) && ringing->key == bell->key)
+    if (len == sizeof(*ringing) && is_known(bell, ringing))
         return true;
     if (len >= 0) /* whoever floods this port costs ten looks a second */
         doorbell_be_deaf(bell, now);

@@ -60,9 +60,10 @@ static void on_foreign(struct coord *c, int from, const struct buf *payload)
 static void on_still(struct coord *c, int from, const struct buf *payload)
 {
     struct unpack u = {.at = payload->data, .left = payload->len};
+    int attempt = (int)unpack_u32(&u);
     bool still = unpack_u32(&u) != 0;
 
-    if (!u.bad)
+    if (!u.bad && attempt == c->attempt)
         root_still(c->root, from, still);
 }
 

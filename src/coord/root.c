@@ -155,6 +155,7 @@ void root_begin_attempt(struct root *root)
     memset(root->owed, 0, (size_t)root->size * sizeof(*root->owed)); /* keepers begin with all */
     memset(root->still, 0, (size_t)root->size * sizeof(*root->still));
     root->n_still = 0;
+    root->is_asked = false;
     root->last_ended = 0;
     root->stall_told = false;
     notices_free(&root->notices);

@@ -285,6 +285,8 @@ void root_conclude(struct root *root, const struct cause *known, bool may_restar
         root->restart = false;
     root_fill_missing(root);
     report = root_make_report(root, cause, root->complete && !root->restart);
+    if (root->restart)
+        report.ask = root->ask; /* the job runs on */
     root_write_report(root, &report);
     root_write_last_words(root, &report);
     free((void *)report.outcomes);

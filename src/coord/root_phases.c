@@ -182,7 +182,8 @@ void root_tell_awaited(struct root *root, int64_t now)
 
     if (now < root->next_waiting && !early)
         return;
-    root->waiting_pause = longer(root->waiting_pause);
+    if (!early)
+        root->waiting_pause = longer(root->waiting_pause);
     root->next_waiting = now + root->waiting_pause;
     root->waiting_changed = false;
     if (servers)

@@ -11,27 +11,34 @@
 #include "coord/root_state.h"
 #include "report/state.h"
 
-/* Of one that has told how it is, that stays: its processes and their pids. */
-void root_fill_missing(struct root *root)
+/* Names the machines of which nothing is known. */
+static void name_missing(struct root *root)
 {
     const struct hosts *hosts = &root->job->hosts;
 
     for (int r = 0; r < root->size; r++) {
         int machine = root->meeting->machine_of[r];
 
-        if (root->has_come[r])
+        if (root->has_come[r] || root->outcomes[r].host)
             continue;
-        outcome_forget_now(&root->outcomes[r]);
-        if (root->outcomes[r].host) {
-            root->outcomes[r].rank = -1;
-            continue;
-        }
         root->outcomes[r] = (struct outcome){.machine = machine,
                                              .rank = -1,
                                              .host = mem_strdup(root->meeting->seats[r].host),
                                              .ip = mem_strdup(hosts->items[machine].ip),
                                              .port = hosts->items[machine].port,
                                              .cpus = root->meeting->seats[r].cpus};
+    }
+}
+
+/* Of one that has told how it is, that stays: its processes and their pids. */
+void root_fill_missing(struct root *root)
+{
+    name_missing(root);
+    for (int r = 0; r < root->size; r++) {
+        if (root->has_come[r])
+            continue;
+        outcome_forget_now(&root->outcomes[r]);
+        root->outcomes[r].rank = -1;
     }
 }
 
@@ -45,7 +52,7 @@ static struct outcome *by_machine(const struct root *root)
         struct outcome *one = &sorted[root->meeting->machine_of[r]];
 
         *one = root->outcomes[r];
-        one->silent = !root->has_told[r];
+        one->silent = root->is_asked && !root->has_told[r];
         one->told_ms = one->told_ms > 0 ? now - one->told_ms : -1;
     }
     return sorted;
@@ -83,8 +90,10 @@ void root_may_be_asked(struct root *root, const char *ip, int port, uint64_t key
 
 struct report root_live_report(struct root *root)
 {
-    struct report report = root_make_report(root, NULL, false);
+    struct report report;
 
+    name_missing(root);
+    report = root_make_report(root, NULL, false);
     report.runs = true;
     report.exit_code = -1;
     report.ask = root->ask;
@@ -95,7 +104,6 @@ void root_begin_report(struct root *root)
 {
     struct report report;
 
-    root_fill_missing(root);
     report = root_live_report(root);
     root_write_report(root, &report);
     free((void *)report.outcomes);
@@ -105,6 +113,7 @@ void root_forget_told(struct root *root)
 {
     memset(root->has_told, 0, (size_t)root->size * sizeof(*root->has_told));
     root->n_told = 0;
+    root->is_asked = true;
 }
 
 /* One whose outcome has come has nothing more to tell. */
@@ -117,6 +126,7 @@ bool root_state(struct root *root, int from, struct outcome *outcome)
     } else {
         outcome_clear(&root->outcomes[from]);
         root->outcomes[from] = *outcome;
+        strv_free(&root->outcomes[from].unkilled); /* they may still end */
         root->outcomes[from].rank = from;
         root->outcomes[from].told_ms = clock_ms();
         root->came[from] = clock_ms();

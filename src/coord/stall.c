@@ -35,10 +35,9 @@ static int ended_alone(const struct root *root, int64_t now)
 
 bool root_stalls(struct root *root, int64_t now)
 {
-    bool stalls = root->job->options.stall_timeout_ms > 0 && !root->settle_from &&
-                  (root->n_still == root->size || ended_alone(root, now) > 0);
-
-    return stalls && !root->stall_told;
+    if (root->job->options.stall_timeout_ms <= 0 || root->settle_from || root->stall_told)
+        return false;
+    return root->n_still == root->size || ended_alone(root, now) > 0;
 }
 
 static void add_reason(struct buf *text, const struct root *root, int64_t now)

@@ -13,6 +13,7 @@
 #include "job/options_argv.h"
 #include "job/options_store.h"
 #include "job/options_table.h"
+#include "job/show.h"
 
 struct sources {
     struct given file, environment, argv;
@@ -107,6 +108,11 @@ static int check_samplers(const struct options *o, struct err *err)
     return 0;
 }
 
+static int check_show(const struct options *o, struct err *err)
+{
+    return o->show ? show_check(o->show, err) : 0;
+}
+
 static int check_stall(const struct options *o, struct err *err)
 {
     if (o->stall_timeout_ms && !o->sample_interval_ms)
@@ -145,7 +151,7 @@ static int check_required(const struct options *o, const struct sources *s, stru
                        "there is no command; put it last, as one quoted word or after --");
     if (o->quiet && o->verbose)
         return err_set(err, EXIT_USAGE, "--quiet and --verbose exclude each other; leave one out");
-    return check_samplers(o, err) || check_stall(o, err) ? -1 : 0;
+    return check_samplers(o, err) || check_show(o, err) || check_stall(o, err) ? -1 : 0;
 }
 
 /* Brings all sources together, where neither --help nor --version is given. */

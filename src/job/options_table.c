@@ -144,7 +144,7 @@ const struct option_spec options_table[] = {
          "same ranks. Not after wrong usage or a signal from outside; after the loss of a machine "
          "only where --spare has another one."},
     {"max_same_failures", OPTION_COUNT, GROUP_FAILURE, AT(max_same_failures), .fallback = "3",
-     .metavar = "N", .max = 1000000,
+     .metavar = "N", .max = 100,
      .help = "After so many attempts in a row that failed in the same way (process, exit code or "
              "signal, exception), each before its trainers had run for a minute, no further one "
              "follows: it would fail too. 0: --max_restarts alone counts."},
@@ -194,6 +194,12 @@ const struct option_spec options_table[] = {
      .help = "A log file that would become longer than this, such as 500M, is renamed to "
              "NAME.log.1, over an older one, and begun anew. So the last lines of each process "
              "are kept, in twice as much at most."},
+    {"show", OPTION_TEXT, GROUP_OUTPUT, AT(show), .says = "all", .metavar = "LIST",
+     .help = "Of which processes the console shows the output: a comma list such as "
+             "server,trainer:0,sampler:0-3, or 'none'. The log files have that of all."},
+    {"timestamps", OPTION_FLAG, GROUP_OUTPUT, AT(timestamps),
+     .help = "Each line of a process on the console begins with the time of its machine at which "
+             "the launcher read it. The log files have the lines as they are."},
     {"sample_interval", OPTION_SECONDS, GROUP_OUTPUT, AT(sample_interval_ms), .fallback = "2",
      .metavar = "SECONDS", .max = YEAR,
      .help = "How often the launcher looks at what the processes use: CPU, memory, threads, open "

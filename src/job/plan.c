@@ -103,6 +103,8 @@ static void add_logs_and_times(struct slice *slice, const struct job *job)
     slice->log_size = o->log_size;
     slice->start_timeout_ms = o->start_timeout_ms;
     slice->connect_timeout_ms = o->connect_timeout_ms;
+    slice->show = mem_strdup(o->show);
+    slice->timestamps = o->timestamps;
     slice->stall_timeout_ms = o->stall_timeout_ms;
     slice->sample_ms = o->sample_interval_ms;
     slice->exit_timeout_ms = o->exit_timeout_ms;
@@ -193,6 +195,7 @@ void slice_free(struct slice *slice)
     free(slice->command);
     free(slice->sampler_command);
     free(slice->log_dir);
+    free(slice->show);
     strv_free(&slice->part_files);
     strv_free(&slice->argv);
     strv_free(&slice->set);

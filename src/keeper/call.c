@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "base/kernel.h"
 #include "base/mem.h"
 #include "base/procfs.h"
 #include "keeper/sockets.h"
@@ -80,59 +81,71 @@ static int find(long number)
     return -1;
 }
 
-/* ---- the other end of a socket ---- */
+/* ---- sockets ---- */
 
-struct sought {
-    unsigned long inode;
-    char *peer;
-};
-
-static bool take(void *arg, const struct socket_row *row)
-{
-    struct sought *sought = arg;
-    char text[INET_ADDRSTRLEN];
-    struct in_addr address = {.s_addr = row->peer};
-
-    if (row->inode != sought->inode || row->state == SOCKET_LISTEN || sought->peer)
-        return true;
-    if (inet_ntop(AF_INET, &address, text, sizeof(text)))
-        sought->peer = mem_printf("%s:%d", text, row->peer_port);
-    return false;
-}
-
-static char *peer_of(pid_t pid, unsigned long fd)
+static unsigned long socket_of(pid_t pid, unsigned long fd)
 {
     char name[32], target[64];
-    struct sought sought = {0};
+    unsigned long inode;
 
     snprintf(name, sizeof(name), "fd/%lu", fd);
     procfs_link(pid, name, target, sizeof(target));
-    if (sscanf(target, "socket:[%lu]", &sought.inode) != 1)
-        return NULL;
-    sockets_each(take, &sought);
-    return sought.peer;
+    return sscanf(target, "socket:[%lu]", &inode) == 1 ? inode : 0;
 }
 
 /* poll(2) on one descriptor, as many libraries wait for one socket. */
-static char *polled_peer(pid_t pid, unsigned long at, unsigned long n)
+static unsigned long polled_socket(pid_t pid, unsigned long at, unsigned long n)
 {
     struct pollfd entry = {.fd = -1};
     struct iovec local = {.iov_base = &entry, .iov_len = sizeof(entry)}, remote = local;
 
     memcpy(&remote.iov_base, &at, sizeof(at));
     if (n != 1 || process_vm_readv(pid, &local, 1, &remote, 1, 0) != sizeof(entry) || entry.fd < 0)
-        return NULL;
-    return peer_of(pid, (unsigned long)entry.fd);
+        return 0;
+    return socket_of(pid, (unsigned long)entry.fd);
 }
 
-char *call_of(pid_t pid, char **peer)
+struct sought {
+    const unsigned long *sockets;
+    char **peers;
+    size_t n;
+};
+
+static bool take(void *arg, const struct socket_row *row)
+{
+    const struct sought *sought = arg;
+    struct in_addr address = {.s_addr = row->peer};
+    char text[INET_ADDRSTRLEN];
+
+    for (size_t i = 0; row->state != SOCKET_LISTEN && row->inode && i < sought->n; i++) {
+        if (sought->sockets[i] == row->inode && !sought->peers[i] &&
+            inet_ntop(AF_INET, &address, text, sizeof(text)))
+            sought->peers[i] = mem_printf("%s:%d", text, row->peer_port);
+    }
+    return true;
+}
+
+void call_peers(const unsigned long *sockets, char **peers, size_t n)
+{
+    struct sought sought = {sockets, peers, n};
+    bool any = false;
+
+    for (size_t i = 0; i < n; i++)
+        any |= sockets[i] != 0;
+    if (any)
+        sockets_each(take, &sought);
+}
+
+char *call_of(pid_t pid, unsigned long *socket)
 {
     unsigned long first = 0, second = 0;
     char text[256];
     long number;
     int call;
 
-    *peer = NULL;
+    *socket = 0;
+    if (!kernel_is(5, 7))
+        return NULL;
     procfs_read(pid, "syscall", text, sizeof(text));
     if (sscanf(text, "%ld 0x%lx 0x%lx", &number, &first, &second) != 3 || number < 0)
         return NULL; /* "running", or "-1": it waits, but in no call */
@@ -140,8 +153,8 @@ char *call_of(pid_t pid, char **peer)
     if (call < 0)
         return mem_printf("system call %ld", number);
     if (calls[call].first == FIRST_IS_FD)
-        *peer = peer_of(pid, first);
+        *socket = socket_of(pid, first);
     else if (calls[call].first == FIRST_IS_POLLFD)
-        *peer = polled_peer(pid, first, second);
+        *socket = polled_socket(pid, first, second);
     return mem_strdup(calls[call].name);
 }

@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "job/plan.h"
+#include "job/show.h"
 #include "keeper/output_state.h"
 
 enum {
@@ -71,6 +73,7 @@ int output_add(struct output *o, enum role role, int id, int fd)
     s->name = mem_printf("%s %d", role_name(role), id);
     s->prefix = mem_printf("[%s %s] ", o->host, s->name);
     s->prefix_len = strlen(s->prefix);
+    s->is_sent = show_has(o->sink.show, role, id);
     if (o->log_dir)
         output_open_log(o, s, role_name(role), id);
     return o->n++;
@@ -102,21 +105,37 @@ static void flush_batch(struct output *o)
     o->batch.len = 0;
 }
 
-static size_t cost_of(const struct stream *s, size_t len)
+static void set_stamp(struct output *o)
 {
-    return s->prefix_len + len + 1;
+    struct timespec now;
+    struct tm parts;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    localtime_r(&now.tv_sec, &parts);
+    o->stamp_len = strftime(o->stamp, sizeof(o->stamp), "%H:%M:%S", &parts);
+    o->stamp_len += (size_t)snprintf(o->stamp + o->stamp_len, sizeof(o->stamp) - o->stamp_len,
+                                     ".%03d ", (int)(now.tv_nsec / 1000000));
+}
+
+static size_t cost_of(const struct output *o, const struct stream *s, size_t len)
+{
+    return o->stamp_len + s->prefix_len + len + 1;
 }
 
 static void emit(struct output *o, const struct stream *s, const char *line, size_t len)
 {
-    size_t cost = cost_of(s, len);
+    size_t cost = cost_of(o, s, len);
     char *to;
 
     if (o->batch.len + cost > OUTPUT_BATCH)
         flush_batch(o);
+    if (o->sink.timestamps && o->batch.len == 0)
+        set_stamp(o);
+    cost = cost_of(o, s, len);
     to = buf_reserve(&o->batch, cost);
-    memcpy(to, s->prefix, s->prefix_len);
-    memcpy(to + s->prefix_len, line, len);
+    memcpy(to, o->stamp, o->stamp_len);
+    memcpy(to + o->stamp_len, s->prefix, s->prefix_len);
+    memcpy(to + o->stamp_len + s->prefix_len, line, len);
     to[cost - 1] = '\n';
     o->batch.len += cost;
     o->credit -= (int64_t)cost;
@@ -151,6 +170,11 @@ static bool may_resume(const struct output *o)
 static bool is_caught_up(const struct output *o)
 {
     return o->credit > o->sink.credit - o->sink.credit / PLAN_CREDIT_PARTS;
+}
+
+static bool is_muted(const struct output *o, const struct stream *s)
+{
+    return o->muted || !s->is_sent;
 }
 
 /* May a line be sent? Otherwise it is counted, or waits. The last one may take more than there is:
@@ -212,7 +236,7 @@ static void show_bar(struct output *o, struct stream *s, int64_t now)
     if (!s->is_bar || s->shown == s->held.len || now < s->bar_at)
         return;
     s->bar_at = now + OUTPUT_BAR_MS;
-    if (o->muted || s->hidden > 0 || o->credit <= 0)
+    if (is_muted(o, s) || s->hidden > 0 || o->credit <= 0)
         return; /* a later one will do */
     emit(o, s, s->held.data, state.len);
     s->shown = s->held.len;
@@ -239,7 +263,7 @@ static void show(struct output *o, struct stream *s, bool last)
     while (next_line(s->held.data + at, s->held.len - at, last, &line)) {
         bool is_news = at > 0 || !is_shown(s, &line);
 
-        if (is_news && !o->muted && allowed(o, s))
+        if (is_news && !is_muted(o, s) && allowed(o, s))
             emit(o, s, s->held.data + at + line.at, line.len);
         if (s->waits)
             break;
@@ -410,7 +434,7 @@ static bool finish_stream(struct output *o, struct stream *s, bool force)
     }
     if (s->waits && !force)
         return false;
-    if (!o->muted)
+    if (!is_muted(o, s))
         tell_hidden(o, s);
     return true;
 }

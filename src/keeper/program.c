@@ -127,9 +127,25 @@ bool program_is_behind_shells(pid_t parent, pid_t top)
     }
 }
 
+pid_t program_trainer_among(const struct procs *below, pid_t planned)
+{
+    const struct proc *oldest = NULL, *root = procs_find(below, planned);
+
+    if (!root || !program_is_shell(root))
+        return planned;
+    for (size_t i = 0; i < below->n; i++) {
+        const struct proc *proc = &below->items[i];
+
+        if (proc->zombie || !program_is_proper(below, proc->pid, planned))
+            continue;
+        if (!oldest || proc->start < oldest->start)
+            oldest = proc;
+    }
+    return oldest ? oldest->pid : planned;
+}
+
 pid_t program_trainer_of(pid_t planned)
 {
-    const struct proc *oldest = NULL;
     struct procs below = {0};
     struct proc root;
     pid_t found;
@@ -137,15 +153,7 @@ pid_t program_trainer_of(pid_t planned)
     if (proc_read(planned, &root) != 0 || !program_is_shell(&root))
         return planned;
     proc_below(root.parent, &below); /* planned is among them */
-    for (size_t i = 0; i < below.n; i++) {
-        const struct proc *proc = &below.items[i];
-
-        if (proc->zombie || !program_is_proper(&below, proc->pid, planned))
-            continue;
-        if (!oldest || proc->start < oldest->start)
-            oldest = proc;
-    }
-    found = oldest ? oldest->pid : planned;
+    found = program_trainer_among(&below, planned);
     procs_free(&below);
     return found;
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/cgroup.h"
+#include "base/kernel.h"
 #include "base/mem.h"
 #include "base/procfs.h"
 #include "keeper/proc.h"
@@ -151,6 +152,8 @@ static uint64_t bytes_of(pid_t pid)
     unsigned long long in, out;
     char text[512];
 
+    if (!kernel_is(5, 7))
+        return 0;
     procfs_read(pid, "io", text, sizeof(text));
     return sscanf(text, "rchar: %llu wchar: %llu", &in, &out) == 2 ? in + out : 0;
 }

@@ -57,6 +57,8 @@ static void open_output(struct machine *m)
                                .arg = m,
                                .patience_ms = OUTPUT_PATIENCE_MS,
                                .logs = &m->logs,
+                               .show = m->slice->show,
+                               .timestamps = m->slice->timestamps,
                                .log_size = m->slice->log_size,
                                .credit = plan_credit(m->slice->machines)};
 

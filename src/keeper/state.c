@@ -75,9 +75,8 @@ bool state_take(struct machine *m, enum stage_event *what)
 
 void state_forget_timers(struct machine *m)
 {
-    static const enum timer timers[] = {TIMER_PROBE,   TIMER_START,    TIMER_LEFT,
-                                        TIMER_CLIENTS, TIMER_SAMPLERS, TIMER_SAMPLE,
-                                        TIMER_STAGE};
+    static const enum timer timers[] = {TIMER_PROBE,    TIMER_START,  TIMER_LEFT, TIMER_CLIENTS,
+                                        TIMER_SAMPLERS, TIMER_SAMPLE, TIMER_STAGE};
 
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
         m->timers[timers[i]] = CLOCK_NEVER;

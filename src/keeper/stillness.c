@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "keeper/link.h"
+#include "wire/pack.h"
 
 enum {
     IDLE_PERMILLE = 30,     /* of a core, a tree: what threads use that only look now and then */
@@ -59,10 +60,15 @@ static bool has_moved_bytes(struct machine *m, int64_t now)
 
 static void tell(struct machine *m, bool still)
 {
+    struct buf data = {0};
+
     if (m->stillness.told == still)
         return;
     m->stillness.told = still;
-    link_send_u32(m, MESSAGE_STILL, still);
+    pack_u32(&data, (uint32_t)m->slice->attempt);
+    pack_u32(&data, still);
+    link_send(m, MESSAGE_STILL, data.data, data.len);
+    buf_free(&data);
 }
 
 void stillness_look(struct machine *m, int64_t now)

@@ -63,44 +63,59 @@ static char *odd_below(const struct procs *all, pid_t top, pid_t program)
                       stopped ? "stopped" : "dead and not collected");
 }
 
+/* *socket: as in call_of. */
 static struct process_now *now_of(const struct machine *m, const struct child *child,
-                                  const struct procs *all, int64_t now)
+                                  const struct procs *all, int64_t now, unsigned long *socket)
 {
     struct process_now *what = mem_calloc(1, sizeof(*what));
-    pid_t program = program_trainer_of(child->pid);
-    int64_t heard = m->output && child->stream >= 0 ? output_heard(m->output, child->stream) : now;
+    pid_t program = program_trainer_among(all, child->pid);
+    const struct proc *proc = procs_find(all, program);
+    bool has_output = m->output && child->stream >= 0;
 
-    what->state[0] = proc_state(program);
-    if (what->state[0] == '?')
-        what->state[0] = '\0';
-    what->call = call_of(program, &what->peer);
+    if (proc)
+        what->state[0] = proc->state;
+    what->call = call_of(program, socket);
     what->below = odd_below(all, child->pid, program);
-    what->line = m->output && child->stream >= 0
-                     ? output_last_line(m->output, child->stream, LINE_MOST)
-                     : NULL;
-    what->silent_ms = now - heard;
+    what->line = has_output ? output_last_line(m->output, child->stream, LINE_MOST) : NULL;
+    what->silent_ms = has_output ? now - output_heard(m->output, child->stream) : 0;
     what->cpu_permille = cpu_permille(m, child);
     what->used = child->used;
     return what;
+}
+
+/* Of all that run. */
+static void fill_now(const struct machine *m, struct outcome *outcome)
+{
+    unsigned long *sockets = mem_calloc((size_t)m->n + 1, sizeof(*sockets));
+    char **peers = mem_calloc((size_t)m->n + 1, sizeof(*peers));
+    struct procs all = {0};
+    int64_t now = clock_ms();
+
+    proc_below(getpid(), &all);
+    for (int i = 0; i < m->n; i++) {
+        if (m->children[i].running)
+            outcome->processes[i].now = now_of(m, &m->children[i], &all, now, &sockets[i]);
+    }
+    call_peers(sockets, peers, (size_t)m->n);
+    for (int i = 0; i < m->n; i++) {
+        if (peers[i])
+            outcome->processes[i].now->peer = peers[i];
+    }
+    procs_free(&all);
+    free(peers);
+    free(sockets);
 }
 
 int telling_answer(struct machine *m, struct unpack *payload)
 {
     uint32_t number = unpack_u32(payload);
     struct outcome outcome;
-    struct procs all = {0};
     struct buf data = {0};
-    int64_t now = clock_ms();
 
     if (payload->bad)
         return -1;
     outcome = link_outcome(m);
-    proc_below(getpid(), &all);
-    for (int i = 0; i < m->n; i++) {
-        if (m->children[i].running)
-            outcome.processes[i].now = now_of(m, &m->children[i], &all, now);
-    }
-    procs_free(&all);
+    fill_now(m, &outcome);
     pack_u32(&data, number);
     message_pack_outcome(&data, &outcome);
     link_send(m, MESSAGE_STATE, data.data, data.len);

@@ -37,8 +37,9 @@ static const char *state_word(char state)
     }
 }
 
-/* Of the job's servers, the one that listens there; false: it is none of them. */
-static bool add_server(struct buf *text, const struct report *report, const char *peer)
+/* Adds the job's server that listens there; nothing where it is another's port, of which each
+ * process may have its own. */
+static void add_server(struct buf *text, const struct report *report, const char *peer)
 {
     const char *colon = strrchr(peer, ':');
     int port = colon ? (int)strtol(colon + 1, NULL, 10) : 0;
@@ -52,11 +53,10 @@ static bool add_server(struct buf *text, const struct report *report, const char
         for (int k = 0; k < o->n_processes; k++) {
             if (o->processes[k].role != ROLE_SERVER || o->port + k != port)
                 continue;
-            buf_addf(text, "server %d on %s", o->processes[k].id, o->host);
-            return true;
+            buf_addf(text, " with server %d on %s", o->processes[k].id, o->host);
+            return;
         }
     }
-    return false;
 }
 
 static char *what_it_does(const struct report *report, const struct process_now *now)
@@ -68,11 +68,8 @@ static char *what_it_does(const struct report *report, const struct process_now 
         buf_addf(&text, " in ");
         text_harmless(&text, now->call, LINE_MOST);
     }
-    if (now->peer && now->state[0] != 'T') {
-        buf_addf(&text, " with ");
-        if (!add_server(&text, report, now->peer))
-            text_harmless(&text, now->peer, LINE_MOST);
-    }
+    if (now->peer && now->state[0] != 'T')
+        add_server(&text, report, now->peer);
     if (now->below) {
         buf_addf(&text, ", and below it ");
         text_harmless(&text, now->below, LINE_MOST);
@@ -142,13 +139,14 @@ static void add_ids(struct buf *out, const struct entry *entries, size_t n)
     }
 }
 
-static void add_groups(struct buf *out, const struct entries *all)
+/* At most so many lines; the largest job on a console fits a few screens. */
+static void add_groups(struct buf *out, const struct entries *all, int most)
 {
     struct entry *sorted = mem_calloc(all->n + 1, sizeof(*sorted));
 
     memcpy(sorted, all->items, all->n * sizeof(*sorted));
     qsort(sorted, all->n, sizeof(*sorted), by_what_they_do);
-    for (size_t i = 0; i < all->n;) {
+    for (size_t i = 0; i < all->n && most-- > 0;) {
         size_t n = 1;
 
         while (i + n < all->n && do_the_same(&sorted[i], &sorted[i + n]))
@@ -159,6 +157,8 @@ static void add_groups(struct buf *out, const struct entries *all)
             buf_addf(out, " on %s", sorted[i].outcome->host);
         buf_addf(out, ": %s\n", sorted[i].does);
         i += n;
+        if (most == 0 && i < all->n)
+            buf_addf(out, "  and %zu more that do something else\n", all->n - i);
     }
     free(sorted);
 }
@@ -211,6 +211,11 @@ static void add_process(struct buf *out, const struct entry *entry)
              role_name(entry->process->role), entry->process->id, entry->process->pid,
              (double)now->cpu_permille / 1000, gib(now->used.private_kb), now->used.threads,
              entry->does);
+    if (now->peer) {
+        buf_addf(out, " (");
+        text_harmless(out, now->peer, LINE_MOST);
+        buf_addf(out, ")");
+    }
     buf_addf(out, "; %lld s ago: ", (long long)now->silent_ms / 1000);
     if (now->line)
         text_harmless(out, now->line, LINE_MOST);
@@ -253,7 +258,7 @@ void report_state(struct buf *out, const struct report *report, int most)
     struct entries all = all_entries(report);
 
     add_headline(out, report);
-    add_groups(out, &all);
+    add_groups(out, &all, most);
     add_silent(out, report);
     add_details(out, &all, most);
     free_entries(&all);

@@ -25,6 +25,7 @@ static const struct field common_fields[] = {
     NUMBER(machines, 1, INT_MAX),
     NUMBER(log_required, 0, 1),
     NUMBER(log_size, 0, INT64_MAX),
+    NUMBER(timestamps, 0, 1),
     NUMBER(attempt, 0, INT_MAX),
     NUMBER(watch_samplers, 0, INT_MAX),
     NUMBER(python_hook, 0, 1),
@@ -48,6 +49,7 @@ static const struct field common_fields[] = {
     TEXT(FIELD_OPTIONAL, sampler_command),
     TEXT(FIELD_ENV, set),
     TEXT(FIELD_OPTIONAL, log_dir),
+    TEXT(FIELD_OPTIONAL, show),
 };
 
 /* The environments from which those of a machine differ in a few places. */

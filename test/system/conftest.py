@@ -40,6 +40,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     forget_ignored_signals()
     config.addinivalue_line("markers", "dgl: needs real DGL (scripts/setup installs it)")
+    config.addinivalue_line("markers", "slow: takes half a minute; --quick leaves it out")
     config.addinivalue_line("markers", "alone: no other test may run at the same time")
     config.addinivalue_line("markers", "xdist_group: one worker runs all of the group")
     if "PYTEST_XDIST_WORKER" not in os.environ:
@@ -57,10 +58,10 @@ def is_dgl(item):
 
 
 def is_for_quick(item):
-    """--quick installs neither DGL nor PyPI's MPIs."""
+    """--quick installs neither DGL nor PyPI's MPIs, and has no half a minute for a test."""
     call = getattr(item, "callspec", None)
     return not is_dgl(item) and item.path.name != "test_mpis.py" and not (
-        call and call.params.get("mpi") in PYPIS)
+        item.get_closest_marker("slow") or call and call.params.get("mpi") in PYPIS)
 
 
 def facts_of(item):

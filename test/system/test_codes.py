@@ -31,6 +31,7 @@ def codes_of(it, actions):
     return codes
 
 
+@pytest.mark.slow
 def test_all_exit_codes_without_mpi(solo):
     it = solo(num_servers=0, part_config=None, run_dir="none")
     assert codes_of(it, [f"exit {code}" for code in range(256)]) == list(range(256))

@@ -56,6 +56,7 @@ def test_a_stranger_that_takes_a_place_ends_the_job(job):
         assert words in result.err, result.said
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_come_costs_an_attempt(openmpi):
     """In the second one all come, and stay for longer than the limit."""
     limit = math.ceil(2 * load())

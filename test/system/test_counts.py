@@ -160,6 +160,7 @@ def check_wakes(role, wakes, most, why):
         f"in {WINDOW} s the {role} woke up {wakes} times, and the most is {most} ({why})"
 
 
+@pytest.mark.slow
 def test_wakes_while_nothing_happens(job, cluster):
     it = job("trainer: dump seen; forever", num_servers=0, num_trainers=4, machines=2).start()
     it.wait_for(*(f"seen.trainer-{k}" for k in range(8)))

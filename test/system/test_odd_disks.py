@@ -285,6 +285,7 @@ def test_job_folder_that_hangs_at_the_end(make, hanging):
     assert f"('{temporary}/" in result.err and "could not be removed" in result.err, result.said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mpi, how", [("openmpi", ""), ("mpich", "hard")])
 def test_keeper_that_hangs(make, hanging, mpi, how):
     """It hangs between the servers and the trainers; with 'hard' not even KILL ends it."""
@@ -302,6 +303,7 @@ def test_keeper_that_hangs(make, hanging, mpi, how):
     assert not how or "state D) does not end, not even by SIGKILL" in result.err, result.said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mpi", ["openmpi", "mpich"])
 def test_server_that_not_even_kill_ends(make, hanging, mpi):
     """This is after a good training; nobody waits for that server for ever."""
@@ -317,6 +319,7 @@ def test_server_that_not_even_kill_ends(make, hanging, mpi):
     assert "on vm1 do not die of SIGKILL" in result.err, result.said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mpi, machine", [("openmpi", 1), ("mpich", 0)])
 def test_no_attempt_beside_a_trainer_that_not_even_kill_ends(make, hanging, tmp_path, mpi,
                                                               machine):

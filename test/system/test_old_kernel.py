@@ -47,6 +47,7 @@ def test_the_parent_goes(make):
     assert it.finish().code == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_an_mpirun_that_cannot_be_let_go_is_killed(openmpi):
     """Open MPI's waits for its daemon on a machine that is lost. Where the launcher cannot shut its
     connection to it, a batch job must end all the same."""

@@ -99,6 +99,38 @@ def test_the_cause_is_the_last_that_we_say(job):
     assert not any("dgl-mpilaunch: " in line for line in block[end:]), ours
 
 
+@pytest.mark.parametrize("show, shown", [
+    ("trainer:1,server", ["server 0", "server 1", "trainer 1"]),
+    ("trainer:2-9,trainer:0", ["trainer 0", "trainer 2", "trainer 3"]),
+    ("none", []),
+])
+def test_only_some_are_shown(job, show, shown):
+    result = job("server: print up; serve", "trainer: connect; print text; noeol end", machines=2,
+                 num_trainers=2, show=show).run()
+    assert result.code == 0, result.said
+    named = {re.match(r"\[vm\d (\w+ \d)\] ", line)[1] for line in result.out.splitlines()}
+    assert sorted(named) == shown, result.said
+    assert (result.run_dir / "logs/vm0.trainer-1.log").read_text() == "text\nend"
+
+
+@pytest.mark.parametrize("show", ["trainers", "trainer:", "trainer:3-1", "server,,trainer",
+                                  "server,", "trainer:x", "none,server", "trainer:99999999999"])
+def test_a_list_that_cannot_be_read(solo, show):
+    result = solo(show=show).run()
+    assert result.code == 2 and "--show takes 'none', or a comma list" in result.err, result.said
+
+
+def test_timestamps(job):
+    it = job("server: serve", "trainer: connect; print text; lines 50 30", machines=2)
+    it.more = ["--timestamps"]
+    result = it.run()
+    assert result.code == 0, result.said
+    assert len(result.out.splitlines()) == 102
+    for line in result.out.splitlines():
+        assert re.match(r"\d\d:\d\d:\d\d\.\d{3} \[vm\d trainer \d\] ", line), line
+    assert (result.run_dir / "logs/vm0.trainer-0.log").read_text().startswith("text\n")
+
+
 def phases_of(result):
     """Returns the launcher's lines, without numbers of seconds and without the job's id."""
     text = result.err.replace(os.path.realpath(result.run_dir), "DIR")

@@ -17,16 +17,14 @@ def test_peaks_and_curves_are_in_the_report(job):
     it = job(SERVE, "trainer 1: connect; worker allocate 30, wait go; allocate 20; wait go",
              "trainer 0: connect; wait go", machines=2, sample_interval=OFTEN).start()
 
-    def peaks():
-        asked = top(it, "--json")
-        report = json.loads(asked.stdout or "null") if asked.returncode == 0 else None
-        return {(process["role"], process["id"]): process["peak"] or {"private_kb": 0}
-                for machine in report["attempts"][0]["machines"]
-                for process in machine["processes"]} if report else {}
+    def all_are_sampled():
+        seen = json.loads(top(it, "--json").stdout or "{}").get("attempts")
+        peaks = [process["peak"] for machine in seen[0]["machines"]
+                 for process in machine["processes"]] if seen else []
+        return len(peaks) == 4 and all(peaks) and \
+            max(peak["private_kb"] for peak in peaks) > 50 << 10
 
-    it.wait_while_running(
-        lambda: peaks().get(("trainer", 1), {"private_kb": 0})["private_kb"] > 50 << 10,
-        "trainer 1 has allocated all")
+    it.wait_while_running(all_are_sampled, "all are sampled, and trainer 1 has allocated all")
     (it.workspace / "go").touch()
     result = it.finish()
     assert result.code == 0, result.said

@@ -178,6 +178,7 @@ def test_pre_emption_by_scancel(submit, mpi, kind, start):
     assert all_saved(it)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mpi", ["openmpi"])
 def test_the_time_limit_warns_first(submit):
     """sbatch --signal=USR1@180; here the limit is lowered when the job is up, so that Slurm, which
@@ -240,6 +241,7 @@ def test_the_template_is_queued_again(submit):
     assert result.code == 0 and codes(it).keys() == {0, 75}, result.said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mpi", ["openmpi"])
 def test_the_template_goes_on_without_a_lost_machine(submit):
     it = submit(PLAIN, "server: serve",
@@ -290,6 +292,7 @@ def test_a_node_daemon_is_killed(submit):
     assert (result.code, result.report["exit_code"]) == (0, 0), result.said
 
 
+@pytest.mark.slow
 def test_a_lost_machine(submit):
     it = submit(PLAIN, *RUNS, lost_timeout=3)
     it.srun_options = ["-K"]

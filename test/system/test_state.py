@@ -132,6 +132,16 @@ def test_top_on_another_machine(running):
     assert json.loads(top(it, "--json").stdout)["ask"] is None
 
 
+def test_top_between_two_attempts(running):
+    it, _ = running("trainer 1: connect; dump up; exit 3", RUNS, max_restarts=2,
+                    restart_delay=600, ready=["up.trainer-1"])
+    it.wait_while_running(lambda: it.failed_attempts() == 1, "the first attempt has failed")
+    seen = top(it)
+    assert (seen.returncode, seen.stderr) == (0, ""), seen
+    assert "after its start" in seen.stdout and "no answer" not in seen.stdout, seen
+    end(it)
+
+
 @pytest.mark.parametrize("mpi", ["mpich"])
 def test_top_when_the_launcher_was_killed(running, mpi):
     it, _ = running(machines=1, ready=["up.trainer-0"])

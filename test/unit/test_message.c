@@ -111,6 +111,8 @@ static struct slice *random_slice(uint64_t *seed)
     random_env(seed, &s->set, 5);
     random_env(seed, &s->defaults, 2);
     s->log_dir = random_text_or_null(seed);
+    s->show = random_text_or_null(seed);
+    s->timestamps = random_below(seed, 2);
     s->log_required = random_below(seed, 2);
     s->start_timeout_ms = random_below(seed, 100000);
     s->connect_timeout_ms = random_below(seed, 100000);
@@ -308,6 +310,7 @@ static void check_slice(struct slice *got, struct slice *s)
     CHECK_TEXT(command);
     CHECK_TEXT(sampler_command);
     CHECK_TEXT(log_dir);
+    CHECK_TEXT(show);
     check_strv(&got->part_files, &s->part_files);
     check_strv(&got->argv, &s->argv);
     check_strv(&got->set, &s->set);
@@ -368,6 +371,7 @@ START_TEST(values_out_of_range_are_refused)
     CHECK_REFUSED(s, private_shm, 3);
     CHECK_REFUSED(s, shm_size, -1);
     CHECK_REFUSED(s, log_size, -1);
+    CHECK_REFUSED(s, timestamps, 2);
     CHECK_REFUSED(s, start_timeout_ms, -1);
     CHECK_REFUSED(s, connect_timeout_ms, -1);
     CHECK_REFUSED(s, sample_ms, -1);

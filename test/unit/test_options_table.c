@@ -23,6 +23,8 @@ static const struct option_choice *unusual_choice(const struct option_spec *spec
 /* A good value of an option, and whether it arrived. */
 static const char *good_value(const struct option_spec *spec)
 {
+    if (!strcmp(spec->name, "show"))
+        return "trainer:0";
     switch (spec->kind) {
     case OPTION_FLAG: return "yes";
     case OPTION_COUNT:

@@ -36,7 +36,8 @@ static void on_warn(void *arg, const char *sentence)
     warnings++;
 }
 
-static const struct output_sink sink = {on_send, on_warn, NULL, 0, &logs, 0, PLAN_CREDIT_MOST};
+static const struct output_sink sink = {
+    .send = on_send, .warn = on_warn, .logs = &logs, .credit = PLAN_CREDIT_MOST};
 
 /* What was handed to the scribe is written. */
 static void settle(struct output *o)
@@ -200,7 +201,11 @@ END_TEST
 /* With a log file too, but only for a while. */
 START_TEST(test_patience)
 {
-    struct output_sink patient = {on_send, on_warn, NULL, 200, &logs, 0, PLAN_CREDIT_MOST};
+    struct output_sink patient = {.send = on_send,
+                                  .warn = on_warn,
+                                  .patience_ms = 200,
+                                  .logs = &logs,
+                                  .credit = PLAN_CREDIT_MOST};
     struct output *o = output_open("vm0", folder, 0, &patient);
     struct pollfd entries[1];
     int fd = add(o, 1), n = 0;

@@ -357,57 +357,6 @@ START_TEST(the_page_escapes_all_foreign_text)
 }
 END_TEST
 
-static int count(const char *page, const char *what)
-{
-    int n = 0;
-
-    for (const char *at = page; (at = strstr(at, what)); at++)
-        n++;
-    return n;
-}
-
-/* vm0 has samples: the peak of its memory, and lines for memory, the job's own, /dev/shm and CPU,
- * which does not leave the strip. */
-START_TEST(the_page_has_curves)
-{
-    char *page = html_of(&sample_good);
-
-    ck_assert_int_eq(count(page, "<polyline "), 4);
-    ck_assert_ptr_nonnull(strstr(page, ">3.8 of 7.6 GiB</text>"));
-    ck_assert_ptr_nonnull(strstr(page, "vm0: at most 3.8 of 7.6 GiB of memory, of it the job's"
-                                       " own 1.0 GiB; 0.48 of 3.81 GiB of /dev/shm; 1.5 of 2 "
-                                       "cores"));
-    free(page);
-}
-END_TEST
-
-/* Of many machines the fullest, in the report's order. */
-START_TEST(the_page_has_the_fullest_machines)
-{
-    enum { MANY = 40 };
-    struct moment moments[MANY];
-    struct outcome outcomes[MANY];
-    struct report report = sample_good;
-    char hosts[MANY][8], *page;
-
-    for (int i = 0; i < MANY; i++) {
-        moments[i] = (struct moment){.at_ms = 10, .cpu_permille = 1 << 30, .memory_kb = i};
-        snprintf(hosts[i], sizeof(hosts[i]), "m%02d", i);
-        outcomes[i] = (struct outcome){
-            .host = hosts[i], .memory_kb = MANY, .curve = {.moments = &moments[i], .n = 1}};
-    }
-    report.outcomes = outcomes;
-    report.n_outcomes = MANY;
-    page = html_of(&report);
-    ck_assert_int_eq(count(page, "<polyline "), 4 * 32);
-    ck_assert_ptr_nonnull(strstr(page, "32 of 40 machines are shown"));
-    ck_assert_ptr_null(strstr(page, ">m07</text>"));
-    ck_assert_ptr_nonnull(strstr(page, ">m08</text>"));
-    ck_assert(strstr(page, ">m08</text>") < strstr(page, ">m39</text>"));
-    free(page);
-}
-END_TEST
-
 START_TEST(the_page_needs_nothing_from_outside)
 {
     static const char *const outside[] = {
@@ -427,7 +376,7 @@ START_TEST(the_timeline_has_a_bar_for_each_process)
 {
     char *page = html_of(&sample_bad);
 
-    ck_assert_int_eq(count(page, "rx=\"2\"/>"), 4);
+    ck_assert_int_eq(unit_count(page, "rx=\"2\"/>"), 4);
     ck_assert_ptr_nonnull(strstr(page, "<rect class=\"failed\""));
     ck_assert_ptr_nonnull(strstr(page, "<rect class=\"stopped\""));
     free(page);
@@ -447,16 +396,16 @@ START_TEST(the_page_shows_a_part_of_a_large_job)
         ps[i].exit_code = 1;
     ps[LAST].ready_ms = ps[LAST].end_ms = 5000;
     page = html_of(&report);
-    ck_assert_int_eq(count(page, "rx=\"2\"/>"), 1000);
-    ck_assert_int_eq(count(page, "<rect class=\"failed\""), 501);
-    ck_assert_int_eq(count(page, "<tr><td>trainer "), 1000);
-    ck_assert_int_eq(count(page, "<tr><td>trainer 2998<"), 1);
-    ck_assert_int_eq(count(page, "<tr><td>trainer 2999<"), 1);
-    ck_assert_int_eq(count(page, "<tr><td>trainer 497<"), 1);
-    ck_assert_int_eq(count(page, "1000 of 3000 processes are shown"), 2);
-    ck_assert_int_eq(count(page, "<tr class=\"machine\">"), 101);
-    ck_assert_int_eq(count(page, "101 of 300 machines are shown"), 2);
-    ck_assert_int_eq(count(page, "and 296 more like these; report.json has all"), 1);
+    ck_assert_int_eq(unit_count(page, "rx=\"2\"/>"), 1000);
+    ck_assert_int_eq(unit_count(page, "<rect class=\"failed\""), 501);
+    ck_assert_int_eq(unit_count(page, "<tr><td>trainer "), 1000);
+    ck_assert_int_eq(unit_count(page, "<tr><td>trainer 2998<"), 1);
+    ck_assert_int_eq(unit_count(page, "<tr><td>trainer 2999<"), 1);
+    ck_assert_int_eq(unit_count(page, "<tr><td>trainer 497<"), 1);
+    ck_assert_int_eq(unit_count(page, "1000 of 3000 processes are shown"), 2);
+    ck_assert_int_eq(unit_count(page, "<tr class=\"machine\">"), 101);
+    ck_assert_int_eq(unit_count(page, "101 of 300 machines are shown"), 2);
+    ck_assert_int_eq(unit_count(page, "and 296 more like these; report.json has all"), 1);
     free(page);
     free_many(&report);
     free(ps);
@@ -505,7 +454,6 @@ UNIT_MAIN("report", earlier_attempts_are_listed, the_summary_counts_and_warns,
           the_json_is_what_the_schema_says, the_json_of_a_failure_has_its_values,
           the_json_of_machines_has_its_values, the_json_hint_carries_the_text_of_the_cause,
           seconds_have_three_decimals_as_written, the_page_escapes_all_foreign_text,
-          the_page_needs_nothing_from_outside, the_page_has_curves,
-          the_page_has_the_fullest_machines, the_timeline_has_a_bar_for_each_process,
+          the_page_needs_nothing_from_outside, the_timeline_has_a_bar_for_each_process,
           an_empty_report_is_written_too, what_many_machines_say_is_said_four_times,
           the_page_shows_a_part_of_a_large_job)

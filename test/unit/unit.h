@@ -4,6 +4,7 @@
 #ifndef UNIT_H
 #define UNIT_H
 
+#include <string.h>
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -169,5 +170,15 @@ static inline int unit_run_plain(const char *name, void (*set_up)(void), const T
                                                                                                    \
         return unit_run_plain(name, NULL, tests, sizeof(tests) / sizeof(tests[0]));                \
     }
+
+/* How often `what` stands in the text. */
+static inline int unit_count(const char *text, const char *what)
+{
+    int n = 0;
+
+    for (const char *at = text; (at = strstr(at, what)); at++)
+        n++;
+    return n;
+}
 
 #endif
