@@ -205,9 +205,10 @@ static bool is_in_vain(const struct root *root, const struct cause *cause)
 
     if (!most || n < most)
         return false;
-    log_error("%d attempt%s in a row failed in the same way within a minute; no further one is "
-              "started (--max_same_failures)",
-              n, text_plural((size_t)n));
+    log_error(
+        "%d attempt%s in a row failed in the same way, each before its trainers had run for a "
+        "minute; no further one is started (--max_same_failures)",
+        n, text_plural((size_t)n));
     return true;
 }
 

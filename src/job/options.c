@@ -201,6 +201,7 @@ void options_free(struct options *o)
     free(o->machines);
     free(o->graph_format);
     free(o->run_dir);
+    free(o->show);
     free(o->sampler_cmd);
     free(o->command);
     strv_free(&o->extra_envs);

@@ -120,11 +120,13 @@ const struct option_spec options_table[] = {
              "0: no limit."},
     {"stall_timeout", OPTION_SECONDS, GROUP_TIME, AT(stall_timeout_ms), .fallback = "0",
      .metavar = "SECONDS", .max = YEAR,
-     .help = "How long all processes may do nothing (print, compute, read, write, send) while "
-             "trainers run, or the last trainers may run on after others have ended. Then the "
-             "launcher prints what all do, says who is the odd one out, and does what "
-             "--stall_action says. Longer than the longest pause of the job: a checkpoint, an "
-             "evaluation. 0: no limit."},
+     .help = "Two things count: no process of any machine has printed, computed, read, written or "
+             "sent anything for so long while trainers run; or a trainer ended well so long ago "
+             "and others still run, even if these work. Then the launcher prints what all do, "
+             "says who is the odd one out, and does what --stall_action says. Set it longer than "
+             "the longest pause of the job, and than what one trainer does alone at the end. "
+             "Before Linux 5.7 files that are read or written are not seen. It needs "
+             "--sample_interval, which must not be longer. 0: no limit."},
     {"exit_timeout", OPTION_SECONDS, GROUP_TIME, AT(exit_timeout_ms), .fallback = "60",
      .metavar = "SECONDS", .max = YEAR,
      .help = "How long the servers may take to leave by themselves when all trainers have ended "
@@ -157,7 +159,8 @@ const struct option_spec options_table[] = {
      .help =
          "What follows when --stall_timeout has passed. report: the job goes on. stop: it fails "
          "with 124. restart: it fails so too, but another attempt may follow "
-         "(--max_restarts)."},
+         "(--max_restarts); --max_same_failures ends such a series only where the trainers "
+         "have not run for a minute."},
     {"preempt_signal", OPTION_CHOICE, GROUP_FAILURE, AT(preempt_signal), .fallback = "none",
      .metavar = "SIGNAL", .choices = signals,
      .help = "none, USR1 or USR2. When a rank gets this signal (from Slurm's --signal, or from "
@@ -196,16 +199,18 @@ const struct option_spec options_table[] = {
              "are kept, in twice as much at most."},
     {"show", OPTION_TEXT, GROUP_OUTPUT, AT(show), .says = "all", .metavar = "LIST",
      .help = "Of which processes the console shows the output: a comma list such as "
-             "server,trainer:0,sampler:0-3, or 'none'. The log files have that of all."},
+             "server,trainer:0,sampler:0-3, or 'none'. A sampler is one of --sampler_cmd; those "
+             "that a trainer starts are shown with it. The log files have the output of all."},
     {"timestamps", OPTION_FLAG, GROUP_OUTPUT, AT(timestamps),
-     .help = "Each line of a process on the console begins with the time of its machine at which "
-             "the launcher read it. The log files have the lines as they are."},
+     .help =
+         "Puts HH:MM:SS.mmm before each line of a process on the console: the local time of its "
+         "machine when the launcher read it. The log files have the lines as they are."},
     {"sample_interval", OPTION_SECONDS, GROUP_OUTPUT, AT(sample_interval_ms), .fallback = "2",
      .metavar = "SECONDS", .max = YEAR,
      .help = "How often the launcher looks at what the processes use: CPU, memory, threads, open "
              "files; and at the machine's memory and /dev/shm, of which it warns when they are 90 "
-             "% full. Peaks and curves are in the report. 0: never. A look never takes more than "
-             "0.5 % of a core."},
+             "% full. Peaks and curves are in the report. 0: never. All looks together take at "
+             "most 0.5 % of a core: where they would take more, they come less often."},
     {"quiet", OPTION_FLAG, GROUP_OUTPUT, AT(quiet),
      .help = "The launcher itself prints errors only."},
     {"verbose", OPTION_FLAG, GROUP_OUTPUT, AT(verbose),

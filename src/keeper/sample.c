@@ -3,7 +3,7 @@
  *
  * RSS counts a shared page once a process; what is private counts once. The proportional size (PSS)
  * would be exact, but the kernel walks through all of a process's page tables for it, and holds
- * their lock meanwhile (doc/decisions/0012-usage.md).
+ * their lock meanwhile (doc/decisions/0012-samples.md).
  */
 #include "keeper/sample.h"
 

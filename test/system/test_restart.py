@@ -52,7 +52,8 @@ def test_the_last_attempt_decides(job):
     assert "trainer 1 on vm1" in block and "exit code 3" in block, result.said
 
 
-VAIN = "3 attempts in a row failed in the same way within a minute; no further one is started"
+VAIN = ("3 attempts in a row failed in the same way, each before its trainers had run for a minute; "
+        "no further one is started")
 
 
 def test_the_same_failure_is_not_repeated_for_ever(job):

@@ -64,11 +64,11 @@ static int connected(int *port)
 static void check_call(const char *want, const char *want_peer)
 {
     unsigned long socket;
-    char *call, *peer = NULL;
+    char *call = NULL, *peer = NULL;
     struct proc proc;
 
     do { /* it may not have come there yet */
-        free(call_of(child, &socket));
+        free(call);
         ck_assert_int_eq(proc_read(child, &proc), 0);
         call = call_of(child, &socket);
     } while (proc.state != 'S' || !call);
