@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from patience import load, wait_until
 
 STRANGER = ("import socket, sys; s = socket.create_connection((sys.argv[1], 30050)); "

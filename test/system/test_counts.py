@@ -14,6 +14,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 import patience
 from cluster import read_bytes
 from job import open_files
