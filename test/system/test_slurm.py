@@ -311,7 +311,8 @@ def test_a_node_is_set_down(submit):
         result = it.finish()
     finally:
         it.slurm.revive(2)
-    assert (result.code, result.cause["how"]) == (143, "told to stop"), result.said
+    # Slurm sends TERM to one process of the step after the other: a server's end may come first
+    assert result.code == 143 and result.cause["signal"] == signal.SIGTERM, result.said
 
 
 # ---- others at the same time ----
