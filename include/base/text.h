@@ -3,6 +3,7 @@
 #define BASE_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 
@@ -46,5 +47,8 @@ char *text_excerpt(char out[TEXT_EXCERPT_SIZE], const char *text, size_t len);
 
 /* The ending of a noun behind that number: "" or "s". */
 const char *text_plural(size_t n);
+
+/* KiB as GiB. */
+double text_gib(int64_t kb);
 
 #endif

@@ -18,6 +18,9 @@ void root_end_phases(struct root *root);
 /* It waits from now on: whom, is said after 10 s, and then ever more seldom. */
 void root_await_anew(struct root *root, int64_t now);
 
+/* How many processes all machines wait for (servers, then trainers); *of: of how many. */
+int root_awaited(const struct root *root, int *of);
+
 /* Says whom the job waits for, when that is due. */
 void root_tell_awaited(struct root *root, int64_t now);
 

@@ -31,6 +31,10 @@ struct sample_machine {
 struct sampler *sampler_open(const char *root);
 void sampler_close(struct sampler *sampler); /* NULL is fine */
 
+/* By top; and the tree with that top, or NULL. */
+void sample_sort(struct sample_tree *trees, size_t n);
+struct sample_tree *sample_find(struct sample_tree *trees, size_t n, pid_t top);
+
 /* Fills in what the trees use, sorted by top. One whose top has gone, or was not there before, has
  * used nothing. */
 void sampler_trees(struct sampler *sampler, struct sample_tree *trees, size_t n);

@@ -12,4 +12,8 @@ void usage_begin(struct machine *m);
 /* TIMER_SAMPLE: takes a sample. */
 void usage_take(struct machine *m);
 
+/* Clock ticks of CPU in so many milliseconds, as thousandths of a core; 0 where no time has passed.
+ */
+int64_t usage_permille(unsigned long long ticks, int64_t passed_ms);
+
 #endif

@@ -216,3 +216,8 @@ const char *text_plural(size_t n)
 {
     return n == 1 ? "" : "s";
 }
+
+double text_gib(int64_t kb)
+{
+    return (double)kb / 1024 / 1024;
+}

@@ -119,15 +119,23 @@ void root_phase(struct root *root, enum stage stage)
 
 /* ---- whom it waits for ---- */
 
+int root_awaited(const struct root *root, int *of)
+{
+    int left = 0;
+
+    *of = 0;
+    for (int r = 0; r < root->size; r++) {
+        *of += root->waiting[r].of;
+        left += root->waiting[r].left;
+    }
+    return left;
+}
+
 /* "2 of 3 trainers have ended; ": they should end together. */
 static void add_ended(struct buf *text, const struct root *root)
 {
-    int of = 0, left = 0;
+    int of, left = root_awaited(root, &of);
 
-    for (int r = 0; r < root->size; r++) {
-        of += root->waiting[r].of;
-        left += root->waiting[r].left;
-    }
     buf_addf(text, "%d of %d trainers have ended; ", of - left, of);
 }
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "coord/root_phases.h"
 #include "coord/root_report.h"
 #include "coord/root_state.h"
 #include "report/state.h"
@@ -22,14 +23,11 @@ void root_still(struct root *root, int from, bool still)
 /* How many trainers have ended well while others run; 0: none, or not for long enough. */
 static int ended_alone(const struct root *root, int64_t now)
 {
-    int of = 0, left = 0;
+    int of, left;
 
     if (root->last_ended == 0 || now - root->last_ended < root->job->options.stall_timeout_ms)
         return 0;
-    for (int r = 0; r < root->size; r++) {
-        of += root->waiting[r].of;
-        left += root->waiting[r].left;
-    }
+    left = root_awaited(root, &of);
     return left ? of - left : 0;
 }
 

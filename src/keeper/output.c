@@ -26,6 +26,19 @@ enum {
     RESUME_PART = 4 /* of all credit: must be there after a gap, so that gaps are few and long */
 };
 
+/* Of the same length each time. */
+static void set_stamp(struct output *o)
+{
+    struct timespec now;
+    struct tm parts;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    localtime_r(&now.tv_sec, &parts);
+    o->stamp_len = strftime(o->stamp, sizeof(o->stamp), "%H:%M:%S", &parts);
+    o->stamp_len += (size_t)snprintf(o->stamp + o->stamp_len, sizeof(o->stamp) - o->stamp_len,
+                                     ".%03d ", (int)(now.tv_nsec / 1000000));
+}
+
 struct output *output_open(const char *host, const char *log_dir, int attempt,
                            const struct output_sink *sink)
 {
@@ -37,6 +50,8 @@ struct output *output_open(const char *host, const char *log_dir, int attempt,
     o->attempt = attempt;
     o->credit = sink->credit;
     o->starved = o->settle_ends = CLOCK_NEVER;
+    if (sink->timestamps)
+        set_stamp(o);
     return o;
 }
 
@@ -105,18 +120,6 @@ static void flush_batch(struct output *o)
     o->batch.len = 0;
 }
 
-static void set_stamp(struct output *o)
-{
-    struct timespec now;
-    struct tm parts;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    localtime_r(&now.tv_sec, &parts);
-    o->stamp_len = strftime(o->stamp, sizeof(o->stamp), "%H:%M:%S", &parts);
-    o->stamp_len += (size_t)snprintf(o->stamp + o->stamp_len, sizeof(o->stamp) - o->stamp_len,
-                                     ".%03d ", (int)(now.tv_nsec / 1000000));
-}
-
 static size_t cost_of(const struct output *o, const struct stream *s, size_t len)
 {
     return o->stamp_len + s->prefix_len + len + 1;
@@ -131,7 +134,6 @@ static void emit(struct output *o, const struct stream *s, const char *line, siz
         flush_batch(o);
     if (o->sink.timestamps && o->batch.len == 0)
         set_stamp(o);
-    cost = cost_of(o, s, len);
     to = buf_reserve(&o->batch, cost);
     memcpy(to, o->stamp, o->stamp_len);
     memcpy(to + o->stamp_len, s->prefix, s->prefix_len);

@@ -110,16 +110,26 @@ static int by_top(const void *a, const void *b)
     return (left->top > right->top) - (left->top < right->top);
 }
 
+void sample_sort(struct sample_tree *trees, size_t n)
+{
+    qsort(trees, n, sizeof(*trees), by_top);
+}
+
+struct sample_tree *sample_find(struct sample_tree *trees, size_t n, pid_t top)
+{
+    struct sample_tree key = {.top = top};
+
+    return bsearch(&key, trees, n, sizeof(*trees), by_top);
+}
+
 static struct sample_tree *tree_of(const struct sampler *sampler, const struct proc *proc,
                                    struct sample_tree *trees, size_t n)
 {
-    struct sample_tree key;
     const struct proc *parent;
 
     while ((parent = procs_find(&sampler->below, proc->parent)))
         proc = parent;
-    key.top = proc->pid;
-    return bsearch(&key, trees, n, sizeof(*trees), by_top);
+    return sample_find(trees, n, proc->pid);
 }
 
 void sampler_trees(struct sampler *sampler, struct sample_tree *trees, size_t n)
@@ -152,8 +162,6 @@ static uint64_t bytes_of(pid_t pid)
     unsigned long long in, out;
     char text[512];
 
-    if (!kernel_is(5, 7))
-        return 0;
     procfs_read(pid, "io", text, sizeof(text));
     return sscanf(text, "rchar: %llu wchar: %llu", &in, &out) == 2 ? in + out : 0;
 }
@@ -175,9 +183,11 @@ static bool sum_up(void *arg, const struct socket_row *row)
 uint64_t sampler_moved(const struct sampler *sampler)
 {
     struct summing summing = {.sum = 0};
+    bool sees_bytes = kernel_is(5, 7);
 
     for (size_t i = 0; i < sampler->below.n; i++) {
-        summing.sum += bytes_of(sampler->below.items[i].pid);
+        if (sees_bytes)
+            summing.sum += bytes_of(sampler->below.items[i].pid);
         sockets_add_of(&summing.own, sampler->below.items[i].pid);
     }
     sockets_each_moving(sum_up, &summing);

@@ -9,18 +9,9 @@
 #include "keeper/call.h"
 #include "keeper/link.h"
 #include "keeper/program.h"
+#include "keeper/usage.h"
 
 enum { LINE_MOST = 200 /* bytes of a last line */ };
-
-static int64_t cpu_permille(const struct machine *m, const struct child *child)
-{
-    int64_t passed = m->sampling.passed_ms;
-
-    if (passed <= 0)
-        return 0;
-    return (int64_t)(child->cpu_spent * 1000000 / (unsigned long long)sysconf(_SC_CLK_TCK)) /
-           passed;
-}
 
 static bool is_below(const struct procs *all, const struct proc *proc, pid_t top)
 {
@@ -78,7 +69,7 @@ static struct process_now *now_of(const struct machine *m, const struct child *c
     what->below = odd_below(all, child->pid, program);
     what->line = has_output ? output_last_line(m->output, child->stream, LINE_MOST) : NULL;
     what->silent_ms = has_output ? now - output_heard(m->output, child->stream) : 0;
-    what->cpu_permille = cpu_permille(m, child);
+    what->cpu_permille = usage_permille(child->cpu_spent, m->sampling.passed_ms);
     what->used = child->used;
     return what;
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "keeper/link.h"
 #include "keeper/stillness.h"
 
@@ -25,13 +26,6 @@ void usage_begin(struct machine *m)
 
 /* ---- trees ---- */
 
-static int by_top(const void *a, const void *b)
-{
-    const struct sample_tree *left = a, *right = b;
-
-    return (left->top > right->top) - (left->top < right->top);
-}
-
 /* The trees of all children that run, sorted. The caller frees. */
 static struct sample_tree *trees_of(const struct machine *m, size_t *n)
 {
@@ -43,7 +37,7 @@ static struct sample_tree *trees_of(const struct machine *m, size_t *n)
             trees[(*n)++] =
                 (struct sample_tree){.top = m->children[i].pid, .cpu = m->children[i].cpu};
     }
-    qsort(trees, *n, sizeof(*trees), by_top);
+    sample_sort(trees, *n);
     return trees;
 }
 
@@ -69,6 +63,13 @@ static void note(struct child *child, const struct sample_tree *tree)
     raise_count(&child->peak.processes, tree->usage.processes);
 }
 
+int64_t usage_permille(unsigned long long ticks, int64_t passed_ms)
+{
+    if (passed_ms <= 0)
+        return 0;
+    return (int64_t)(ticks * 1000000 / (unsigned long long)sysconf(_SC_CLK_TCK)) / passed_ms;
+}
+
 /* Fills in what all together use. */
 static void take_trees(struct machine *m, struct moment *moment, int64_t passed_ms)
 {
@@ -80,9 +81,7 @@ static void take_trees(struct machine *m, struct moment *moment, int64_t passed_
     sampler_trees(m->sampling.sampler, trees, n);
     for (int i = 0; i < m->n; i++) {
         struct child *child = &m->children[i];
-        struct sample_tree key = {.top = child->pid};
-        const struct sample_tree *tree =
-            child->running ? bsearch(&key, trees, n, sizeof(key), by_top) : NULL;
+        const struct sample_tree *tree = child->running ? sample_find(trees, n, child->pid) : NULL;
 
         if (!tree)
             continue;
@@ -91,17 +90,10 @@ static void take_trees(struct machine *m, struct moment *moment, int64_t passed_
         moment->private_kb += tree->usage.private_kb;
     }
     free(trees);
-    if (passed_ms > 0)
-        moment->cpu_permille =
-            (int64_t)(spent * 1000000 / (unsigned long long)sysconf(_SC_CLK_TCK)) / passed_ms;
+    moment->cpu_permille = usage_permille(spent, passed_ms);
 }
 
 /* ---- nearly full ---- */
-
-static double gib(int64_t kb)
-{
-    return (double)kb / 1024 / 1024;
-}
 
 static const struct child *largest(const struct machine *m)
 {
@@ -135,9 +127,9 @@ static void warn_of_memory(struct machine *m, const struct moment *moment)
     tell(m, mem_printf("%s: %.1f of %.1f GiB of memory are in use, and the kernel kills when it is "
                        "full; the job's processes have %.1f GiB of it, %s %d (pid %d) most of "
                        "them: %.1f GiB",
-                       m->host, gib(moment->memory_kb), gib(m->sampling.memory_kb),
-                       gib(moment->private_kb), role_name(child->plan->role), child->plan->id,
-                       child->pid, gib(child->used.private_kb)));
+                       m->host, text_gib(moment->memory_kb), text_gib(m->sampling.memory_kb),
+                       text_gib(moment->private_kb), role_name(child->plan->role), child->plan->id,
+                       child->pid, text_gib(child->used.private_kb)));
 }
 
 static void warn_of_shm(struct machine *m, const struct moment *moment)
@@ -148,7 +140,7 @@ static void warn_of_shm(struct machine *m, const struct moment *moment)
     m->sampling.told_shm = true;
     tell(m, mem_printf("%s: %.2f of %.2f GiB of /dev/shm are in use; a process that writes more "
                        "than there is dies of SIGBUS%s",
-                       m->host, gib(moment->shm_kb), gib(m->sampling.shm_kb),
+                       m->host, text_gib(moment->shm_kb), text_gib(m->sampling.shm_kb),
                        shm_folder(&m->shm) ? "; --shm_size makes it larger" : ""));
 }
 

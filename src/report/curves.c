@@ -105,11 +105,6 @@ static void add_line(struct buf *out, const char *class, const struct curve *cur
     buf_addf(out, "\"/>");
 }
 
-static double gib(int64_t kb)
-{
-    return (double)kb / 1024 / 1024;
-}
-
 static void add_words(struct buf *out, const struct outcome *outcome)
 {
     const struct curve *curve = &outcome->curve;
@@ -119,9 +114,9 @@ static void add_words(struct buf *out, const struct outcome *outcome)
     buf_addf(out,
              ": at most %.1f of %.1f GiB of memory, of it the job's own %.1f GiB; %.2f of %.2f GiB "
              "of /dev/shm; %.1f of %d cores</title>",
-             gib(peak(curve, memory_of)), gib(outcome->memory_kb), gib(peak(curve, own_of)),
-             gib(peak(curve, shm_of)), gib(outcome->shm_kb), (double)peak(curve, cpu_of) / 1000,
-             outcome->cpus);
+             text_gib(peak(curve, memory_of)), text_gib(outcome->memory_kb),
+             text_gib(peak(curve, own_of)), text_gib(peak(curve, shm_of)),
+             text_gib(outcome->shm_kb), (double)peak(curve, cpu_of) / 1000, outcome->cpus);
 }
 
 static void add_strip(struct buf *out, const struct outcome *outcome, int64_t span, int y)
@@ -137,7 +132,8 @@ static void add_strip(struct buf *out, const struct outcome *outcome, int64_t sp
     buf_addf(out,
              "</text><text class=\"axis\" x=\"%d\" y=\"%d\" text-anchor=\"end\">%.1f of "
              "%.1f GiB</text>",
-             TIMELINE_LABEL - 8, y + 28, gib(peak(curve, memory_of)), gib(outcome->memory_kb));
+             TIMELINE_LABEL - 8, y + 28, text_gib(peak(curve, memory_of)),
+             text_gib(outcome->memory_kb));
     add_line(out, "memory", curve, span, y, memory_of, outcome->memory_kb);
     add_line(out, "own", curve, span, y, own_of, outcome->memory_kb);
     add_line(out, "shm", curve, span, y, shm_of, outcome->shm_kb);

@@ -183,11 +183,6 @@ static void add_silent(struct buf *out, const struct report *report)
 
 /* ---- one by one ---- */
 
-static double gib(int64_t kb)
-{
-    return (double)kb / 1024 / 1024;
-}
-
 static void add_machine(struct buf *out, const struct outcome *outcome)
 {
     const struct moment *last =
@@ -198,8 +193,9 @@ static void add_machine(struct buf *out, const struct outcome *outcome)
         buf_addf(out,
                  ": %.2f cores; memory %.1f of %.1f GiB, of it the job's own %.1f; /dev/shm "
                  "%.2f of %.2f GiB",
-                 (double)last->cpu_permille / 1000, gib(last->memory_kb), gib(outcome->memory_kb),
-                 gib(last->private_kb), gib(last->shm_kb), gib(outcome->shm_kb));
+                 (double)last->cpu_permille / 1000, text_gib(last->memory_kb),
+                 text_gib(outcome->memory_kb), text_gib(last->private_kb), text_gib(last->shm_kb),
+                 text_gib(outcome->shm_kb));
     buf_addf(out, "\n");
 }
 
@@ -209,7 +205,7 @@ static void add_process(struct buf *out, const struct entry *entry)
 
     buf_addf(out, "  %-7s %3d  pid %7d  %5.2f cores  %6.2f GiB  %3d threads  %s",
              role_name(entry->process->role), entry->process->id, entry->process->pid,
-             (double)now->cpu_permille / 1000, gib(now->used.private_kb), now->used.threads,
+             (double)now->cpu_permille / 1000, text_gib(now->used.private_kb), now->used.threads,
              entry->does);
     if (now->peer) {
         buf_addf(out, " (");

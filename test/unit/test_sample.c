@@ -17,14 +17,7 @@ static char root[UNIT_PATH];
 
 static void put(const char *path, const char *text)
 {
-    char *full = mem_printf("%s%s", root, path), *last = strrchr(full, '/');
-    struct err err = {0};
-
-    *last = '\0';
-    ck_assert_int_eq(file_make_folders(full, 0755, &err), 0);
-    *last = '/';
-    ck_assert_msg(file_write(full, text, strlen(text), &err) == 0, "%s", err.text);
-    free(full);
+    unit_put(root, path, text);
 }
 
 static struct sample_machine machine_now(void)

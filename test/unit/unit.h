@@ -4,13 +4,13 @@
 #ifndef UNIT_H
 #define UNIT_H
 
-#include <string.h>
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -170,6 +170,19 @@ static inline int unit_run_plain(const char *name, void (*set_up)(void), const T
                                                                                                    \
         return unit_run_plain(name, NULL, tests, sizeof(tests) / sizeof(tests[0]));                \
     }
+
+/* Writes text to root/path, and makes the folders above it. */
+static inline void unit_put(const char *root, const char *path, const char *text)
+{
+    char *full = mem_printf("%s%s", root, path), *last = strrchr(full, '/');
+    struct err err = {0};
+
+    *last = '\0';
+    ck_assert_int_eq(file_make_folders(full, 0755, &err), 0);
+    *last = '/';
+    ck_assert_msg(file_write(full, text, strlen(text), &err) == 0, "%s", err.text);
+    free(full);
+}
 
 /* How often `what` stands in the text. */
 static inline int unit_count(const char *text, const char *what)
